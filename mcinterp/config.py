@@ -1,0 +1,280 @@
+"""What a run is: task, model and training, as frozen objects that refuse unknown or contradictory values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mcinterp.errors import ConfigError, nearest_name
+
+
+class FrozenConfig(BaseModel):
+    """Base of every configuration: immutable, strict about types, and closed to unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class TaskConfig(FrozenConfig):
+    """Low-rank matrix completion; the defaults are those of the paper (arXiv 2410.22244)."""
+
+    kind: Literal["matrix-completion"] = Field("matrix-completion", description="Which task the model is asked.")
+    rows: int = Field(7, ge=1, description="Rows m of the matrix.")
+    cols: int = Field(7, ge=1, description="Columns n of the matrix.")
+    rank: int = Field(2, ge=1, description="Rank r of the product U Vᵀ; ignored for full-rank entries.")
+    p_mask: float = Field(0.3, ge=0.0, le=1.0, description="Probability that an entry is masked, each on its own.")
+    factors: Literal["uniform", "gaussian", "laplace", "full-rank"] = Field(
+        "uniform",
+        description="Law of the entries of U and V; 'full-rank' draws the matrix entries themselves, uniform.",
+    )
+    factor_scale: float = Field(
+        1.0, gt=0.0, description="Half-width of the uniform law, standard deviation of the Gaussian, b of the Laplace."
+    )
+    v_min: float = Field(-10.0, description="Smallest value that has a token.")
+    v_max: float = Field(10.0, description="Largest value that has a token.")
+    decimals: int = Field(2, ge=0, le=6, description="Decimals kept when a matrix is rounded, before it is a target.")
+    out_of_range: Literal["error", "clip"] = Field(
+        "error", description="What to do with a value outside [v_min, v_max]; clipped values are counted."
+    )
+    tokens: Literal["round", "truncate"] = Field(
+        "round",
+        description="How a value becomes a token; 'truncate' repeats the float truncation of the authors' code, "
+        "for weights trained by it.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TaskConfig:
+        if self.v_min >= self.v_max:
+            raise ValueError(f"v_min {self.v_min} must be below v_max {self.v_max}")
+        if self.factors != "full-rank" and self.rank > min(self.rows, self.cols):
+            raise ValueError(f"rank {self.rank} exceeds the smaller side of a {self.rows} × {self.cols} matrix")
+        return self
+
+    @property
+    def n_positions(self) -> int:
+        """Length of the input sequence: one position per entry."""
+        return self.rows * self.cols
+
+    @property
+    def d_vocab(self) -> int:
+        """Number of tokens: MASK (id 0) and one for each representable value."""
+        return 2 + round((self.v_max - self.v_min) * 10**self.decimals)
+
+
+class ModelConfig(FrozenConfig):
+    """A BERT-style encoder with a scalar read-out; the defaults are those of the paper."""
+
+    n_layers: int = Field(4, ge=1, description="Encoder blocks.")
+    n_heads: int = Field(8, ge=1, description="Attention heads a block.")
+    d_model: int = Field(768, ge=1, description="Width of the residual stream.")
+    d_mlp: int = Field(3072, ge=1, description="Width of the MLP's hidden layer.")
+    layer_norm_eps: float = Field(1e-12, gt=0.0, description="Epsilon of every LayerNorm.")
+    init_std: float | Literal["width"] = Field(
+        0.02,
+        description="Standard deviation of every initial weight and embedding; 'width' means 1/√d_model, which keeps "
+        "attention logits of a useful size at small widths.",
+    )
+    mask_embedding: Literal["zero", "learned"] = Field(
+        "zero", description="'zero' keeps the embedding of MASK at 0, as BERT's padding row; 'learned' trains it."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelConfig:
+        if self.d_model % self.n_heads:
+            raise ValueError(f"d_model {self.d_model} is not a multiple of n_heads {self.n_heads}")
+        if isinstance(self.init_std, float) and self.init_std <= 0:
+            raise ValueError(f"init_std {self.init_std} must be positive or 'width'")
+        return self
+
+    @property
+    def d_head(self) -> int:
+        """Width of one head."""
+        return self.d_model // self.n_heads
+
+    @property
+    def weight_std(self) -> float:
+        """Standard deviation of the initial weights as a number."""
+        return self.d_model**-0.5 if self.init_std == "width" else float(self.init_std)
+
+
+class TrainConfig(FrozenConfig):
+    """Online training with Adam; the defaults are those of the paper."""
+
+    steps: int = Field(50_000, ge=1, description="Optimiser steps.")
+    batch_size: int = Field(256, ge=1, description="Fresh matrices a step.")
+    learning_rate: float = Field(1e-4, gt=0.0, description="Adam's learning rate (its peak when scheduled).")
+    beta1: float = Field(0.9, ge=0.0, lt=1.0, description="Adam's decay of the mean gradient.")
+    beta2: float = Field(0.999, ge=0.0, lt=1.0, description="Adam's decay of the squared gradient.")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate.")
+    warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises linearly from 0.")
+    seed: int = Field(0, ge=0, description="Seed of the weights (seed) and of the data (seed + 1).")
+    checkpoints: int = Field(20, ge=2, description="How many log-spaced checkpoints to keep, besides step 0.")
+    replay_states: int = Field(
+        10, ge=1, description="Full training states kept at even spacing, from which training can be replayed."
+    )
+    dense_checkpoints: int = Field(
+        12, ge=0, description="Checkpoints added across the drop, by replaying training once it is found; 0 for none."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainConfig:
+        if self.warmup_steps > self.steps:
+            raise ValueError(f"warmup_steps {self.warmup_steps} exceeds steps {self.steps}")
+        return self
+
+
+class RunConfig(FrozenConfig):
+    """Everything that decides a run's weights."""
+
+    task: TaskConfig = Field(default_factory=lambda: TaskConfig(), description="What the model is asked.")
+    model: ModelConfig = Field(default_factory=lambda: ModelConfig(), description="What answers.")
+    training: TrainConfig = Field(default_factory=lambda: TrainConfig(), description="How it learns.")
+
+    @cached_property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the resolved configuration in canonical JSON."""
+        canonical = json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_yaml(self) -> str:
+        """The resolved configuration as YAML, in field order."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """Name every field that differs, with both values: `"training.seed: 0 here, 1 there"`."""
+        here, there = _flatten(self.model_dump()), _flatten(other.model_dump())
+        return [f"{name}: {here[name]!r} here, {there[name]!r} there" for name in here if here[name] != there[name]]
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def preset_names() -> list[str]:
+    """Names of the configurations that come with the package."""
+    folder = resources.files("mcinterp") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
+    """Open a preset by name.
+
+    Args:
+        name: One of `preset_names()`.
+        overrides: `"section.field=value"` strings, applied on top.
+
+    Raises:
+        ConfigError: for an unknown preset or an override that does not fit.
+    """
+    if name not in preset_names():
+        raise ConfigError(f"no preset is called {name!r}{nearest_name(name, preset_names())}")
+    text = (resources.files("mcinterp") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return parse_config(text, source=f"preset {name}", overrides=overrides)
+
+
+def load_config(path: Path | str, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read a configuration file; fields it leaves out take the paper's values.
+
+    Raises:
+        ConfigError: naming the file and the field, when it is missing, not YAML or does not validate.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read configuration {path}: {error}") from error
+    return parse_config(text, source=str(path), overrides=overrides)
+
+
+def parse_config(text: str, source: str, overrides: Iterable[str] = ()) -> RunConfig:
+    """Validate YAML text, with `overrides` applied, as a `RunConfig`; `source` is named in errors."""
+    try:
+        tree = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source} must hold the sections task, model and training, got {type(tree).__name__}")
+    for override in overrides:
+        tree = _with_override(tree, override)
+    return validate_config(tree, source)
+
+
+def validate_config(tree: Mapping[str, Any], source: str) -> RunConfig:
+    """Turn a nested mapping into a `RunConfig`, with the first problem as one sentence."""
+    try:
+        return RunConfig.model_validate(_integers_as_floats(tree, RunConfig))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {first_problem(error, RunConfig)}") from None
+
+
+def first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
+    """The first problem of a validation as one sentence: field, what was got, what was expected."""
+    problem = error.errors()[0]
+    where = [str(part) for part in problem["loc"] if str(part) not in ("float", "literal['width']", "constrained-str")]
+    name = ".".join(where)
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is not a field{nearest_name(where[-1], _fields_at(schema, where[:-1]))}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{name}: {message}" if name else message
+    return f"{name} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _fields_at(schema: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        annotation = schema.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        schema = annotation
+    return list(schema.model_fields)
+
+
+def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
+    """Let `learning_rate: 1` and YAML's `1e-3` (a string by its rules) stand for floats; nothing else is converted."""
+    if not isinstance(tree, Mapping):
+        return tree
+    converted = dict(tree)
+    for name, field in schema.model_fields.items():
+        if name not in tree:
+            continue
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            converted[name] = _integers_as_floats(tree[name], annotation)
+        elif "float" in str(annotation):
+            converted[name] = _as_float(tree[name])
+    return converted
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _with_override(tree: dict[str, Any], override: str) -> dict[str, Any]:
+    name, separator, text = override.partition("=")
+    section, dot, field = name.strip().partition(".")
+    if not (separator and dot and section and field):
+        raise ConfigError(f"--set {override!r} must look like section.field=value, such as training.steps=20000")
+    inner = tree.get(section)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: the value is not valid YAML") from error
+    return {**tree, section: {**(inner if isinstance(inner, dict) else {}), field: value}}

@@ -1,0 +1,47 @@
+"""Every error a user can meet.
+
+All of them derive from `McinterpError`, carry one clear sentence, and reach the command line as that sentence alone
+(exit code 1, or 2 for `UsageError`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class McinterpError(Exception):
+    """Root of the package's own errors."""
+
+
+class ConfigError(McinterpError):
+    """A configuration has an unknown field, a value of the wrong kind or values that contradict each other."""
+
+
+class InputError(McinterpError):
+    """Data handed to a function has the wrong shape, range or name."""
+
+
+class CheckpointError(McinterpError):
+    """A run or checkpoint on disk is missing, damaged or of another shape."""
+
+
+class TrainingError(McinterpError):
+    """Training cannot go on: the loss diverged, or the run belongs to another configuration."""
+
+
+class UsageError(McinterpError):
+    """A command was called with words it does not understand (exit code 2)."""
+
+
+def nearest_name(name: str, valid: Iterable[str]) -> str:
+    """Say which valid name was probably meant.
+
+    Returns:
+        `"; did you mean 'X'?"` when one of `valid` is close to `name`, otherwise `"; valid: A, B, …"`.
+    """
+    options = sorted(valid)
+    close = difflib.get_close_matches(name, options, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; valid: {', '.join(options)}"

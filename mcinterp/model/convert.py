@@ -1,0 +1,184 @@
+"""Weights to and from a Hugging Face `BertModel` with a linear read-out, and from checkpoints of tf-matcomp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from mcinterp.config import ModelConfig
+from mcinterp.errors import CheckpointError
+from mcinterp.model.encoder import MatrixEncoder
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+_EMBEDDINGS = {
+    "embed.embed.W_E": "embeddings.word_embeddings.weight",
+    "embed.pos_embed.W_pos": "embeddings.position_embeddings.weight",
+    "embed.token_type_embed.W_token_type": "embeddings.token_type_embeddings.weight",
+    "embed.ln.w": "embeddings.LayerNorm.weight",
+    "embed.ln.b": "embeddings.LayerNorm.bias",
+}
+_BLOCK = {
+    "attn.b_O": "attention.output.dense.bias",
+    "ln1.w": "attention.output.LayerNorm.weight",
+    "ln1.b": "attention.output.LayerNorm.bias",
+    "mlp.b_in": "intermediate.dense.bias",
+    "mlp.b_out": "output.dense.bias",
+    "ln2.w": "output.LayerNorm.weight",
+    "ln2.b": "output.LayerNorm.bias",
+}
+_TRANSPOSED = {"mlp.W_in": "intermediate.dense.weight", "mlp.W_out": "output.dense.weight"}
+_PROJECTIONS = {"Q": "query", "K": "key", "V": "value"}
+
+
+def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
+    """The same network as a `BertModel` (no pooler) and a read-out; hidden states, attentions and outputs agree."""
+    from transformers import BertConfig, BertModel
+
+    config = model.model_config
+    bert = BertModel(
+        BertConfig(
+            vocab_size=model.cfg.d_vocab,
+            hidden_size=config.d_model,
+            num_hidden_layers=config.n_layers,
+            num_attention_heads=config.n_heads,
+            intermediate_size=config.d_mlp,
+            max_position_embeddings=model.n_positions,
+            layer_norm_eps=config.layer_norm_eps,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            attn_implementation="eager",
+        ),
+        add_pooling_layer=False,
+    ).eval()
+    weights = model.weights()
+    bert.load_state_dict(bert_weights(weights, config.n_layers), strict=False)
+    read_out = nn.Linear(config.d_model, 1)
+    with torch.no_grad():
+        read_out.weight.copy_(weights["unembed.W_U"].T)
+        read_out.bias.copy_(weights["unembed.b_U"])
+    return bert, read_out
+
+
+def from_bert(
+    bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor], n_heads: int, n_positions: int, eps: float = 1e-12
+) -> MatrixEncoder:
+    """A `MatrixEncoder` from the state dictionaries of a `BertModel` and of its read-out.
+
+    Args:
+        bert: `BertModel.state_dict()`; a pooler, if there is one, is left out.
+        read_out: `nn.Linear(d_model, 1).state_dict()`.
+        n_heads: heads a layer, which weights do not tell.
+        n_positions: sequence length; further position embeddings are dropped.
+        eps: epsilon of the LayerNorms.
+
+    Raises:
+        CheckpointError: naming the first parameter that is missing or of another shape.
+    """
+    word = _entry(bert, _EMBEDDINGS["embed.embed.W_E"])
+    n_layers = len({name.split(".")[2] for name in bert if name.startswith("encoder.layer.")})
+    d_mlp = len(_entry(bert, "encoder.layer.0.intermediate.dense.bias"))
+    config = ModelConfig(
+        n_layers=n_layers,
+        n_heads=n_heads,
+        d_model=word.shape[1],
+        d_mlp=d_mlp,
+        layer_norm_eps=eps,
+        mask_embedding="learned" if bool(word[0].any()) else "zero",
+    )
+    model = MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions)
+    load_weights(model, encoder_weights(bert, read_out, n_layers, n_heads, n_positions), source="BERT weights")
+    return model
+
+
+def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[MatrixEncoder, int]:
+    """Open a checkpoint of the authors' code: `{"epoch", "model": {"_backbone.…", "read_out.…"}, "vocab_size", …}`.
+
+    Only tensors are read (`weights_only=True`); nothing in the file is executed.
+
+    Returns:
+        the model, and the step the file was saved at (`epoch` + 1).
+
+    Raises:
+        CheckpointError: if the file cannot be read or is laid out otherwise.
+    """
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}") from error
+    if not isinstance(stored, dict) or not isinstance(stored.get("model"), dict) or "epoch" not in stored:
+        raise CheckpointError(f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them")
+    weights = stored["model"]
+    bert = {name.removeprefix("_backbone."): w for name, w in weights.items() if name.startswith("_backbone.")}
+    read_out = {name.removeprefix("read_out."): w for name, w in weights.items() if name.startswith("read_out.")}
+    return from_bert(bert, read_out, n_heads, n_positions), int(stored["epoch"]) + 1
+
+
+def load_weights(model: MatrixEncoder, weights: Mapping[str, Tensor], source: str) -> None:
+    """Copy weights into a model of the same shape.
+
+    Raises:
+        CheckpointError: naming `source` and the parameter, if one is missing, extra, or of another shape or dtype.
+    """
+    parameters = dict(model.named_parameters())
+    missing, extra = parameters.keys() - weights.keys(), weights.keys() - parameters.keys()
+    if missing or extra:
+        what = f"lacks {sorted(missing)[0]}" if missing else f"has an unknown tensor {sorted(extra)[0]}"
+        raise CheckpointError(f"{source} {what}; the configuration describes another model")
+    for name, parameter in parameters.items():
+        got = weights[name]
+        if got.shape != parameter.shape or got.dtype != parameter.dtype:
+            raise CheckpointError(
+                f"{source}: {name} is {got.dtype} {tuple(got.shape)}, expected {parameter.dtype} {tuple(parameter.shape)}"
+            )
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def bert_weights(weights: Mapping[str, Tensor], n_layers: int) -> dict[str, Tensor]:
+    """HookedEncoder's weights under the names and shapes of a `BertModel`."""
+    bert = {theirs: weights[ours] for ours, theirs in _EMBEDDINGS.items()}
+    for layer in range(n_layers):
+        ours, theirs = f"blocks.{layer}.", f"encoder.layer.{layer}."
+        bert |= {theirs + name: weights[ours + own] for own, name in _BLOCK.items()}
+        bert |= {theirs + name: weights[ours + own].T for own, name in _TRANSPOSED.items()}
+        for letter, word in _PROJECTIONS.items():
+            weight = weights[f"{ours}attn.W_{letter}"]
+            bert[f"{theirs}attention.self.{word}.weight"] = weight.transpose(1, 2).flatten(0, 1)
+            bert[f"{theirs}attention.self.{word}.bias"] = weights[f"{ours}attn.b_{letter}"].flatten()
+        bert[f"{theirs}attention.output.dense.weight"] = weights[f"{ours}attn.W_O"].flatten(0, 1).T
+    return {name: weight.contiguous() for name, weight in bert.items()}
+
+
+def encoder_weights(
+    bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor], n_layers: int, n_heads: int, n_positions: int
+) -> dict[str, Tensor]:
+    """A `BertModel`'s weights and a read-out's under the names and shapes of a HookedEncoder."""
+    weights = {ours: _entry(bert, theirs) for ours, theirs in _EMBEDDINGS.items()}
+    weights["embed.pos_embed.W_pos"] = weights["embed.pos_embed.W_pos"][:n_positions]
+    for layer in range(n_layers):
+        ours, theirs = f"blocks.{layer}.", f"encoder.layer.{layer}."
+        weights |= {ours + own: _entry(bert, theirs + name) for own, name in _BLOCK.items()}
+        weights |= {ours + own: _entry(bert, theirs + name).T for own, name in _TRANSPOSED.items()}
+        for letter, word in _PROJECTIONS.items():
+            weight = _entry(bert, f"{theirs}attention.self.{word}.weight")
+            weights[f"{ours}attn.W_{letter}"] = weight.unflatten(0, (n_heads, -1)).transpose(1, 2)
+            bias = _entry(bert, f"{theirs}attention.self.{word}.bias")
+            weights[f"{ours}attn.b_{letter}"] = bias.unflatten(0, (n_heads, -1))
+        output = _entry(bert, f"{theirs}attention.output.dense.weight")
+        weights[f"{ours}attn.W_O"] = output.T.unflatten(0, (n_heads, -1))
+    weights["unembed.W_U"] = _entry(read_out, "weight").T
+    weights["unembed.b_U"] = _entry(read_out, "bias")
+    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+
+
+def _entry(weights: Mapping[str, Tensor], name: str) -> Tensor:
+    if name not in weights:
+        raise CheckpointError(f"BERT weights lack {name}")
+    return weights[name]

@@ -1,0 +1,132 @@
+"""`MatrixEncoder`: a TransformerLens `HookedEncoder` that answers one number per position."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformer_lens import HookedEncoder, HookedTransformerConfig
+from transformer_lens.components import Embed
+
+from mcinterp.config import ModelConfig
+from mcinterp.errors import InputError
+
+
+class PaddedEmbed(Embed):
+    """Token embedding whose row 0 receives no gradient, as BERT's padding row."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Look up `tokens` (batch, pos); returns (batch, pos, d_model)."""
+        return F.embedding(tokens, self.W_E, padding_idx=0)
+
+
+class MatrixEncoder(HookedEncoder):
+    """Post-LayerNorm BERT encoder with absolute positions and `d_vocab_out=1`: the unembedding is the read-out.
+
+    There is no MLM head, next-sentence head or pooler, and the token-type embedding is frozen (zero unless imported
+    weights bring one). Everything of a HookedEncoder works: `run_with_cache`, hooks, `W_Q`, `all_head_labels`. The
+    residual stream after block l, as BERT means it, is `blocks.{l}.hook_normalized_resid_post`.
+
+    Args:
+        config: shape and initialisation.
+        d_vocab: number of tokens.
+        n_positions: sequence length.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, config: ModelConfig, d_vocab: int, n_positions: int, seed: int = 0) -> None:
+        with warnings.catch_warnings():
+            # Deprecated in favour of an interface that exists from TransformerLens 4 on; this package pins below it.
+            warnings.filterwarnings("ignore", message="HookedEncoder is deprecated", category=DeprecationWarning)
+            super().__init__(_transformer_lens_config(config, d_vocab, n_positions), move_to_device=False)
+        del self.mlm_head, self.nsp_head, self.pooler
+        if config.mask_embedding == "zero":
+            self.embed.embed = PaddedEmbed(self.cfg)
+        self.model_config = config
+        self.embed.token_type_embed.W_token_type.requires_grad_(False)
+        self._initialise(torch.Generator().manual_seed(seed))
+        self.setup()
+
+    def forward(self, input: Tensor, return_type: str | None = "logits", **_: Any) -> Tensor | None:  # type: ignore[override]
+        """Run the encoder on token ids (batch, pos).
+
+        Returns:
+            the read-out of every position, (batch, pos, 1), as a HookedEncoder's logits with one output; None for
+            `return_type=None`.
+        """
+        if return_type not in ("logits", None):
+            raise InputError(f"MatrixEncoder returns 'logits' or None, not {return_type!r}")
+        output = self.unembed(self.encoder_output(self._checked(input)))
+        return output if return_type else None
+
+    def complete(self, tokens: Tensor) -> Tensor:
+        """The answer at every position: token ids (batch, pos) to values (batch, pos)."""
+        return self.unembed(self.encoder_output(self._checked(tokens)))[..., 0]
+
+    def complete_from(self, layer: int, resid_pre: Tensor) -> Tensor:
+        """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire."""
+        for block in self.blocks[layer:]:
+            resid_pre = block(resid_pre)
+        return self.unembed(resid_pre)[..., 0]
+
+    def weights(self) -> dict[str, Tensor]:
+        """Every parameter by HookedEncoder's name, detached, contiguous, on the CPU; buffers are left out."""
+        return {name: parameter.detach().cpu().contiguous() for name, parameter in self.named_parameters()}
+
+    @property
+    def n_positions(self) -> int:
+        """Sequence length."""
+        return int(self.cfg.n_ctx)
+
+    def move(self, device: torch.device | str) -> MatrixEncoder:
+        """Move to a device without the message that `to` prints."""
+        self.to(device, print_details=False)
+        return self
+
+    def _checked(self, tokens: Tensor) -> Tensor:
+        if tokens.ndim != 2 or tokens.shape[1] != self.n_positions:
+            raise InputError(f"tokens must have shape (batch, {self.n_positions}), got {tuple(tokens.shape)}")
+        return tokens
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator) -> None:
+        """Weights N(0, std²), biases 0, LayerNorm 1 and 0, the read-out as `nn.Linear`'s default (1/√d_model)."""
+        std, bound = self.model_config.weight_std, self.model_config.d_model**-0.5
+        for name, parameter in self.named_parameters():
+            leaf = name.rsplit(".", 1)[-1]
+            if name.startswith("unembed."):
+                parameter.uniform_(-bound, bound, generator=generator)
+            elif leaf == "w":
+                parameter.fill_(1.0)
+            elif leaf.startswith("b") or leaf == "W_token_type":
+                parameter.zero_()
+            else:
+                parameter.normal_(0.0, std, generator=generator)
+        if self.model_config.mask_embedding == "zero":
+            self.embed.embed.W_E[0] = 0.0
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that receive gradients, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _transformer_lens_config(config: ModelConfig, d_vocab: int, n_positions: int) -> HookedTransformerConfig:
+    return HookedTransformerConfig(
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        d_model=config.d_model,
+        d_head=config.d_head,
+        d_mlp=config.d_mlp,
+        n_ctx=n_positions,
+        d_vocab=d_vocab,
+        d_vocab_out=1,
+        act_fn="gelu",
+        eps=config.layer_norm_eps,
+        attention_dir="bidirectional",
+        normalization_type="LN",
+        device="cpu",
+    )

@@ -1,0 +1,119 @@
+"""Interventions on heads, as context managers that always remove their hooks and check that each one fired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mcinterp.errors import InputError, nearest_name
+from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.heads import HeadSet
+
+Edit = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What to change in a forward pass.
+
+    Attributes:
+        edits: for each hook point's name, the function from its activation to the changed one.
+    """
+
+    edits: Mapping[str, Edit]
+
+
+@contextmanager
+def intervene(model: MatrixEncoder, *interventions: Intervention) -> Iterator[None]:
+    """Apply interventions, in order, to the forward passes inside the `with` block.
+
+    Raises:
+        InputError: at the start for a hook point the model does not have; at the end if a hook never fired (no
+            forward pass reached it).
+    """
+    fired: dict[str, bool] = {}
+    hooks = []
+    for intervention in interventions:
+        for name, edit in intervention.edits.items():
+            if name not in model.hook_dict:
+                raise InputError(f"the model has no hook point {name!r}{nearest_name(name, model.hook_dict)}")
+            fired[name] = False
+            hooks.append((name, _recording(edit, name, fired)))
+    with model.hooks(fwd_hooks=hooks):
+        yield
+    silent = [name for name, did in fired.items() if not did]
+    if silent:
+        raise InputError(f"the hooks at {', '.join(silent)} never fired: no forward pass in the block reached them")
+
+
+def uniform_pattern(heads: HeadSet) -> Intervention:
+    """Replace the softmax probabilities of `heads` by 1/n_positions at every key."""
+
+    def edit(heads_of_layer: list[int]) -> Edit:
+        def uniform(pattern: Tensor) -> Tensor:
+            changed = pattern.clone()
+            changed[:, heads_of_layer] = 1.0 / pattern.shape[-1]
+            return changed
+
+        return uniform
+
+    return Intervention({f"blocks.{layer}.attn.hook_pattern": edit(own) for layer, own in heads.by_layer().items()})
+
+
+def replaced_z(heads: HeadSet, source: Sequence[Tensor] | Mapping[int, Tensor]) -> Intervention:
+    """Replace the outputs z of `heads`, before W_O, by those of `source`.
+
+    Args:
+        heads: which heads.
+        source: for each layer, z of shape (batch or 1, pos, n_heads, d_head).
+    """
+
+    def edit(layer: int, heads_of_layer: list[int]) -> Edit:
+        def replace(z: Tensor) -> Tensor:
+            changed = z.clone()
+            changed[:, :, heads_of_layer] = source[layer][:, :, heads_of_layer].to(z.device)
+            return changed
+
+        return replace
+
+    return Intervention({f"blocks.{layer}.attn.hook_z": edit(layer, own) for layer, own in heads.by_layer().items()})
+
+
+@dataclass(frozen=True)
+class CleanRun:
+    """An undisturbed forward pass, kept so that interventions can start where they first act.
+
+    Attributes:
+        output: (batch, pos).
+        resid_pre: input of each block, each (batch, pos, d_model).
+        z: outputs of the heads of each block before W_O, each (batch, pos, n_heads, d_head).
+    """
+
+    output: Tensor
+    resid_pre: tuple[Tensor, ...]
+    z: tuple[Tensor, ...]
+
+
+@torch.no_grad()
+def clean_run(model: MatrixEncoder, tokens: Tensor) -> CleanRun:
+    """Run the model on `tokens` (batch, pos) and keep what `complete_with` needs."""
+    layers = range(model.cfg.n_layers)
+    residuals = [f"blocks.{layer}.hook_resid_pre" for layer in layers]
+    outputs = [f"blocks.{layer}.attn.hook_z" for layer in layers]
+    wanted = {*residuals, *outputs}
+    output, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
+    return CleanRun(output[..., 0], tuple(cache[n] for n in residuals), tuple(cache[n] for n in outputs))
+
+
+@torch.no_grad()
+def complete_with(model: MatrixEncoder, clean: CleanRun, heads: HeadSet, intervention: Intervention) -> Tensor:
+    """The answer (batch, pos) under an intervention on `heads`, computed from the first layer it touches."""
+    if not heads.heads:
+        return clean.output
+    layer = heads.heads[0].layer
+    with intervene(model, intervention):
+        return model.complete_from(layer, clean.resid_pre[layer])

@@ -1,0 +1,131 @@
+"""What an analysis pass returns, and how it is stored: tables as CSV, arrays as npz, the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mcinterp.errors import CheckpointError, InputError, nearest_name
+from mcinterp.runs.files import atomic_folder
+
+RECORD = "result.json"
+ARRAYS = "arrays.npz"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data frame whose columns are declared.
+
+    Attributes:
+        frame: the values.
+        columns: meaning and unit of every column, in order.
+    """
+
+    frame: pd.DataFrame
+    columns: Mapping[str, str]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> Table:
+        """Build a table from rows that have exactly the declared columns.
+
+        Raises:
+            InputError: if a row lacks a column or has another one.
+        """
+        rows = list(rows)
+        for row in rows:
+            if row.keys() != columns.keys():
+                raise InputError(f"a row has columns {sorted(row)}, declared are {sorted(columns)}")
+        return cls(pd.DataFrame(rows, columns=list(columns)), columns)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a pass found in one checkpoint.
+
+    Attributes:
+        name: the pass.
+        title: its heading.
+        settings: what it was called with.
+        facts: single values and names that tables and arrays refer to (JSON).
+        tables: by name.
+        arrays: by name; `facts["axes"]` gives each array's axis order.
+        provenance: where it comes from (run, step, digests, versions, seed, device); set by the runner.
+    """
+
+    name: str
+    title: str
+    settings: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table's data frame.
+
+        Raises:
+            InputError: if there is no such table.
+        """
+        if name not in self.tables:
+            raise InputError(f"the {self.name} result has no table {name!r}{nearest_name(name, self.tables)}")
+        return self.tables[name].frame
+
+    def _repr_html_(self) -> str:
+        parts = [f"<h3>{self.title}</h3>"]
+        parts += [f"<h4>{name}</h4>{table.frame.to_html(index=False)}" for name, table in self.tables.items()]
+        return "".join(parts)
+
+    def save(self, folder: Path) -> None:
+        """Write the result as a folder, in one piece: result.json, one CSV a table, arrays.npz."""
+        record = {
+            "name": self.name,
+            "title": self.title,
+            "settings": dict(self.settings),
+            "facts": dict(self.facts),
+            "tables": {name: dict(table.columns) for name, table in self.tables.items()},
+            "provenance": dict(self.provenance),
+        }
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_folder(folder) as temporary:
+            for name, table in self.tables.items():
+                table.frame.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
+            if self.arrays:
+                np.savez_compressed(temporary / ARRAYS, **self.arrays)  # type: ignore[arg-type]
+            (temporary / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: if the folder is missing, damaged or lacks a table.
+        """
+        try:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in record["tables"].items()}
+            arrays = _read_arrays(folder / ARRAYS)
+            return cls(**{**record, "tables": tables, "arrays": arrays})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"the result in {folder} cannot be read: {error}") from None
+
+
+def _read_table(path: Path, columns: Mapping[str, str]) -> Table:
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    if list(frame.columns) != list(columns):
+        raise ValueError(f"{path.name} has columns {list(frame.columns)}, declared are {list(columns)}")
+    return Table(frame, columns)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+

@@ -1,0 +1,169 @@
+"""One checkpoint: weights at a step, with what is needed to use and to trust them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from mcinterp.config import RunConfig
+from mcinterp.errors import CheckpointError
+from mcinterp.model.convert import load_weights
+from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.runs.files import atomic_folder, tensor_bytes, write_atomic
+from mcinterp.task import MatrixBatch, MatrixCompletion
+from mcinterp.task.masks import MaskLike
+
+WEIGHTS = "model.safetensors"
+RECORD = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights at one step of a run.
+
+    Attributes:
+        run_name: name of the run's folder.
+        step: updates done when the weights were saved.
+        config: of the whole run.
+        digest: SHA-256 of the weights file, hexadecimal.
+        metrics: what was measured at that step (of the batch before the update); empty at step 0.
+        versions: of the packages that wrote it.
+        weights: the parameters by HookedEncoder's names, float32, on the CPU.
+        device: where `model` lives and analyses run.
+    """
+
+    run_name: str
+    step: int
+    config: RunConfig
+    digest: str
+    metrics: Mapping[str, float]
+    versions: Mapping[str, str]
+    weights: Mapping[str, torch.Tensor] = field(repr=False)
+    device: str = "cpu"
+
+    @cached_property
+    def model(self) -> MatrixEncoder:
+        """The model, a HookedEncoder, in evaluation mode without gradients; built once."""
+        model = build_model(self.config)
+        load_weights(model, self.weights, source=f"{self.run_name} step {self.step}")
+        return model.requires_grad_(False).eval().move(self.device)
+
+    @cached_property
+    def task(self) -> MatrixCompletion:
+        """The task that the run was trained on."""
+        return MatrixCompletion(self.config.task)
+
+    def sample(self, n: int, seed: int = 0, mask: MaskLike | None = None) -> MatrixBatch:
+        """Draw `n` fresh matrices on the checkpoint's device.
+
+        Args:
+            n: how many.
+            seed: the same seed gives the same batch on any device, and the same matrices under every mask.
+            mask: None for random masks, a name such as `rows:3,6`, or a boolean array (rows, cols), True = observed.
+        """
+        batch = self.task.sample(n, torch.Generator().manual_seed(seed), mask)
+        return self.task.to(batch, torch.device(self.device))
+
+    @classmethod
+    def of_model(cls, model: MatrixEncoder, config: RunConfig, step: int = 0, run_name: str = "imported") -> Checkpoint:
+        """Wrap a model from elsewhere, so that every pass works on it."""
+        weights = model.weights()
+        digest = hashlib.sha256(tensor_bytes(weights)).hexdigest()
+        return cls(run_name, step, config, digest, {}, package_versions(), weights)
+
+    @classmethod
+    def untrained(cls, config: RunConfig, seed: int) -> Checkpoint:
+        """A freshly initialised model of the same shape: the control of many passes."""
+        return cls.of_model(build_model(config, seed), config, run_name="untrained")
+
+
+def build_model(config: RunConfig, seed: int | None = None) -> MatrixEncoder:
+    """The run's model with its initial weights (or those of another seed)."""
+    seed = config.training.seed if seed is None else seed
+    return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions, seed)
+
+
+def save_checkpoint(
+    folder: Path, model: MatrixEncoder, step: int, config: RunConfig, metrics: Mapping[str, float]
+) -> None:
+    """Write a checkpoint folder in one piece, replacing one of the same step."""
+    content = tensor_bytes(model.weights())
+    record = {
+        "step": step,
+        "config_hash": config.hash,
+        "digest": hashlib.sha256(content).hexdigest(),
+        "metrics": dict(metrics),
+        "versions": package_versions(),
+    }
+    with atomic_folder(folder) as temporary:
+        write_atomic(temporary / WEIGHTS, content)
+        write_atomic(temporary / RECORD, json.dumps(record, indent=2).encode())
+
+
+def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str) -> Checkpoint:
+    """Read and verify a checkpoint folder.
+
+    Raises:
+        CheckpointError: if a file is missing or unreadable, belongs to another configuration, or does not have the
+            digest it was saved with.
+    """
+    record = _read_record(folder / RECORD)
+    if record["config_hash"] != config.hash:
+        raise CheckpointError(f"{folder} belongs to configuration {record['config_hash']}, its run to {config.hash}")
+    try:
+        content = (folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{folder / WEIGHTS} cannot be read: {error}") from None
+    if hashlib.sha256(content).hexdigest() != record["digest"]:
+        raise CheckpointError(f"{folder / WEIGHTS} is damaged: its digest is not the one it was saved with")
+    return Checkpoint(
+        run_name=run_name,
+        step=record["step"],
+        config=config,
+        digest=record["digest"],
+        metrics=record["metrics"],
+        versions=record["versions"],
+        weights=safetensors.torch.load(content),
+        device=device,
+    )
+
+
+def weights_digest(model: MatrixEncoder) -> str:
+    """The digest that the model's weights would have on disk."""
+    return hashlib.sha256(tensor_bytes(model.weights())).hexdigest()
+
+
+def saved_digest(folder: Path) -> str:
+    """The digest a checkpoint folder was saved with.
+
+    Raises:
+        CheckpointError: if its record cannot be read.
+    """
+    return str(_read_record(folder / RECORD)["digest"])
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    names = ("mcinterp", "torch", "transformer_lens", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from None
+    missing = {"step", "config_hash", "digest", "metrics", "versions"} - set(record if isinstance(record, dict) else ())
+    if missing:
+        raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}")
+    return record

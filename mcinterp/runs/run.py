@@ -1,0 +1,169 @@
+"""A run's folder: what is in it and how to open it.
+
+    config.yaml                      the resolved configuration
+    metrics.csv                      one row a step: step, loss, the task's scores, learning_rate, seconds
+    step-00004000/model.safetensors  weights, HookedEncoder's names and shapes, float32
+    step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
+    training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
+    replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from mcinterp.config import RunConfig, load_config
+from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint
+from mcinterp.task import MatrixCompletion
+from mcinterp.training.schedule import dense_steps
+from mcinterp.training.transition import Transition, find_transition
+
+CONFIG = "config.yaml"
+METRICS = "metrics.csv"
+STATE = "training-state.safetensors"
+REPLAY = "replay"
+
+
+class Run:
+    """A run on disk, opened for reading.
+
+    Args:
+        path: the run's folder.
+        device: where its checkpoints' models live.
+
+    Raises:
+        CheckpointError: if there is no run at `path`.
+    """
+
+    def __init__(self, path: Path | str, device: str = "cpu") -> None:
+        self.path = Path(path)
+        self.device = device
+        if not (self.path / CONFIG).is_file():
+            raise CheckpointError(f"there is no run at {self.path}: {self.path / CONFIG} is missing")
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return self.path.resolve().name
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The resolved configuration."""
+        return load_config(self.path / CONFIG)
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that have a checkpoint, in order."""
+        found = (folder.name.removeprefix("step-") for folder in self.path.glob("step-*") if folder.is_dir())
+        return sorted(int(number) for number in found if number.isdigit())
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """`metrics.csv`, one row a step; a last line that was cut off while being written is left out.
+
+        Raises:
+            CheckpointError: if the file is missing or not a table of numbers.
+        """
+        path = self.path / METRICS
+        try:
+            text = path.read_text(encoding="utf-8")
+            return pd.read_csv(io.StringIO(text[: text.rfind("\n") + 1]), float_precision="round_trip", dtype=float).astype(
+                {"step": int}
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{path} cannot be read: {error}") from None
+
+    @property
+    def transition(self) -> Transition:
+        """Plateau and drop of the task's progress score (L_mask for matrix completion)."""
+        score = MatrixCompletion.progress_score
+        metrics = self.metrics
+        return find_transition(metrics["step"], metrics[score], axis="step", quantity=score)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has done all its steps."""
+        return self.config.training.steps in self.steps
+
+    def checkpoint(self, step: int | str = "last") -> Checkpoint:
+        """Open one checkpoint, verified.
+
+        Args:
+            step: a step that has one, or `first` or `last`.
+
+        Raises:
+            CheckpointError: if there is none at that step (the nearest is named), or it is damaged.
+        """
+        steps = self.steps
+        if not steps:
+            raise CheckpointError(f"run {self.name} has no checkpoint yet")
+        number = {"first": steps[0], "last": steps[-1]}.get(str(step), step)
+        if number not in steps:
+            raise CheckpointError(f"run {self.name} has no checkpoint at step {step}; {self._nearest(number, steps)}")
+        return load_checkpoint(self.folder(int(number)), self.config, self.name, self.device)
+
+    def select_steps(self, selection: str = "auto") -> list[int]:
+        """Read a choice of checkpoints.
+
+        Args:
+            selection: `auto` (one before the drop, one halfway down, the last; the first and last where there is no
+                drop), `all`, `first`, `last`, or steps such as `0,4000`.
+
+        Raises:
+            UsageError: if it is none of these.
+            CheckpointError: if a step has no checkpoint.
+        """
+        steps = self.steps
+        if selection == "all":
+            return steps
+        if selection == "auto":
+            return sorted(self._around_the_drop(steps))
+        chosen = []
+        for part in selection.split(","):
+            word = part.strip()
+            if word not in ("first", "last") and not word.isdigit():
+                raise UsageError(f"steps {selection!r}: {word!r} is neither a step nor auto, all, first or last")
+            chosen.append({"first": steps[0], "last": steps[-1]}[word] if not word.isdigit() else int(word))
+        absent = next((step for step in chosen if step not in steps), None)
+        if absent is not None:
+            raise CheckpointError(f"run {self.name} has no checkpoint at step {absent}; {self._nearest(absent, steps)}")
+        return sorted(set(chosen))
+
+    def folder(self, step: int) -> Path:
+        """Folder of the checkpoint at `step`."""
+        return self.path / f"step-{step:08d}"
+
+    def dense_window(self) -> list[int]:
+        """Steps worth a checkpoint across the drop, half a drop's length before and after it; [] without a drop."""
+        transition, training = self.transition, self.config.training
+        if not transition.found or not training.dense_checkpoints:
+            return []
+        margin = (transition.end - transition.start) / 2
+        first = max(0, round(transition.start - margin))
+        last = min(training.steps, round(transition.end + margin))
+        return dense_steps(first, last, training.dense_checkpoints)
+
+    def _around_the_drop(self, steps: list[int]) -> Iterable[int]:
+        if not steps:
+            raise CheckpointError(f"run {self.name} has no checkpoint yet")
+        transition = self.transition
+        if not transition.found:
+            return {steps[0], steps[-1]}
+        middle_of_plateau = (transition.plateau_start + transition.start) / 2
+        wanted = (middle_of_plateau, transition.steepest)
+        return {*(min(steps, key=lambda step: abs(step - at)) for at in wanted), steps[-1]}
+
+    @staticmethod
+    def _nearest(step: int | str, steps: list[int]) -> str:
+        if not isinstance(step, int):
+            return f"there are {', '.join(map(str, steps))}"
+        return f"the nearest is {min(steps, key=lambda other: abs(other - step))}"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {len(self.steps)} checkpoints)"

@@ -1,0 +1,57 @@
+"""The two things every layer to the right knows of a task: `Batch` and `Task`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets of one forward pass.
+
+    Attributes:
+        inputs: what the model is given; the first axis is the sample.
+        targets: what it should answer, float32.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+BatchT = TypeVar("BatchT", bound=Batch)
+
+
+class Task(Protocol[BatchT]):
+    """Data, loss and scores; training and runs know no more of a task than this.
+
+    Attributes:
+        score_names: the keys of `scores`, in the order in which they are written.
+        progress_score: the score whose curve shows the plateau and the drop.
+    """
+
+    score_names: tuple[str, ...]
+    progress_score: str
+
+    def sample(self, n: int, generator: torch.Generator) -> BatchT:
+        """Draw `n` fresh samples on the CPU; the same generator state gives the same batch."""
+        ...
+
+    def loss(self, output: Tensor, batch: BatchT) -> Tensor:
+        """The scalar that training minimises."""
+        ...
+
+    def scores(self, output: Tensor, batch: BatchT) -> Mapping[str, Tensor]:
+        """Scalars tracked every step, computed from the same output."""
+        ...
+
+    def to(self, batch: BatchT, device: torch.device) -> BatchT:
+        """The same batch on another device."""
+        ...

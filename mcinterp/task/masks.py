@@ -1,0 +1,157 @@
+"""Which entries are observed: at random, by a name, or drawn by hand.
+
+A mask is a boolean array of shape (rows, cols), True where the entry is *observed*. The names:
+
+    rows:3,6              rows 3 and 6 masked
+    cols:0,2              columns 0 and 2 masked
+    block:1-3,2-4         rows 1 to 3 × columns 2 to 4 masked
+    checkerboard          every entry with row + column odd masked
+    one-per-row           one observed entry a row, on the diagonal (wrapped)
+    masked-rows:3@1,6@5   rows 3 and 6 masked except columns 1 and 5 (the structured mask of the paper)
+    column-run:2@0-4      column 2 observed in rows 0 to 4, masked below and above; no other column has a run over 2
+    none                  everything observed
+
+Rows and columns count from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mcinterp.errors import InputError, nearest_name
+
+MaskLike = str | np.ndarray | Tensor | list[list[bool]]
+
+
+def random_observed(n: int, rows: int, cols: int, p_mask: float, generator: torch.Generator) -> Tensor:
+    """Mask each entry of `n` matrices with probability `p_mask`.
+
+    Returns:
+        bool, shape (n, rows, cols), True where observed.
+    """
+    return torch.rand((n, rows, cols), generator=generator) >= p_mask
+
+
+def observed_mask(mask: MaskLike, rows: int, cols: int) -> Tensor:
+    """One mask for a whole batch, from a name of this module or a boolean array.
+
+    Returns:
+        bool, shape (rows, cols), True where observed.
+
+    Raises:
+        InputError: for an unknown name, an index outside the matrix or an array of another shape or kind.
+    """
+    if isinstance(mask, str):
+        return _named(mask, rows, cols)
+    array = torch.as_tensor(np.asarray(mask))
+    if array.dtype != torch.bool:
+        raise InputError(f"a mask must be boolean (True where observed), got {array.dtype}")
+    if tuple(array.shape) != (rows, cols):
+        raise InputError(f"a mask must have shape ({rows}, {cols}), got {tuple(array.shape)}")
+    return array
+
+
+def _named(name: str, rows: int, cols: int) -> Tensor:
+    kind, _, detail = name.partition(":")
+    if kind not in _MASKS:
+        raise InputError(f"no mask is called {kind!r}{nearest_name(kind, _MASKS)}")
+    try:
+        observed = _MASKS[kind](detail, rows, cols)
+    except ValueError as error:
+        raise InputError(f"mask {name!r} does not fit a {rows} × {cols} matrix: {error}") from None
+    return torch.as_tensor(observed)
+
+
+def _everything(detail: str, rows: int, cols: int) -> np.ndarray:
+    _no_detail(detail)
+    return np.ones((rows, cols), dtype=bool)
+
+
+def _rows(detail: str, rows: int, cols: int) -> np.ndarray:
+    observed = np.ones((rows, cols), dtype=bool)
+    observed[[_index(part, rows, "row") for part in detail.split(",")]] = False
+    return observed
+
+
+def _cols(detail: str, rows: int, cols: int) -> np.ndarray:
+    observed = np.ones((rows, cols), dtype=bool)
+    observed[:, [_index(part, cols, "column") for part in detail.split(",")]] = False
+    return observed
+
+
+def _block(detail: str, rows: int, cols: int) -> np.ndarray:
+    parts = detail.split(",")
+    if len(parts) != 2:
+        raise ValueError("expected block:ROWS,COLUMNS such as block:1-3,2-4")
+    observed = np.ones((rows, cols), dtype=bool)
+    observed[_span(parts[0], rows, "row"), _span(parts[1], cols, "column")] = False
+    return observed
+
+
+def _checkerboard(detail: str, rows: int, cols: int) -> np.ndarray:
+    _no_detail(detail)
+    return np.indices((rows, cols)).sum(0) % 2 == 0
+
+
+def _one_per_row(detail: str, rows: int, cols: int) -> np.ndarray:
+    _no_detail(detail)
+    row, col = np.indices((rows, cols))
+    return row % cols == col
+
+
+def _masked_rows(detail: str, rows: int, cols: int) -> np.ndarray:
+    observed = np.ones((rows, cols), dtype=bool)
+    for part in detail.split(","):
+        row, _, col = part.partition("@")
+        observed[_index(row, rows, "row")] = False
+        observed[_index(row, rows, "row"), _index(col, cols, "column")] = True
+    return observed
+
+
+def _column_run(detail: str, rows: int, cols: int) -> np.ndarray:
+    column, _, span = detail.partition("@")
+    row, col = np.indices((rows, cols))
+    observed = (row + col) % 3 != 0
+    run = np.zeros(rows, dtype=bool)
+    run[_span(span, rows, "row")] = True
+    observed[:, _index(column, cols, "column")] = run
+    return observed
+
+
+def _no_detail(detail: str) -> None:
+    if detail:
+        raise ValueError(f"it takes no detail, got {detail!r}")
+
+
+def _index(text: str, size: int, what: str) -> int:
+    if not text.strip().isdigit():
+        raise ValueError(f"{text!r} is not a {what} number")
+    index = int(text)
+    if index >= size:
+        raise ValueError(f"{what} {index} is outside 0 … {size - 1}")
+    return index
+
+
+def _span(text: str, size: int, what: str) -> slice:
+    first, dash, last = text.partition("-")
+    start = _index(first, size, what)
+    stop = _index(last, size, what) if dash else start
+    if stop < start:
+        raise ValueError(f"{text!r} ends before it starts")
+    return slice(start, stop + 1)
+
+
+_MASKS: dict[str, Callable[[str, int, int], np.ndarray]] = {
+    "none": _everything,
+    "rows": _rows,
+    "cols": _cols,
+    "block": _block,
+    "checkerboard": _checkerboard,
+    "one-per-row": _one_per_row,
+    "masked-rows": _masked_rows,
+    "column-run": _column_run,
+}

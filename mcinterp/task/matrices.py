@@ -1,0 +1,40 @@
+"""Random matrices of given rank, rounded as the task asks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mcinterp.config import TaskConfig
+
+
+def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> Tensor:
+    """Draw `n` matrices and round them to `config.decimals`.
+
+    X = U Vᵀ with i.i.d. entries of U (rows × rank) and V (cols × rank) from `config.factors`; for 'full-rank' the
+    entries of X themselves are i.i.d. uniform.
+
+    Args:
+        n: how many.
+        generator: a CPU generator, which decides the values on every device.
+
+    Returns:
+        float32, shape (n, rows, cols).
+    """
+    if config.factors == "full-rank":
+        matrices = _draw("uniform", (n, config.rows, config.cols), config.factor_scale, generator)
+    else:
+        u = _draw(config.factors, (n, config.rows, config.rank), config.factor_scale, generator)
+        v = _draw(config.factors, (n, config.cols, config.rank), config.factor_scale, generator)
+        matrices = u @ v.transpose(1, 2)
+    return matrices.round(decimals=config.decimals)
+
+
+def _draw(law: str, shape: tuple[int, ...], scale: float, generator: torch.Generator) -> Tensor:
+    if law == "gaussian":
+        return scale * torch.randn(shape, generator=generator)
+    centred = 2 * torch.rand(shape, generator=generator) - 1
+    if law == "uniform":
+        return scale * centred
+    # Inverse distribution function of the Laplace law; 1 − |u| is kept above zero so that the logarithm is finite.
+    return -scale * centred.sign() * torch.log((1 - centred.abs()).clamp_min(torch.finfo(torch.float32).tiny))

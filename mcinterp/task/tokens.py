@@ -1,0 +1,77 @@
+"""Values to tokens and back: id 0 is MASK, id 1 + k is the value v_min + k·10^(−decimals)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mcinterp.config import TaskConfig
+from mcinterp.errors import InputError
+
+MASK_TOKEN = 0
+
+
+def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tensor, int]:
+    """Turn matrices into token ids, with MASK where an entry is not observed.
+
+    Args:
+        values: float, any shape.
+        observed: bool, the same shape; False becomes MASK.
+
+    Returns:
+        int64 ids of the same shape, and how many observed values were clipped to the vocabulary's range.
+
+    Raises:
+        InputError: if an observed value lies outside [v_min, v_max] and `config.out_of_range` is 'error', or is not
+            finite.
+    """
+    if values.shape != observed.shape:
+        raise InputError(f"tokenise: values have shape {tuple(values.shape)}, observed {tuple(observed.shape)}")
+    rounded = values.double().round(decimals=config.decimals)
+    if not bool(torch.isfinite(rounded[observed]).all()):
+        raise InputError(f"tokenise: {int((~torch.isfinite(rounded[observed])).sum())} observed values are not finite")
+    outside = observed & ((rounded < config.v_min) | (rounded > config.v_max))
+    n_outside = int(outside.sum())
+    if n_outside and config.out_of_range == "error":
+        raise InputError(_outside_message(rounded[observed], n_outside, config))
+    clipped = rounded.clamp(config.v_min, config.v_max)
+    ids = _ids(clipped.nan_to_num(), config).masked_fill(~observed, MASK_TOKEN)
+    return ids, n_outside
+
+
+def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
+    """The value of each token, float32; MASK becomes NaN.
+
+    Raises:
+        InputError: if an id is outside the vocabulary.
+    """
+    if bool(((tokens < 0) | (tokens >= config.d_vocab)).any()):
+        raise InputError(f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}")
+    values = (tokens.double() - 1) / 10**config.decimals + config.v_min
+    return values.masked_fill(tokens == MASK_TOKEN, torch.nan).round(decimals=config.decimals).float()
+
+
+def value_token(value: float, config: TaskConfig) -> int:
+    """The token id of one value.
+
+    Raises:
+        InputError: if it lies outside the vocabulary.
+    """
+    ids, _ = tokenise(torch.tensor([value]), torch.tensor([True]), config)
+    return int(ids)
+
+
+def _ids(values: Tensor, config: TaskConfig) -> Tensor:
+    scale = 10**config.decimals
+    if config.tokens == "truncate":
+        # The float32 product of the authors' code is truncated, so that some values land one token low.
+        return (1 + (values.float() * scale - config.v_min * scale)).to(torch.int64)
+    return 1 + ((values - config.v_min) * scale).round().to(torch.int64)
+
+
+def _outside_message(values: Tensor, n_outside: int, config: TaskConfig) -> str:
+    return (
+        f"{n_outside} of {values.numel()} values lie outside the vocabulary [{config.v_min:g}, {config.v_max:g}] "
+        f"(they reach from {float(values.min()):g} to {float(values.max()):g}); widen task.v_min and task.v_max, or "
+        "set task.out_of_range=clip to clip and count them"
+    )

@@ -1,0 +1,190 @@
+"""Find a plateau and the sudden drop after it, in any curve over any axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mcinterp.errors import InputError
+
+N_BINS = 400
+"""The curve is averaged into at most this many equal stretches of its axis before it is looked at."""
+FLATNESS = 0.12
+"""A plateau stays within this fraction of its level."""
+MIN_FALL = 0.3
+"""A drop ends at least this fraction below the plateau."""
+MIN_SIGNAL = 8.0
+"""… and at least this many standard deviations of the plateau's noise."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Where a curve leaves its plateau, or that it has not.
+
+    Attributes:
+        found: whether there is a drop.
+        statement: the finding as a sentence, with what it rests on.
+        confidence: 'high', 'moderate', or 'none' when there is no drop.
+        plateau: the plateau's level (NaN without any flat stretch).
+        plateau_start: where the flat stretch begins, in units of the axis (NaN likewise).
+        start: last point of the plateau (NaN without a drop, as the following).
+        steepest: where the logarithm of the curve falls fastest.
+        end: where the fall has slowed to a tenth of its fastest.
+        level_after: the curve's level at `end`.
+        signal: the fall in standard deviations of the plateau's noise.
+    """
+
+    found: bool
+    statement: str
+    confidence: str
+    plateau: float
+    plateau_start: float
+    start: float = np.nan
+    steepest: float = np.nan
+    end: float = np.nan
+    level_after: float = np.nan
+    signal: float = np.nan
+
+
+def find_transition(x: ArrayLike, y: ArrayLike, axis: str = "step", quantity: str = "the curve") -> Transition:
+    """Find the sudden drop of a positive curve.
+
+    The curve is averaged in equal stretches of its axis. Its flat stretches are the longest runs that stay within
+    `FLATNESS` of their median; the plateau is the one from which the curve later falls furthest. The drop must end
+    `MIN_FALL` below the plateau, stand out of its noise by `MIN_SIGNAL`, and be shorter than the plateau: a curve that
+    declines gradually has no drop.
+
+    Args:
+        x: increasing, such as training steps or context length; shape (n,).
+        y: the curve, positive where finite; points that are not finite are left out; shape (n,).
+        axis: what x counts, for the statement.
+        quantity: what y is, for the statement.
+
+    Raises:
+        InputError: if the shapes differ, x does not increase or y has values ≤ 0.
+    """
+    points, values = _checked(x, y)
+    if len(points) < 20:
+        return _none(f"no drop yet: only {len(points)} points of {quantity}", np.nan, np.nan)
+    points, values = _binned(points, values)
+    log_values = np.log(_smoothed(values))
+    flat = _plateau(log_values)
+    if flat is None:
+        return _none(f"no drop yet: {quantity} has no flat stretch to fall from", np.nan, np.nan)
+    return _drop(points, values, log_values, flat, axis, quantity)
+
+
+def _checked(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+    points, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if points.ndim != 1 or points.shape != values.shape:
+        raise InputError(f"find_transition: x and y must be equally long, got {points.shape} and {values.shape}")
+    finite = np.isfinite(points) & np.isfinite(values)
+    points, values = points[finite], values[finite]
+    if (np.diff(points) <= 0).any():
+        raise InputError("find_transition: x must increase")
+    if (values <= 0).any():
+        raise InputError("find_transition: y must be positive")
+    return points, values
+
+
+def _binned(points: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Means over at most `N_BINS` equal stretches of the axis; empty stretches are left out."""
+    n_bins = min(N_BINS, len(points) // 5)
+    edges = np.linspace(points[0], points[-1], n_bins + 1)
+    index = np.clip(np.searchsorted(edges, points, side="right") - 1, 0, n_bins - 1)
+    counts = np.bincount(index, minlength=n_bins)
+    kept = counts > 0
+    centres = np.bincount(index, points, n_bins)[kept] / counts[kept]
+    return centres, np.bincount(index, values, n_bins)[kept] / counts[kept]
+
+
+def _smoothed(values: Floats) -> Floats:
+    """Mean of each value and its neighbours, two on either side (fewer at the ends)."""
+    window = np.ones(5)
+    return np.convolve(values, window, "same") / np.convolve(np.ones_like(values), window, "same")
+
+
+def _plateau(log_values: Floats) -> tuple[int, int] | None:
+    """First and last index of the flat stretch with the largest fall after it; None if nothing is flat for long."""
+    shortest = max(3, len(log_values) // 25)
+    lowest_after = np.minimum.accumulate(log_values[::-1])[::-1]
+    best, best_fall = None, -np.inf
+    for first, last in _flat_stretches(log_values, shortest):
+        fall = float(np.median(log_values[first : last + 1]) - lowest_after[last])
+        # A later stretch wins only by a clear margin, so that a plateau is not cut short at its front.
+        if fall > best_fall + 0.02:
+            best, best_fall = (first, last), fall
+    return best
+
+
+def _flat_stretches(log_values: Floats, shortest: int) -> list[tuple[int, int]]:
+    """Maximal runs within `FLATNESS` of the median of their beginning, at least `shortest` long, in order."""
+    stretches = []
+    first = 0
+    while first + shortest <= len(log_values):
+        head = log_values[first : first + shortest]
+        level = float(np.median(head))
+        if np.abs(head - level).max() > FLATNESS:
+            first += 1
+            continue
+        outside = np.flatnonzero(np.abs(log_values[first:] - level) > FLATNESS)
+        last = first + int(outside[0]) - 1 if len(outside) else len(log_values) - 1
+        stretches.append((first, last))
+        first = last + 1
+    return stretches
+
+
+def _drop(
+    points: Floats, values: Floats, log_values: Floats, flat: tuple[int, int], axis: str, quantity: str
+) -> Transition:
+    first, last = flat
+    level = float(np.median(values[first : last + 1]))
+    noise = max(1.4826 * float(np.median(np.abs(values[first : last + 1] - level))), 1e-3 * level)
+    lowest = float(np.exp(log_values[last:].min()))
+    signal = (level - lowest) / noise
+    if lowest > (1 - MIN_FALL) * level or signal < MIN_SIGNAL:
+        statement = f"no drop yet: {quantity} stays near {level:.3g} (lowest {lowest:.3g}) to {axis} {points[-1]:g}"
+        return _none(statement, level, float(points[first]))
+    start, steepest, end = _limits(points, values, log_values, flat, level, noise)
+    after = float(np.exp(log_values[end]))
+    if after > (1 - MIN_FALL) * level or points[end] - points[start] > points[start] - points[first]:
+        statement = f"no sudden drop: {quantity} declines gradually from {level:.3g} to {lowest:.3g}"
+        return _none(statement, level, float(points[first]))
+    confidence = "high" if after < 0.5 * level and signal > 2 * MIN_SIGNAL else "moderate"
+    statement = (
+        f"{quantity} stays at {level:.3g} until {axis} {points[start]:.0f}, falls fastest at {points[steepest]:.0f} and "
+        f"is down to {after:.3g} at {points[end]:.0f}; confidence {confidence}: the fall is {signal:.0f} times the "
+        f"plateau's noise and takes {_share(points, first, start, end):.0%} of the plateau's length"
+    )
+    return Transition(
+        True, statement, confidence, level, *(float(points[i]) for i in (first, start, steepest, end)), after, signal
+    )
+
+
+def _limits(
+    points: Floats, values: Floats, log_values: Floats, flat: tuple[int, int], level: float, noise: float
+) -> tuple[int, int, int]:
+    """Indices of the last point on the plateau, of the steepest fall, and of the end of the drop."""
+    first, last = flat
+    slope = np.gradient(log_values, points)
+    left = np.exp(log_values) < level - max(3 * noise, 0.05 * level)
+    falls_below = np.flatnonzero(np.exp(log_values) < (1 - MIN_FALL) * level)
+    falls_below = falls_below[falls_below > first]
+    on_plateau = np.flatnonzero(~left[: falls_below[0]])
+    start = int(on_plateau[-1])
+    steepest = start + int(np.argmin(slope[start : falls_below[0] + (falls_below[0] - start) + 3]))
+    slowed = np.flatnonzero(_smoothed(slope)[steepest:] > 0.1 * slope[steepest])
+    end = steepest + int(slowed[0]) if len(slowed) else len(points) - 1
+    return start, steepest, max(end, int(falls_below[0]))
+
+
+def _share(points: Floats, first: int, start: int, end: int) -> float:
+    return float((points[end] - points[start]) / (points[start] - points[first]))
+
+
+def _none(statement: str, plateau: float, plateau_start: float) -> Transition:
+    return Transition(False, statement, "none", plateau, plateau_start)
