@@ -50,6 +50,16 @@ def intervene(model: MatrixEncoder, *interventions: Intervention) -> Iterator[No
         raise InputError(f"the hooks at {', '.join(silent)} never fired: no forward pass in the block reached them")
 
 
+def _recording(edit: Edit, name: str, fired: dict[str, bool]) -> Callable[[Tensor, object], Tensor]:
+    """The edit as a TransformerLens hook that notes that it ran."""
+
+    def hook_function(activation: Tensor, hook: object) -> Tensor:
+        fired[name] = True
+        return edit(activation)
+
+    return hook_function
+
+
 def uniform_pattern(heads: HeadSet) -> Intervention:
     """Replace the softmax probabilities of `heads` by 1/n_positions at every key."""
 

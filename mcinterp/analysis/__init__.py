@@ -1,0 +1,22 @@
+"""Passes that take a checkpoint apart, each from a checkpoint and settings to a frozen result."""
+
+from mcinterp.analysis.ablation import ablation
+from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.patching import patching
+from mcinterp.analysis.probes import linear_probes
+from mcinterp.analysis.registry import PASSES, Pass, select_passes
+from mcinterp.analysis.runner import analyse
+from mcinterp.analysis.taxonomy import class_members, head_taxonomy
+
+__all__ = [
+    "PASSES",
+    "Pass",
+    "ablation",
+    "analyse",
+    "attention_maps",
+    "class_members",
+    "head_taxonomy",
+    "linear_probes",
+    "patching",
+    "select_passes",
+]

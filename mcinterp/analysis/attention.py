@@ -1,0 +1,116 @@
+"""Attention maps: softmax probabilities of every head, averaged over samples, under random and structured masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mcinterp.analysis.statistics import interval_columns, mean_estimate
+from mcinterp.analysis.structured import viewer_masks
+from mcinterp.errors import InputError
+from mcinterp.model import Head, MatrixEncoder
+from mcinterp.results import Result, Table
+from mcinterp.runs import Checkpoint
+from mcinterp.task import MatrixBatch
+
+RANDOM = "random"
+COLUMNS = {
+    "mask": "mask of the batch; random means fresh masks with probability p_mask",
+    "head": "layer and head, from 0",
+    "n": "matrices",
+    "seed": "seed of the batch",
+    **interval_columns("entropy", "entropy of the attention of a query, averaged over queries, nats"),
+    **interval_columns("self_mass", "attention of a query on its own position"),
+    **interval_columns("masked_mass", "attention on masked keys"),
+    "distance_from_uniform": "total variation between the averaged map and uniform attention, 0 to 1",
+    "split_half_distance": "control: the same between the maps of two halves of the batch, near 0",
+}
+
+
+def attention_maps(
+    checkpoint: Checkpoint, masks: Sequence[str] | None = None, samples: int = 256, seed: int = 0
+) -> Result:
+    """Average every head's attention over `samples` matrices, under each mask.
+
+    The same matrices are used under every mask.
+
+    Args:
+        checkpoint: what to look at.
+        masks: `random` or names of `mcinterp.task.masks`; None for random and the default structured ones.
+        samples: matrices a mask, at least 2.
+        seed: of the batch.
+
+    Returns:
+        table `heads`; arrays `maps` (mask, layer, head, query, key) and `observed` (mask, row, col), the fraction of
+        samples in which an entry is observed. Source: Fig. 4 and 5 of arXiv 2410.22244.
+    """
+    if samples < 2:
+        raise InputError(f"attention_maps: samples must be at least 2, got {samples}")
+    task = checkpoint.config.task
+    masks = [RANDOM, *viewer_masks(task.rows, task.cols)] if masks is None else list(masks)
+    maps, observed, rows = [], [], []
+    for mask in masks:
+        batch = checkpoint.sample(samples, seed, None if mask == RANDOM else mask)
+        patterns = attention_patterns(checkpoint.model, batch.inputs)
+        maps.append(patterns.mean(0).cpu().numpy())
+        observed.append(batch.observed.float().mean(0).view(task.rows, task.cols).cpu().numpy())
+        rows += _head_rows(mask, patterns, batch, seed)
+    n_layers, n_heads = checkpoint.config.model.n_layers, checkpoint.config.model.n_heads
+    return Result(
+        "attention",
+        "Attention maps",
+        {"masks": masks, "samples": samples, "seed": seed},
+        {
+            "masks": masks,
+            "rows": task.rows,
+            "cols": task.cols,
+            "n_layers": n_layers,
+            "n_heads": n_heads,
+            "axes": {"maps": ["mask", "layer", "head", "query", "key"], "observed": ["mask", "row", "col"]},
+        },
+        {"heads": Table.of(COLUMNS, rows)},
+        {"maps": np.stack(maps).astype(np.float32), "observed": np.stack(observed)},
+    )
+
+
+@torch.no_grad()
+def attention_patterns(model: MatrixEncoder, tokens: Tensor) -> Tensor:
+    """Softmax probabilities of every head: (batch, layer, head, query, key)."""
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(model.cfg.n_layers)]
+    wanted = set(names)
+    _, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
+    return torch.stack([cache[name] for name in names], dim=1)
+
+
+def _head_rows(mask: str, patterns: Tensor, batch: MatrixBatch, seed: int) -> list[dict[str, object]]:
+    n_samples, n_layers, n_heads, n_pos, _ = patterns.shape
+    entropy = mean_estimate(torch.special.entr(patterns).sum(-1).mean(-1).double().cpu().numpy())
+    self_mass = mean_estimate(patterns.diagonal(dim1=-2, dim2=-1).mean(-1).double().cpu().numpy())
+    masked = (~batch.observed).to(patterns.dtype)
+    masked_mass = mean_estimate(torch.einsum("slhqk,sk->slhq", patterns, masked).mean(-1).double().cpu().numpy())
+    average = patterns.mean(0)
+    from_uniform = _total_variation(average, torch.full_like(average, 1 / n_pos))
+    halves = _total_variation(patterns[: n_samples // 2].mean(0), patterns[n_samples // 2 :].mean(0))
+    return [
+        {
+            "mask": mask,
+            "head": str(Head(layer, head)),
+            "n": n_samples,
+            "seed": seed,
+            **entropy.columns("entropy", (layer, head)),
+            **self_mass.columns("self_mass", (layer, head)),
+            **masked_mass.columns("masked_mass", (layer, head)),
+            "distance_from_uniform": float(from_uniform[layer, head]),
+            "split_half_distance": float(halves[layer, head]),
+        }
+        for layer in range(n_layers)
+        for head in range(n_heads)
+    ]
+
+
+def _total_variation(p: Tensor, q: Tensor) -> Tensor:
+    """Half the L1 distance of two maps, averaged over queries: (…, query, key) to (…)."""
+    return (p - q).abs().sum(-1).mean(-1) / 2

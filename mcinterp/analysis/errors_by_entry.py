@@ -1,0 +1,45 @@
+"""Squared errors of a batch, kept sample by sample so that comparisons can be paired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from mcinterp.analysis.statistics import Estimate, Floats, pooled_estimate
+from mcinterp.task import MatrixBatch
+
+ENTRIES = ("masked", "observed", "total")
+
+
+@dataclass(frozen=True)
+class EntryErrors:
+    """Sums of squared errors over the entries of each sample.
+
+    Attributes:
+        sums: for `masked`, `observed` and `total` entries, (n,).
+        counts: how many such entries each sample has, (n,).
+    """
+
+    sums: dict[str, Floats]
+    counts: dict[str, Floats]
+
+    @classmethod
+    def of(cls, output: Tensor, targets: Tensor, batch: MatrixBatch) -> EntryErrors:
+        """Errors of `output` against `targets`, both (n, rows·cols), by the masks of `batch`."""
+        square = (output - targets).square().double().cpu().numpy()
+        observed = batch.observed.cpu().numpy().astype(np.float64)
+        weights = {"masked": 1 - observed, "observed": observed, "total": np.ones_like(observed)}
+        return cls(
+            {name: (square * weight).sum(1) for name, weight in weights.items()},
+            {name: weight.sum(1) for name, weight in weights.items()},
+        )
+
+    def mse(self, entries: str) -> Estimate:
+        """Mean squared error over `entries` of all samples, pooled as L_mask and L_obs are."""
+        return pooled_estimate(self.sums[entries], self.counts[entries])
+
+    def minus(self, other: EntryErrors, entries: str) -> Estimate:
+        """This MSE minus `other`'s on the same batch, paired sample by sample."""
+        return pooled_estimate(self.sums[entries] - other.sums[entries], self.counts[entries])

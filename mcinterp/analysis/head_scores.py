@@ -1,0 +1,156 @@
+"""Scores that say how well a head's attention fits each class, from attention patterns and masks alone.
+
+Every score is 0 for a head that attends uniformly and 1 for a perfect member. Most are built from `target_score`: the
+attention that lands on a set of target keys, rescaled so that uniform attention gives 0 and all of it gives 1.
+
+Families (Sec. 3.2.2 of arXiv 2410.22244), under random masks:
+
+- row: on the other entries of the query's row; column: … of its column; identity: on the query itself.
+
+Groups (App. L), under structured masks; *hit* is the score of queries at the masked entries of a masked row on the only
+observed entry of that row:
+
+- masked-row: hit · (1 − the larger of the row and identity scores of queries in the other rows): active only there.
+- observed-copy: the smaller of hit and the identity score of observed entries.
+- mask-ignore: the larger of two. Off-diagonals: the score on the observed other entries of the query's column, times
+  one minus the ratio of attention per masked key to attention per observed key in that column (1 for a head that
+  ignores the mask's holes completely, 0 for one that does not tell them apart). Collecting: the score of queries in
+  unmasked rows on the observed entries of masked rows.
+- longest-contiguous-column: under masks whose longest observed run fills one column, the score of queries outside that
+  column on it; the smallest over masks with the run in different columns, so that a head must follow it.
+- input-processing: how much further the head's average map is from uniform than its single maps, over samples and
+  masks, are from that average (total variation, rescaled to reach 1): static, and structured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+FAMILIES = ("row", "column", "identity")
+GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-column", "input-processing")
+
+
+@dataclass(frozen=True)
+class MaskedPatterns:
+    """Attention patterns of one batch under one mask.
+
+    Attributes:
+        patterns: (sample, head, query, key), heads of all layers in one axis.
+        observed: bool, (rows, cols), the batch's mask; None for random masks.
+    """
+
+    patterns: Tensor
+    observed: Tensor | None
+
+
+def target_score(patterns: Tensor, target: Tensor, queries: Tensor | None = None) -> Tensor:
+    """Attention on target keys, rescaled to 0 for uniform attention and 1 for all of it; averaged over queries.
+
+    Args:
+        patterns: (sample, head, query, key).
+        target: bool, (query, key).
+        queries: bool, (query,), which queries count; those without any target key, or with nothing else, never do.
+
+    Returns:
+        (sample, head); 0 where no query counts.
+    """
+    share = target.double().mean(-1)
+    counts = (share > 0) & (share < 1)
+    if queries is not None:
+        counts &= queries
+    if not bool(counts.any()):
+        return torch.zeros(patterns.shape[:2], dtype=patterns.dtype, device=patterns.device)
+    weight = target.to(patterns.dtype)[counts]
+    mass = torch.einsum("shqk,qk->shq", patterns[:, :, counts], weight)
+    uniform = share[counts].to(patterns.dtype)
+    return ((mass - uniform) / (1 - uniform)).mean(-1)
+
+
+def family_scores(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
+    """Scores of the three families, each (sample, head), from patterns (sample, head, query, key)."""
+    same_row, same_col, itself = _relations(rows, cols)
+    targets = {"row": same_row & ~itself, "column": same_col & ~itself, "identity": itself}
+    return {name: target_score(patterns, target.to(patterns.device)) for name, target in targets.items()}
+
+
+def group_scores(
+    masked_rows: list[MaskedPatterns], column_runs: Mapping[int, MaskedPatterns], random: MaskedPatterns
+) -> dict[str, Tensor]:
+    """Scores of the five groups, each (sample, head).
+
+    Args:
+        masked_rows: patterns under masks with rows masked but for one entry; scores are averaged over them.
+        column_runs: for each column that holds the longest run, the patterns under such a mask; may be empty.
+        random: patterns under random masks.
+    """
+    by_mask = [_masked_row_scores(entry) for entry in masked_rows]
+    scores = {name: torch.stack([one[name] for one in by_mask]).mean(0) for name in by_mask[0]}
+    scores["longest-contiguous-column"] = _longest_run_score(column_runs, like=scores["masked-row"])
+    scores["input-processing"] = _static_score([random, *masked_rows, *column_runs.values()])
+    return scores
+
+
+def _masked_row_scores(entry: MaskedPatterns) -> dict[str, Tensor]:
+    assert entry.observed is not None
+    patterns, observed = entry.patterns, entry.observed.to(entry.patterns.device)
+    rows, cols = observed.shape
+    same_row, same_col, itself = (relation.to(patterns.device) for relation in _relations(rows, cols))
+    in_masked_row = (observed.sum(1) == 1).repeat_interleave(cols)
+    seen = observed.flatten()
+    hit = target_score(patterns, same_row & seen, in_masked_row & ~seen).clamp_min(0)
+    row_elsewhere = target_score(patterns, same_row & ~itself, ~in_masked_row)
+    self_elsewhere = target_score(patterns, itself, ~in_masked_row)
+    busy_elsewhere = torch.maximum(row_elsewhere, self_elsewhere).clamp(0, 1)
+    off_diagonal = target_score(patterns, same_col & ~itself & seen).clamp_min(0)
+    off_diagonal = off_diagonal * (1 - _masked_to_observed(patterns, same_col & ~itself, seen))
+    everywhere = torch.ones_like(itself)
+    collecting = target_score(patterns, everywhere & (seen & in_masked_row), ~in_masked_row)
+    return {
+        "masked-row": hit * (1 - busy_elsewhere),
+        "observed-copy": torch.minimum(hit, target_score(patterns, itself, seen)).clamp_min(0),
+        "mask-ignore": torch.maximum(off_diagonal, collecting).clamp_min(0),
+    }
+
+
+def _masked_to_observed(patterns: Tensor, target: Tensor, seen: Tensor) -> Tensor:
+    """Attention per masked target key over attention per observed one, at most 1; (sample, head)."""
+    per_key = []
+    for keys in (target & ~seen, target & seen):
+        mass = torch.einsum("shqk,qk->sh", patterns, keys.to(patterns.dtype))
+        per_key.append(mass / keys.sum().clamp_min(1))
+    return (per_key[0] / per_key[1].clamp_min(torch.finfo(patterns.dtype).tiny)).clamp_max(1)
+
+
+def _longest_run_score(column_runs: Mapping[int, MaskedPatterns], like: Tensor) -> Tensor:
+    if not column_runs:
+        return torch.zeros_like(like)
+    scores = []
+    for column, entry in column_runs.items():
+        assert entry.observed is not None
+        rows, cols = entry.observed.shape
+        in_column = (torch.arange(rows * cols, device=like.device) % cols) == column
+        target = in_column.expand(rows * cols, -1)
+        scores.append(target_score(entry.patterns, target, ~in_column))
+    stacked = torch.stack(scores)
+    worst = stacked.mean(1).argmin(0)
+    return stacked[worst, :, torch.arange(stacked.shape[2], device=worst.device)].T.clamp_min(0)
+
+
+def _static_score(entries: list[MaskedPatterns]) -> Tensor:
+    patterns = torch.stack([entry.patterns for entry in entries])
+    n_pos = patterns.shape[-1]
+    average = patterns.mean((0, 1))
+    structure = (average - 1 / n_pos).abs().sum(-1).mean(-1) / 2
+    variation = ((patterns - average).abs().sum(-1).mean(-1) / 2).mean(0)
+    return ((structure - variation) / (1 - 1 / n_pos)).clamp_min(0)
+
+
+def _relations(rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Which pairs of positions share a row, share a column, are the same: each bool (query, key)."""
+    position = torch.arange(rows * cols)
+    row, col = position // cols, position % cols
+    return row[:, None] == row, col[:, None] == col, position[:, None] == position

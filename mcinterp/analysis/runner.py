@@ -1,0 +1,144 @@
+"""Run passes over checkpoints, keep their results, and do no work twice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from mcinterp.analysis.registry import Pass, select_passes
+from mcinterp.analysis.training_summary import training_summary
+from mcinterp.errors import CheckpointError
+from mcinterp.results import Result
+from mcinterp.runs import Checkpoint, Run
+from mcinterp.runs.checkpoint import package_versions
+
+DATA = "data"
+Report = Callable[[str], None]
+
+
+def analyse(
+    run: Run,
+    out: Path,
+    steps: Sequence[int],
+    passes: Sequence[str] | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Report | None = None,
+) -> None:
+    """Run passes on checkpoints of a run and store the results under `out/data`.
+
+    A result that stands for the same weights, settings and versions is kept. Results of steps that are not asked for
+    are left alone.
+
+    Args:
+        run: the run.
+        out: folder of the run's reports; `data/step-00004000/<pass>/` and `data/training/` are written.
+        steps: checkpoints to analyse.
+        passes: names from the registry; None for all.
+        samples: matrices for every pass; None for each pass's own number.
+        seed: of every batch.
+        jobs: checkpoints analysed at the same time, each in a process of its own.
+        progress: told what was done, a line a pass.
+    """
+    selected = select_passes(passes)
+    names = [entry.name for entry in selected]
+    tasks = [(run.path, run.device, step, names, out, samples, seed) for step in steps]
+    if jobs == 1 or len(steps) == 1:
+        for task in tasks:
+            _analyse_step(*task, progress=progress)
+    else:
+        _in_parallel(tasks, jobs, progress)
+    training_summary(run, analysed_steps(out)).save(out / DATA / "training")
+
+
+def analysed_steps(out: Path) -> list[int]:
+    """Steps that have results under `out`, in order."""
+    folders = (out / DATA).glob("step-*")
+    return sorted(int(folder.name.removeprefix("step-")) for folder in folders if any(folder.iterdir()))
+
+
+def step_folder(out: Path, step: int) -> Path:
+    """Where the results of one checkpoint are kept."""
+    return out / DATA / f"step-{step:08d}"
+
+
+def _in_parallel(tasks: list[tuple], jobs: int, progress: Report | None) -> None:  # type: ignore[type-arg]
+    from joblib import Parallel, delayed
+
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    finished = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        delayed(_analyse_step)(*task, threads=threads) for task in tasks
+    )
+    for lines in finished:
+        for line in lines:
+            if progress:
+                progress(line)
+
+
+def _analyse_step(
+    path: Path,
+    device: str,
+    step: int,
+    names: list[str],
+    out: Path,
+    samples: int | None,
+    seed: int,
+    progress: Report | None = None,
+    threads: int | None = None,
+) -> list[str]:
+    """All passes on one checkpoint; returns the lines it reported."""
+    if threads:
+        torch.set_num_threads(threads)
+    checkpoint = Run(path, device).checkpoint(step)
+    results: dict[str, Result] = {}
+    lines = []
+    for entry in select_passes(names):
+        start = time.perf_counter()
+        results[entry.name], fresh = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
+        done = f"{time.perf_counter() - start:.1f} s" if fresh else "kept"
+        lines.append(f"step {step}: {entry.name} {done}")
+        if progress:
+            progress(lines[-1])
+    return lines
+
+
+def _result(
+    entry: Pass, checkpoint: Checkpoint, earlier: dict[str, Result], folder: Path, samples: int | None, seed: int
+) -> tuple[Result, bool]:
+    """The stored result if it is of the same weights, settings and versions, else a fresh one; and which it is."""
+    samples = samples or entry.samples
+    identity = {
+        "config_hash": checkpoint.config.hash,
+        "digest": checkpoint.digest,
+        "samples": samples,
+        "seed": seed,
+        "versions": package_versions(),
+        "device": checkpoint.device,
+    }
+    stored = _stored(folder / entry.name)
+    if stored and all(stored.provenance.get(key) == value for key, value in identity.items()):
+        return stored, False
+    start = time.perf_counter()
+    result = entry.run(checkpoint, earlier, samples, seed)
+    provenance = {
+        "run": checkpoint.run_name,
+        "step": checkpoint.step,
+        **identity,
+        "seconds": round(time.perf_counter() - start, 3),
+        "threads": torch.get_num_threads(),
+    }
+    result = Result(**{**vars(result), "provenance": provenance})
+    result.save(folder / entry.name)
+    return result, True
+
+
+def _stored(folder: Path) -> Result | None:
+    try:
+        return Result.load(folder)
+    except CheckpointError:
+        return None

@@ -1,0 +1,96 @@
+"""Estimates with 95 % intervals, paired over samples; every average of the passes is made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from mcinterp.errors import InputError
+
+CONFIDENCE = 0.95
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval, or an array of them.
+
+    Attributes:
+        value: the mean.
+        low: lower end of the interval (NaN with fewer than two samples).
+        high: upper end.
+        p_value: of the two-sided t test that the mean is 0 (1 where every sample is exactly 0).
+    """
+
+    value: Floats
+    low: Floats
+    high: Floats
+    p_value: Floats
+
+    def columns(self, name: str, index: int | tuple[int, ...] | None = None) -> dict[str, float]:
+        """`{name, name_low, name_high}` as table columns, of one element where there are several."""
+        at = () if index is None else index
+        return {
+            name: float(self.value[at]),
+            f"{name}_low": float(self.low[at]),
+            f"{name}_high": float(self.high[at]),
+        }
+
+
+def interval_columns(name: str, meaning: str) -> dict[str, str]:
+    """The declaration of an estimate's three columns."""
+    return {name: meaning, f"{name}_low": f"{name}: lower end of the 95 % interval", f"{name}_high": "… upper end"}
+
+
+def mean_estimate(values: Floats) -> Estimate:
+    """The mean over samples with its t interval.
+
+    Args:
+        values: (n, …); one row a sample, NaN where a sample has nothing to average (it is left out).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    present = ~np.isnan(values)
+    return pooled_estimate(np.where(present, values, 0.0), present.astype(np.float64))
+
+
+def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
+    """The mean over all entries of all samples, Σ sums / Σ counts, with an interval over samples.
+
+    Samples differ in how many entries they have, so this is a ratio; its standard error is that of the linearised
+    residuals sumsᵢ − ratio · countsᵢ (delta method), with t quantiles.
+
+    Args:
+        sums: (n, …), the sum of a quantity over a sample's entries; for a paired comparison, the difference of sums.
+        counts: (n,) or (n, …), how many entries the sample has.
+    """
+    sums = np.asarray(sums, dtype=np.float64)
+    counts = np.asarray(counts, dtype=np.float64)
+    counts = np.broadcast_to(counts.reshape(counts.shape + (1,) * (sums.ndim - counts.ndim)), sums.shape)
+    if sums.ndim == 0 or len(sums) == 0:
+        raise InputError("an estimate needs at least one sample")
+    total = counts.sum(0)
+    n = (counts > 0).sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = sums.sum(0) / total
+        residuals = np.where(counts > 0, sums - value * counts, 0.0)
+        error = np.sqrt((residuals**2).sum(0) * n / (n - 1)) / total
+        statistic = np.abs(value) / error
+    error = np.where(n > 1, error, np.nan)
+    freedom = np.maximum(n - 1, 1)
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * error
+    p_value = np.where(error == 0, np.where(value == 0, 1.0, 0.0), 2 * stats.t.sf(statistic, freedom))
+    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
+
+
+def false_discovery(p_values: Floats) -> Floats:
+    """Benjamini–Hochberg q-values of a family of tests; NaN stay NaN."""
+    p_values = np.asarray(p_values, dtype=np.float64)
+    q_values = np.full_like(p_values, np.nan)
+    present = ~np.isnan(p_values)
+    if present.any():
+        q_values[present] = stats.false_discovery_control(p_values[present])
+    return q_values

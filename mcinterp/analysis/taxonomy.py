@@ -1,0 +1,157 @@
+"""Head taxonomy: which class each head belongs to, by how well its attention fits, with margins and controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from mcinterp.analysis.attention import attention_patterns
+from mcinterp.analysis.head_scores import FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
+from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
+from mcinterp.analysis.structured import column_run_masks, masked_row_masks
+from mcinterp.errors import InputError
+from mcinterp.model import Head
+from mcinterp.results import Result, Table
+from mcinterp.runs import Checkpoint
+from mcinterp.task.masks import observed_mask
+
+THRESHOLD = 0.3
+"""A class fits when its score's interval lies above this and above every head of an untrained model."""
+NONE = "none"
+_KINDS = {"family": FAMILIES, "group": GROUPS}
+
+HEAD_COLUMNS = {
+    "head": "layer and head, from 0",
+    "family": "best-fitting of row, column, identity under random masks, or none",
+    "family_runner_up": "the next best",
+    "family_margin": "score of the best minus that of the next best",
+    "group": "best-fitting of the five groups under structured masks, or none",
+    "group_runner_up": "the next best",
+    "group_margin": "score of the best minus that of the next best",
+    "n": "matrices a mask",
+    "seed": "seed of the batches",
+}
+SCORE_COLUMNS = {
+    "head": "layer and head, from 0",
+    "kind": "family or group",
+    "class": "the class",
+    **interval_columns("score", "0 for uniform attention, 1 for a perfect member"),
+    "uniform": "control: score of a head that attends uniformly",
+    "untrained": "control: mean score of an untrained model's heads",
+    "untrained_max": "… the largest of them",
+    "threshold": "what the interval must lie above for the class to fit",
+    "fits": "whether it does",
+}
+
+
+def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> Result:
+    """Score every head against every class and name the best that fits.
+
+    The scores are defined in `mcinterp.analysis.head_scores`. A class fits when the lower end of its score's interval
+    is above the threshold: the larger of `THRESHOLD` and the best score of any head of an untrained model.
+
+    Returns:
+        tables `heads` (label, runner-up, margin, for family and group) and `scores` (every class, with controls).
+    """
+    if samples < 2:
+        raise InputError(f"head_taxonomy: samples must be at least 2, got {samples}")
+    scores = _scores(checkpoint, samples, seed)
+    untrained = _scores(Checkpoint.untrained(checkpoint.config, seed=seed + 1), samples, seed)
+    n_heads = checkpoint.config.model.n_heads
+    heads = [Head(layer, head) for layer in range(checkpoint.config.model.n_layers) for head in range(n_heads)]
+    rows = _score_rows(heads, scores, untrained)
+    task = checkpoint.config.task
+    return Result(
+        "taxonomy",
+        "Head taxonomy",
+        {"samples": samples, "seed": seed},
+        {
+            "families": list(FAMILIES),
+            "groups": list(GROUPS),
+            "masks": ["random", *masked_row_masks(task.rows, task.cols), *column_run_masks(task.rows, task.cols)],
+        },
+        {
+            "heads": Table.of(HEAD_COLUMNS, [_head_row(head, rows, samples, seed) for head in heads]),
+            "scores": Table.of(SCORE_COLUMNS, rows),
+        },
+    )
+
+
+def class_members(taxonomy: Result) -> dict[str, list[Head]]:
+    """Heads of each family and group, `none` left out; classes without any head have an empty list."""
+    table = taxonomy.table("heads")
+    members: dict[str, list[Head]] = {name: [] for name in (*FAMILIES, *GROUPS)}
+    for kind in _KINDS:
+        for head, label in zip(table["head"], table[kind], strict=True):
+            if label != NONE:
+                members[label].append(Head.parse(head))
+    return members
+
+
+def _scores(checkpoint: Checkpoint, samples: int, seed: int) -> dict[str, Floats]:
+    """Every class's scores, each (sample, head)."""
+    task = checkpoint.config.task
+    random = _patterns(checkpoint, None, samples, seed)
+    masked_rows = [_patterns(checkpoint, mask, samples, seed) for mask in masked_row_masks(task.rows, task.cols)]
+    runs = {
+        int(mask.removeprefix("column-run:").partition("@")[0]): _patterns(checkpoint, mask, samples, seed)
+        for mask in column_run_masks(task.rows, task.cols)
+    }
+    scores = family_scores(random.patterns, task.rows, task.cols) | group_scores(masked_rows, runs, random)
+    return {name: score.double().cpu().numpy() for name, score in scores.items()}
+
+
+def _patterns(checkpoint: Checkpoint, mask: str | None, samples: int, seed: int) -> MaskedPatterns:
+    batch = checkpoint.sample(samples, seed, mask)
+    patterns = attention_patterns(checkpoint.model, batch.inputs).flatten(1, 2)
+    observed: torch.Tensor | None = None if mask is None else observed_mask(mask, *batch.shape)
+    return MaskedPatterns(patterns, observed)
+
+
+def _score_rows(
+    heads: list[Head], scores: Mapping[str, Floats], untrained: Mapping[str, Floats]
+) -> list[dict[str, Any]]:
+    estimates = {name: mean_estimate(score) for name, score in scores.items()}
+    controls = {name: score.mean(0) for name, score in untrained.items()}
+    return [
+        _score_row(index, head, kind, name, estimates[name], controls[name])
+        for index, head in enumerate(heads)
+        for kind, classes in _KINDS.items()
+        for name in classes
+    ]
+
+
+def _score_row(index: int, head: Head, kind: str, name: str, estimate: Estimate, control: Floats) -> dict[str, Any]:
+    threshold = max(THRESHOLD, float(control.max()))
+    return {
+        "head": str(head),
+        "kind": kind,
+        "class": name,
+        **estimate.columns("score", index),
+        "uniform": 0.0,
+        "untrained": float(control.mean()),
+        "untrained_max": float(control.max()),
+        "threshold": threshold,
+        "fits": bool(estimate.low[index] > threshold),
+    }
+
+
+def _head_row(head: Head, rows: Iterable[Mapping[str, Any]], samples: int, seed: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"head": str(head)}
+    own = [entry for entry in rows if entry["head"] == str(head)]
+    for kind in _KINDS:
+        label, runner_up, margin = _label([entry for entry in own if entry["kind"] == kind])
+        row |= {kind: label, f"{kind}_runner_up": runner_up, f"{kind}_margin": margin}
+    return {**row, "n": samples, "seed": seed}
+
+
+def _label(entries: list[Mapping[str, Any]]) -> tuple[str, str, float]:
+    """Best class that fits, the next best class, and by how much; `none` and the nearest class where none fits."""
+    ranked = sorted(entries, key=lambda entry: (entry["fits"], entry["score"]), reverse=True)
+    best, second = ranked[0], ranked[1]
+    if not best["fits"]:
+        return NONE, best["class"], float(np.nan)
+    return best["class"], second["class"], best["score"] - second["score"]

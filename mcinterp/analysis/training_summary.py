@@ -1,0 +1,61 @@
+"""The run as a whole, as a result: its loss curve, its transition and its checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mcinterp.results import Result, Table
+from mcinterp.runs import Run
+from mcinterp.task import MatrixCompletion
+
+MAX_POINTS = 600
+_MEANINGS = {
+    "step": "middle of the stretch of steps that the row averages",
+    "loss": "the loss that is minimised",
+    "observed_mse": "L_obs, mean squared error over observed entries",
+    "masked_mse": "L_mask, mean squared error over masked entries",
+    "masked_abs_mean": "mean |prediction| at masked entries",
+}
+
+
+def training_summary(run: Run, analysed: Sequence[int]) -> Result:
+    """Summarise a run's training.
+
+    Args:
+        run: the run.
+        analysed: steps whose checkpoints have been analysed.
+
+    Returns:
+        table `curve`, metrics averaged over at most `MAX_POINTS` equal stretches; facts with configuration, steps and
+        transition (NaN as None).
+    """
+    metrics = run.metrics
+    facts = {
+        "run": run.name,
+        "config": run.config.model_dump(),
+        "config_hash": run.config.hash,
+        "steps": run.steps,
+        "analysed": list(analysed),
+        "finished": run.finished,
+        "seconds": float(metrics["seconds"].iloc[-1]) if len(metrics) else 0.0,
+        "last_step": int(metrics["step"].iloc[-1]) if len(metrics) else 0,
+        "progress_score": MatrixCompletion.progress_score,
+        "score_names": list(MatrixCompletion.score_names),
+        "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
+    }
+    curve = Table.of(_MEANINGS, _averaged(metrics).to_dict("records"))
+    return Result("training", "Training", {}, facts, {"curve": curve})
+
+
+def _averaged(metrics: pd.DataFrame) -> pd.DataFrame:
+    stretch = np.arange(len(metrics)) * min(MAX_POINTS, len(metrics)) // max(1, len(metrics))
+    return metrics[list(_MEANINGS)].groupby(stretch).mean()
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
