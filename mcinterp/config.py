@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from mcinterp.errors import ConfigError, nearest_name
 
@@ -53,6 +54,10 @@ class TaskConfig(FrozenConfig):
     def _consistent(self) -> TaskConfig:
         if self.v_min >= self.v_max:
             raise ValueError(f"v_min {self.v_min} must be below v_max {self.v_max}")
+        for name, value in (("v_min", self.v_min), ("v_max", self.v_max)):
+            # Tokens count steps from v_min, so both ends must be values that a rounded matrix can have.
+            if abs(value - round(value, self.decimals)) > 1e-9:
+                raise ValueError(f"{name} {value} has more than {self.decimals} decimals")
         if self.factors != "full-rank" and self.rank > min(self.rows, self.cols):
             raise ValueError(f"rank {self.rank} exceeds the smaller side of a {self.rows} × {self.cols} matrix")
         return self
@@ -114,7 +119,7 @@ class TrainConfig(FrozenConfig):
     beta2: float = Field(0.999, ge=0.0, lt=1.0, description="Adam's decay of the squared gradient.")
     schedule: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate.")
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises linearly from 0.")
-    seed: int = Field(0, ge=0, description="Seed of the weights (seed) and of the data (seed + 1).")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the weights (seed) and of the data (seed + 1).")
     checkpoints: int = Field(20, ge=2, description="How many log-spaced checkpoints to keep, besides step 0.")
     replay_states: int = Field(
         10, ge=1, description="Full training states kept at even spacing, from which training can be replayed."
@@ -202,9 +207,10 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> RunConfig:
 def parse_config(text: str, source: str, overrides: Iterable[str] = ()) -> RunConfig:
     """Validate YAML text, with `overrides` applied, as a `RunConfig`; `source` is named in errors."""
     try:
-        tree = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+        tree = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
         raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+    tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise ConfigError(f"{source} must hold the sections task, model and training, got {type(tree).__name__}")
     for override in overrides:
@@ -222,23 +228,47 @@ def validate_config(tree: Mapping[str, Any], source: str) -> RunConfig:
 
 def first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
     """The first problem of a validation as one sentence: field, what was got, what was expected."""
-    problem = error.errors()[0]
-    where = [str(part) for part in problem["loc"] if str(part) not in ("float", "literal['width']", "constrained-str")]
+    problems = error.errors()
+    problem, where = problems[0], _field_path(problems[0], schema)
     name = ".".join(where)
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] in ("extra_forbidden", "invalid_key"):
         return f"{name} is not a field{nearest_name(where[-1], _fields_at(schema, where[:-1]))}"
-    message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
         return f"{name}: {message}" if name else message
-    return f"{name} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+    # A field that may be of several kinds has one problem for each of them.
+    messages = [other["msg"] for other in problems if _field_path(other, schema) == where]
+    expected = " or ".join([messages[0], *(message.removeprefix("Input should be ") for message in messages[1:])])
+    return f"{name} = {_shortened(problem['input'])}: {expected[0].lower()}{expected[1:]}"
+
+
+def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> list[str]:
+    """The field that a problem is about, without what pydantic adds for one kind of several (`float`, `literal`)."""
+    path: list[str] = []
+    section: type[BaseModel] | None = schema
+    for part in map(str, problem["loc"]):
+        if section is None:
+            break
+        path.append(part)
+        section = _section(section, part)
+    return path
+
+
+def _section(schema: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The configuration that a field holds, if it holds one."""
+    field = schema.model_fields.get(name)
+    annotation = field.annotation if field else None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}…"
 
 
 def _fields_at(schema: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
-        annotation = schema.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        schema = annotation
+        schema = _section(schema, part) or schema
     return list(schema.model_fields)
 
 
@@ -250,10 +280,10 @@ def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
     for name, field in schema.model_fields.items():
         if name not in tree:
             continue
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            converted[name] = _integers_as_floats(tree[name], annotation)
-        elif "float" in str(annotation):
+        section = _section(schema, name)
+        if section is not None:
+            converted[name] = _integers_as_floats(tree[name], section)
+        elif "float" in str(field.annotation):
             converted[name] = _as_float(tree[name])
     return converted
 
@@ -263,7 +293,7 @@ def _as_float(value: Any) -> Any:
         return value
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
 
 
@@ -275,6 +305,6 @@ def _with_override(tree: dict[str, Any], override: str) -> dict[str, Any]:
     inner = tree.get(section)
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {override!r}: the value is not valid YAML") from error
     return {**tree, section: {**(inner if isinstance(inner, dict) else {}), field: value}}
