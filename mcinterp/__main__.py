@@ -1,0 +1,5 @@
+"""`python -m mcinterp`."""
+
+from mcinterp.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""Commands that list: presets, passes, runs, show-config."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mcinterp.cli.options import CHECKPOINTS, Config, Overrides, Preset, chosen_config
+from mcinterp.config import preset_names
+from mcinterp.errors import McinterpError
+
+
+def presets() -> None:
+    """List the configurations that come with the package."""
+    folder = resources.files("mcinterp") / "presets"
+    for name in preset_names():
+        comment = (folder / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
+        print(f"{name:16s}{comment.lstrip('# ')}")
+
+
+def passes() -> None:
+    """List the analysis passes and what each one answers."""
+    from mcinterp.analysis import PASSES
+
+    for entry in PASSES.values():
+        print(f"{entry.name:12s}{entry.question}")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where the runs are.", metavar="DIR")] = CHECKPOINTS,
+) -> None:
+    """List runs: how far they are, how many checkpoints they keep, and their drop."""
+    from mcinterp.runs import Run
+
+    for path in sorted(config.parent for config in folder.glob("*/config.yaml")):
+        try:
+            run = Run(path)
+            done = int(run.metrics["step"].max())
+            state = f"{done}/{run.config.training.steps} steps, {len(run.steps)} checkpoints; {run.transition.statement}"
+        except McinterpError as error:
+            state = f"unreadable: {error}"
+        print(f"{path}: {state}")
+
+
+def show_config(preset: Preset = None, config: Config = None, overrides: Overrides = None) -> None:
+    """Print a resolved configuration as YAML; without options, the paper's."""
+    print(chosen_config(preset, config, overrides).to_yaml(), end="")

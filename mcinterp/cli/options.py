@@ -1,0 +1,70 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mcinterp.config import RunConfig, load_config, load_preset, parse_config
+from mcinterp.errors import CheckpointError, UsageError
+
+if TYPE_CHECKING:
+    from mcinterp.runs import Run
+
+CHECKPOINTS = Path("checkpoints")
+REPORTS = Path("reports")
+
+RunArgument = Annotated[Path, typer.Argument(help="Folder of a run, or its name under checkpoints/.", metavar="RUN")]
+Preset = Annotated[str | None, typer.Option(help="A configuration that comes with the package; see presets.")]
+Config = Annotated[Path | None, typer.Option(help="A configuration file.", metavar="FILE.yaml")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one field, such as training.steps=20000.", metavar="FIELD=VALUE")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the samples.", min=0)]
+Samples = Annotated[int | None, typer.Option(help="Matrices a pass; by default each pass's own number.", min=2)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, …; auto takes a CUDA device if there is one.")]
+Steps = Annotated[str, typer.Option(help="auto (before, during and after the drop), all, first, last, or 0,4000,…")]
+Passes = Annotated[str | None, typer.Option(help="Passes, separated by commas; by default all. See passes.")]
+Jobs = Annotated[int, typer.Option(help="Checkpoints analysed at the same time.", min=1)]
+
+
+def chosen_config(preset: str | None, config: Path | None, overrides: list[str] | None) -> RunConfig:
+    """The configuration that `--preset` or `--config`, with `--set`, describe; the paper's without either.
+
+    Raises:
+        UsageError: if both are given.
+    """
+    if preset and config:
+        raise UsageError("give --preset or --config, not both")
+    if config:
+        return load_config(config, overrides or ())
+    if preset:
+        return load_preset(preset, overrides or ())
+    return parse_config("", source="the paper's configuration", overrides=overrides or ())
+
+
+def open_run(path: Path, device: str = "cpu") -> Run:
+    """The run at `path`, or of that name under checkpoints/.
+
+    Raises:
+        CheckpointError: if there is neither; a run with a similar name is proposed.
+    """
+    from mcinterp.runs import Run
+    from mcinterp.runs.run import CONFIG
+    from mcinterp.runs.train import resolve_device
+
+    for candidate in (path, CHECKPOINTS / path):
+        if (candidate / CONFIG).is_file():
+            return Run(candidate, str(resolve_device(device)))
+    known = [folder.parent.name for folder in CHECKPOINTS.glob(f"*/{CONFIG}")]
+    close = difflib.get_close_matches(path.name, known, n=1)
+    hint = f"; did you mean {CHECKPOINTS / close[0]}?" if close else ""
+    raise CheckpointError(f"there is no run at {path}{hint}")
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """Names separated by commas; None for none given."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

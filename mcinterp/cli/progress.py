@@ -1,0 +1,57 @@
+"""Progress on stderr: a live bar in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from mcinterp.training import StepRecord
+
+console = Console(stderr=True)
+
+REFRESH_STEPS = 20
+"""The bar is updated every so many steps; drawing it at each would slow training."""
+
+
+@contextmanager
+def training_progress(total: int) -> Iterator[Callable[[StepRecord], None]]:
+    """Show steps, speed, time left and the scores of the newest batches, averaged over `REFRESH_STEPS`."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[scores]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("training", total=total, scores="")
+        recent: list[StepRecord] = []
+
+        def update(record: StepRecord) -> None:
+            recent.append(record)
+            if record.step % REFRESH_STEPS == 0 or record.step == total:
+                scores = _average_scores(recent)
+                recent.clear()
+                bar.update(task, completed=record.step, scores=scores)
+            if not console.is_terminal and record.step % max(1, total // 20) == 0:
+                console.print(f"step {record.step}/{total}: {_average_scores(recent or [record])}", highlight=False)
+
+        yield update
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    console.print(line, highlight=False, markup=False)
+
+
+def _average_scores(records: list[StepRecord]) -> str:
+    names = ("observed_mse", "masked_mse")
+    means = {name: sum(record.scores[name] for record in records) / len(records) for name in names}
+    return "  ".join(f"{name} {value:.4f}" for name, value in means.items())

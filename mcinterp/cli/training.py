@@ -1,0 +1,82 @@
+"""Commands that train: train, densify, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mcinterp.cli import analysis
+from mcinterp.cli.options import CHECKPOINTS, REPORTS, Config, Device, Overrides, Preset, RunArgument, chosen_config, open_run
+from mcinterp.cli.progress import say, training_progress
+from mcinterp.config import RunConfig
+from mcinterp.errors import UsageError
+
+if TYPE_CHECKING:
+    from mcinterp.runs import Run
+
+DEMO = "tiny"
+
+
+def train(
+    preset: Preset = None,
+    config: Config = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; by default checkpoints/PRESET.", metavar="DIR")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=….", min=0)] = None,
+    device: Device = "auto",
+    overrides: Overrides = None,
+) -> None:
+    """Train a run, or go on with one that stands; prints its folder.
+
+    Ctrl-C finishes the step, saves and exits with 1; the same command goes on from there.
+    """
+    if run is None and preset is None:
+        raise UsageError("say where the run goes with --run DIR")
+    path = run or CHECKPOINTS / str(preset)
+    seeds = [f"training.seed={seed}"] if seed is not None else []
+    if preset is None and config is None and (path / "config.yaml").is_file():
+        config = path / "config.yaml"
+    trained = _train(path, chosen_config(preset, config, [*(overrides or []), *seeds]), device)
+    print(trained.path)
+
+
+def densify(
+    run: RunArgument,
+    first: Annotated[int, typer.Option("--from", help="First step.", min=0)],
+    last: Annotated[int, typer.Option("--to", help="Last step.", min=0)],
+    every: Annotated[int, typer.Option(help="Steps between checkpoints.", min=1)],
+    device: Device = "auto",
+) -> None:
+    """Replay training, bit-identical, and save checkpoints at more steps; prints the steps added."""
+    from mcinterp.runs import densify
+
+    opened = open_run(run)
+    with training_progress(last) as progress:
+        added = densify(opened.path, first, last, every, device, progress)
+    say(f"{len(added)} checkpoints added to {opened.path}")
+    print("\n".join(map(str, added)))
+
+
+def demo(
+    device: Device = "auto",
+    jobs: Annotated[int, typer.Option(help="Checkpoints analysed at the same time.", min=1)] = 1,
+) -> None:
+    """Train the tiny preset through its drop, analyse it and write its report; prints the report's index."""
+    _train(CHECKPOINTS / DEMO, chosen_config(DEMO, None, None), device)
+    analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, device=device, jobs=jobs)
+
+
+def _train(path: Path, config: RunConfig, device: str) -> Run:
+    from mcinterp.runs import train
+
+    say(f"training {path} ({config.training.steps} steps)")
+    with training_progress(config.training.steps) as progress:
+        trained = train(path, config, device, progress)
+    if not trained.finished:
+        say(f"stopped at step {trained.steps[-1]}; the same command goes on from there")
+        raise typer.Exit(1)
+    say(f"trained: {trained.transition.statement}")
+    return trained
