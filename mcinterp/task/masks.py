@@ -47,12 +47,22 @@ def observed_mask(mask: MaskLike, rows: int, cols: int) -> Tensor:
     """
     if isinstance(mask, str):
         return _named(mask, rows, cols)
-    array = torch.as_tensor(np.asarray(mask))
+    array = _drawn(mask)
     if array.dtype != torch.bool:
         raise InputError(f"a mask must be boolean (True where observed), got {array.dtype}")
     if tuple(array.shape) != (rows, cols):
         raise InputError(f"a mask must have shape ({rows}, {cols}), got {tuple(array.shape)}")
     return array
+
+
+def _drawn(mask: np.ndarray | Tensor | list[list[bool]]) -> Tensor:
+    """A copy of a mask drawn by hand, on the CPU."""
+    if isinstance(mask, Tensor):
+        return mask.detach().cpu().clone()
+    try:
+        return torch.from_numpy(np.array(mask))
+    except (TypeError, ValueError):
+        raise InputError("a mask must be a rectangular boolean array, True where observed") from None
 
 
 def _named(name: str, rows: int, cols: int) -> Tensor:
@@ -128,7 +138,7 @@ def _no_detail(detail: str) -> None:
 
 
 def _index(text: str, size: int, what: str) -> int:
-    if not text.strip().isdigit():
+    if not text.strip().isdecimal():
         raise ValueError(f"{text!r} is not a {what} number")
     index = int(text)
     if index >= size:

@@ -36,5 +36,6 @@ def _draw(law: str, shape: tuple[int, ...], scale: float, generator: torch.Gener
     centred = 2 * torch.rand(shape, generator=generator) - 1
     if law == "uniform":
         return scale * centred
-    # Inverse distribution function of the Laplace law; 1 − |u| is kept above zero so that the logarithm is finite.
-    return -scale * centred.sign() * torch.log((1 - centred.abs()).clamp_min(torch.finfo(torch.float32).tiny))
+    # Inverse distribution function of the Laplace law. The uniform numbers lie on a grid of 2⁻²³, and one of them makes
+    # 1 − |u| zero; half a grid step in its place keeps that value next to its neighbours.
+    return -scale * centred.sign() * torch.log((1 - centred.abs()).clamp_min(2**-24))

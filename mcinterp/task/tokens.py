@@ -46,7 +46,9 @@ def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
         InputError: if an id is outside the vocabulary.
     """
     if bool(((tokens < 0) | (tokens >= config.d_vocab)).any()):
-        raise InputError(f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}")
+        raise InputError(
+            f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}"
+        )
     values = (tokens.double() - 1) / 10**config.decimals + config.v_min
     return values.masked_fill(tokens == MASK_TOKEN, torch.nan).round(decimals=config.decimals).float()
 
