@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,6 +84,7 @@ def from_bert(
     word = _entry(bert, _EMBEDDINGS["embed.embed.W_E"])
     n_layers = len({name.split(".")[2] for name in bert if name.startswith("encoder.layer.")})
     d_mlp = len(_entry(bert, "encoder.layer.0.intermediate.dense.bias"))
+    _split(word.T, n_heads, _EMBEDDINGS["embed.embed.W_E"])
     config = ModelConfig(
         n_layers=n_layers,
         n_heads=n_heads,
@@ -109,14 +111,22 @@ def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[M
     """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        # torch's own message advises to load the file unsafely.
+        raise CheckpointError(
+            f"cannot read {path} as a file of tensors: it holds other things, left unopened"
+        ) from None
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"cannot read {path} as a file of tensors: {reason}") from error
     if not isinstance(stored, dict) or not isinstance(stored.get("model"), dict) or "epoch" not in stored:
         raise CheckpointError(f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them")
+    if not isinstance(stored["epoch"], int):
+        raise CheckpointError(f"{path}: 'epoch' is {stored['epoch']!r}, not a number")
     weights = stored["model"]
     bert = {name.removeprefix("_backbone."): w for name, w in weights.items() if name.startswith("_backbone.")}
     read_out = {name.removeprefix("read_out."): w for name, w in weights.items() if name.startswith("read_out.")}
-    return from_bert(bert, read_out, n_heads, n_positions), int(stored["epoch"]) + 1
+    return from_bert(bert, read_out, n_heads, n_positions), stored["epoch"] + 1
 
 
 def load_weights(model: MatrixEncoder, weights: Mapping[str, Tensor], source: str) -> None:
@@ -133,9 +143,8 @@ def load_weights(model: MatrixEncoder, weights: Mapping[str, Tensor], source: st
     for name, parameter in parameters.items():
         got = weights[name]
         if got.shape != parameter.shape or got.dtype != parameter.dtype:
-            raise CheckpointError(
-                f"{source}: {name} is {got.dtype} {tuple(got.shape)}, expected {parameter.dtype} {tuple(parameter.shape)}"
-            )
+            expected = f"expected {parameter.dtype} {tuple(parameter.shape)}"
+            raise CheckpointError(f"{source}: {name} is {got.dtype} {tuple(got.shape)}, {expected}")
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(weights[name])
@@ -167,18 +176,32 @@ def encoder_weights(
         weights |= {ours + own: _entry(bert, theirs + name) for own, name in _BLOCK.items()}
         weights |= {ours + own: _entry(bert, theirs + name).T for own, name in _TRANSPOSED.items()}
         for letter, word in _PROJECTIONS.items():
-            weight = _entry(bert, f"{theirs}attention.self.{word}.weight")
-            weights[f"{ours}attn.W_{letter}"] = weight.unflatten(0, (n_heads, -1)).transpose(1, 2)
-            bias = _entry(bert, f"{theirs}attention.self.{word}.bias")
-            weights[f"{ours}attn.b_{letter}"] = bias.unflatten(0, (n_heads, -1))
-        output = _entry(bert, f"{theirs}attention.output.dense.weight")
-        weights[f"{ours}attn.W_O"] = output.T.unflatten(0, (n_heads, -1))
-    weights["unembed.W_U"] = _entry(read_out, "weight").T
-    weights["unembed.b_U"] = _entry(read_out, "bias")
+            name = f"{theirs}attention.self.{word}."
+            weight, bias = _entry(bert, f"{name}weight"), _entry(bert, f"{name}bias")
+            weights[f"{ours}attn.W_{letter}"] = _split(weight, n_heads, f"{name}weight").transpose(1, 2)
+            weights[f"{ours}attn.b_{letter}"] = _split(bias, n_heads, f"{name}bias")
+        name = f"{theirs}attention.output.dense.weight"
+        weights[f"{ours}attn.W_O"] = _split(_entry(bert, name).T, n_heads, name)
+    weights["unembed.W_U"] = _entry(read_out, "weight", source="read-out").T
+    weights["unembed.b_U"] = _entry(read_out, "bias", source="read-out")
     return {name: weight.detach().contiguous() for name, weight in weights.items()}
 
 
-def _entry(weights: Mapping[str, Tensor], name: str) -> Tensor:
+def _entry(weights: Mapping[str, Tensor], name: str, source: str = "BERT") -> Tensor:
+    """One tensor, with the axes that a parameter of its name has."""
     if name not in weights:
-        raise CheckpointError(f"BERT weights lack {name}")
-    return weights[name]
+        raise CheckpointError(f"{source} weights lack {name}")
+    weight = weights[name]
+    if not isinstance(weight, Tensor):
+        raise CheckpointError(f"{source} {name} is not a tensor but {type(weight).__name__}")
+    n_axes = 1 if name.endswith("bias") or "LayerNorm" in name else 2
+    if weight.ndim != n_axes:
+        raise CheckpointError(f"{source} {name} has {weight.ndim} axes, expected {n_axes}")
+    return weight
+
+
+def _split(weight: Tensor, n_heads: int, name: str) -> Tensor:
+    """Split the first axis by heads."""
+    if len(weight) % n_heads:
+        raise CheckpointError(f"{name}: {len(weight)} features cannot be split into {n_heads} heads")
+    return weight.unflatten(0, (n_heads, -1))

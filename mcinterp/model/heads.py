@@ -81,7 +81,7 @@ class HeadSet:
     @classmethod
     def _layer(cls, text: str, n_layers: int, n_heads: int) -> HeadSet:
         number = text.removeprefix("layer:")
-        if not number.isdigit() or int(number) >= n_layers:
+        if not number.isdecimal() or int(number) >= n_layers:
             raise InputError(f"{text!r} names no layer of this model; layers are 0 … {n_layers - 1}")
         return cls.of(text, (Head(int(number), head) for head in range(n_heads)))
 
