@@ -30,9 +30,7 @@ COLUMNS = {
 _DIRECTIONS = ("X into −X", "−X into X")
 
 
-def patching(
-    checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0
-) -> Result:
+def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0) -> Result:
     """Run the model on −X while z, the heads' outputs before W_O, of chosen heads is that of X; and the other way.
 
     X and −X have the same mask. Two controls patch all heads: with the base run's own z (the output must not change,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate, pooled_estimate
+from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model import MatrixEncoder
 from mcinterp.results import Result, Table
@@ -27,7 +27,7 @@ COLUMNS = {
     **interval_columns("test_mse", "MSE on the test matrices"),
     "train_cosine": "mean |cosine| between prediction and target on the training matrices (vector targets)",
     **interval_columns("test_cosine", "the same on the test matrices"),
-    **interval_columns("control_mse", "control: test MSE of the same probe when targets of other matrices are used"),
+    **interval_columns("control_mse", "control: test MSE of a probe fitted to the targets of other matrices"),
     "control_cosine": "control: its mean |cosine|",
     "constant_mse": "test MSE of predicting the mean training target",
 }
@@ -40,8 +40,8 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     At every position (i, j) of a matrix X the targets are: *masked row*, the entries of row i with masked ones set to
     0; *entry*, the true X_ij, reported for masked and observed positions apart; *singular vector*, the top left
     singular vector of X with the sign that makes its largest element positive (for the error; the cosine is taken
-    without sign). The control shuffles which matrix a target comes from, in training and test. Intervals are over
-    test matrices.
+    without sign). The control is a probe fitted with each training target taken from another matrix, which can learn
+    nothing: its error should be that of predicting the mean target. Intervals are over test matrices.
 
     Args:
         checkpoint: what to look at.
@@ -55,8 +55,7 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     if samples < 2 or test_samples < 2:
         raise InputError(f"linear_probes: needs 2 matrices to train and to test, got {samples} and {test_samples}")
     train, test = checkpoint.sample(samples, seed), checkpoint.sample(test_samples, seed + 1)
-    generator = np.random.default_rng(seed)
-    shuffles = generator.permutation(samples), generator.permutation(test_samples)
+    shuffled = np.random.default_rng(seed).permutation(samples)
     train_targets, test_targets = _targets(train), _targets(test)
     rows = []
     train_resid, test_resid = residual_stream(checkpoint.model, train), residual_stream(checkpoint.model, test)
@@ -64,7 +63,7 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
         for target in _TARGETS:
             y_train, y_test = train_targets[target], test_targets[target]
             real = _Fit.of(x_train, y_train, x_test, y_test)
-            control = _Fit.of(x_train, y_train[shuffles[0]], x_test, y_test[shuffles[1]])
+            control = _Fit.of(x_train, y_train[shuffled], x_test, y_test)
             sizes = {"n_train": samples, "n_test": test_samples, "seed": seed}
             rows += [
                 {"layer": layer, "target": target, "entries": entries, **sizes, **columns}
@@ -143,11 +142,11 @@ def _columns(real: _Fit, control: _Fit, train_weight: Floats, test_weight: Float
         **{name: value if vector else nan for name, value in test_cosine.columns("test_cosine").items()},
         **_mse(control.test_prediction, control.test_target, test_weight).columns("control_mse"),
         "control_cosine": float(np.nanmean(_cosine(control.test_prediction, control.test_target))) if vector else nan,
-        "constant_mse": float(_mse(np.broadcast_to(constant, real.test_target.shape), real.test_target, test_weight).value),
+        "constant_mse": float(_mse(constant, real.test_target, test_weight).value),
     }
 
 
-def _mse(prediction: Floats, target: Floats, weight: Floats) -> Any:
+def _mse(prediction: Floats, target: Floats, weight: Floats) -> Estimate:
     square = ((prediction - target) ** 2).mean(-1)
     return pooled_estimate((square * weight).sum(1), weight.sum(1))
 

@@ -48,8 +48,7 @@ def training_summary(run: Run, analysed: Sequence[int]) -> Result:
         "score_names": list(MatrixCompletion.score_names),
         "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
     }
-    curve = Table.of(_MEANINGS, _averaged(metrics).to_dict("records"))
-    return Result("training", "Training", {}, facts, {"curve": curve})
+    return Result("training", "Training", {}, facts, {"curve": Table(_averaged(metrics), _MEANINGS)})
 
 
 def _averaged(metrics: pd.DataFrame) -> pd.DataFrame:

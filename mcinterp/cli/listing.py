@@ -39,7 +39,9 @@ def runs(
         try:
             run = Run(path)
             done = int(run.metrics["step"].max())
-            state = f"{done}/{run.config.training.steps} steps, {len(run.steps)} checkpoints; {run.transition.statement}"
+            state = (
+                f"{done}/{run.config.training.steps} steps, {len(run.steps)} checkpoints; {run.transition.statement}"
+            )
         except McinterpError as error:
             state = f"unreadable: {error}"
         print(f"{path}: {state}")

@@ -21,7 +21,8 @@ RunArgument = Annotated[Path, typer.Argument(help="Folder of a run, or its name 
 Preset = Annotated[str | None, typer.Option(help="A configuration that comes with the package; see presets.")]
 Config = Annotated[Path | None, typer.Option(help="A configuration file.", metavar="FILE.yaml")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Change one field, such as training.steps=20000.", metavar="FIELD=VALUE")
+    list[str] | None,
+    typer.Option("--set", help="Change one field, such as training.steps=20000.", metavar="FIELD=VALUE"),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the samples.", min=0)]
 Samples = Annotated[int | None, typer.Option(help="Matrices a pass; by default each pass's own number.", min=2)]

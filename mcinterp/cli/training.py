@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcinterp.cli import analysis
-from mcinterp.cli.options import CHECKPOINTS, REPORTS, Config, Device, Overrides, Preset, RunArgument, chosen_config, open_run
+from mcinterp.cli.options import (
+    CHECKPOINTS,
+    REPORTS,
+    Config,
+    Device,
+    Overrides,
+    Preset,
+    RunArgument,
+    chosen_config,
+    open_run,
+)
 from mcinterp.cli.progress import say, training_progress
 from mcinterp.config import RunConfig
 from mcinterp.errors import UsageError

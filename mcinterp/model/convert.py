@@ -53,7 +53,7 @@ def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
             layer_norm_eps=config.layer_norm_eps,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
-            attn_implementation="eager",
+            attn_implementation="eager",  # type: ignore[call-arg]
         ),
         add_pooling_layer=False,
     ).eval()

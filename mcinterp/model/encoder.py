@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformer_lens import HookedEncoder, HookedTransformerConfig
-from transformer_lens.components import Embed
+from transformer_lens.components.embed import Embed
 
 from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError

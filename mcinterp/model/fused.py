@@ -22,14 +22,18 @@ def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
     resid = _layer_norm(token + position, embed.ln, eps)
     for block in model.blocks:
         resid = _layer_norm(resid + _attention(resid, block.attn), block.ln1, eps)
-        hidden = F.gelu(torch.addmm(block.mlp.b_in, resid.flatten(0, 1), block.mlp.W_in))
-        mlp_out = torch.addmm(block.mlp.b_out, hidden, block.mlp.W_out)
-        resid = _layer_norm(resid + mlp_out.view_as(resid), block.ln2, eps)
+        resid = _layer_norm(resid + _mlp(resid, block.mlp), block.ln2, eps)
     return (resid @ model.unembed.W_U + model.unembed.b_U)[..., 0]
 
 
 def _layer_norm(x: Tensor, norm: nn.Module, eps: float) -> Tensor:
     return F.layer_norm(x, x.shape[-1:], norm.w, norm.b, eps)  # type: ignore[arg-type]
+
+
+def _mlp(resid: Tensor, mlp: nn.Module) -> Tensor:
+    """The MLP's output (batch, pos, d_model)."""
+    hidden = F.gelu(torch.addmm(mlp.b_in, resid.flatten(0, 1), mlp.W_in))  # type: ignore[arg-type]
+    return torch.addmm(mlp.b_out, hidden, mlp.W_out).view_as(resid)  # type: ignore[arg-type]
 
 
 def _attention(resid: Tensor, attn: nn.Module) -> Tensor:

@@ -36,7 +36,7 @@ def intervene(model: MatrixEncoder, *interventions: Intervention) -> Iterator[No
             forward pass reached it).
     """
     fired: dict[str, bool] = {}
-    hooks = []
+    hooks: list[tuple[str | Callable[..., bool], Callable[..., Tensor]]] = []
     for intervention in interventions:
         for name, edit in intervention.edits.items():
             if name not in model.hook_dict:

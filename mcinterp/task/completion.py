@@ -36,7 +36,7 @@ class MatrixBatch(Batch):
 class MatrixCompletion:
     """The task of arXiv 2410.22244: mean squared error over all entries, observed and masked together."""
 
-    score_names = ("observed_mse", "masked_mse", "masked_abs_mean")
+    score_names: tuple[str, ...] = ("observed_mse", "masked_mse", "masked_abs_mean")
     progress_score = "masked_mse"
 
     def __init__(self, config: TaskConfig) -> None:

@@ -120,7 +120,7 @@ def training_steps(
         if not math.isfinite(loss_value) or loss_value > DIVERGED:
             raise TrainingError(f"the loss became {loss_value:g} at step {step}; a smaller learning rate may help")
         state.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         state.optimiser.step()

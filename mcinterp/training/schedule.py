@@ -20,7 +20,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 def checkpoint_steps(config: TrainConfig) -> list[int]:
-    """Step 0 and `config.checkpoints` log-spaced steps that end at the last one (fewer where rounding makes repeats)."""
+    """Step 0 and `config.checkpoints` log-spaced steps that end at the last; fewer where rounding makes repeats."""
     first = max(1, config.steps // 200)
     spaced = np.geomspace(first, config.steps, config.checkpoints).round().astype(int)
     return sorted({0, *spaced.tolist()})
