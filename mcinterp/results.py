@@ -116,7 +116,7 @@ class Result:
 
 
 def _read_table(path: Path, columns: Mapping[str, str]) -> Table:
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
     if list(frame.columns) != list(columns):
         raise ValueError(f"{path.name} has columns {list(frame.columns)}, declared are {list(columns)}")
     return Table(frame, columns)
@@ -127,5 +127,3 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         return {}
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
-
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mcinterp.analysis.attention import attention_patterns
 from mcinterp.analysis.head_scores import FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.analysis.structured import column_run_masks, masked_row_masks
+from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.model import Head
 from mcinterp.results import Result, Table
@@ -22,6 +24,8 @@ THRESHOLD = 0.3
 """A class fits when its score's interval lies above this and above every head of an untrained model."""
 NONE = "none"
 _KINDS = {"family": FAMILIES, "group": GROUPS}
+PatternsUnder = Callable[[str | None], MaskedPatterns]
+"""From the name of a mask (None for random masks) to the attention patterns under it."""
 
 HEAD_COLUMNS = {
     "head": "layer and head, from 0",
@@ -58,12 +62,15 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
     """
     if samples < 2:
         raise InputError(f"head_taxonomy: samples must be at least 2, got {samples}")
-    scores = _scores(checkpoint, samples, seed)
-    untrained = _scores(Checkpoint.untrained(checkpoint.config, seed=seed + 1), samples, seed)
-    n_heads = checkpoint.config.model.n_heads
-    heads = [Head(layer, head) for layer in range(checkpoint.config.model.n_layers) for head in range(n_heads)]
-    rows = _score_rows(heads, scores, untrained)
-    task = checkpoint.config.task
+    task, shape = checkpoint.config.task, checkpoint.config.model
+    heads = [Head(*pair) for pair in product(range(shape.n_layers), range(shape.n_heads))]
+    untrained = Checkpoint.untrained(checkpoint.config, seed=seed + 1)
+    rows = _score_rows(
+        heads,
+        _scores(task, _patterns_of(checkpoint, samples, seed)),
+        uniform=_scores(task, _uniform_head(task)),
+        untrained=_scores(task, _patterns_of(untrained, samples, seed)),
+    )
     return Result(
         "taxonomy",
         "Head taxonomy",
@@ -91,49 +98,63 @@ def class_members(taxonomy: Result) -> dict[str, list[Head]]:
     return members
 
 
-def _scores(checkpoint: Checkpoint, samples: int, seed: int) -> dict[str, Floats]:
+def _scores(task: TaskConfig, patterns_under: PatternsUnder) -> dict[str, Floats]:
     """Every class's scores, each (sample, head)."""
-    task = checkpoint.config.task
-    random = _patterns(checkpoint, None, samples, seed)
-    masked_rows = [_patterns(checkpoint, mask, samples, seed) for mask in masked_row_masks(task.rows, task.cols)]
+    random = patterns_under(None)
+    masked_rows = [patterns_under(mask) for mask in masked_row_masks(task.rows, task.cols)]
     runs = {
-        int(mask.removeprefix("column-run:").partition("@")[0]): _patterns(checkpoint, mask, samples, seed)
+        int(mask.removeprefix("column-run:").partition("@")[0]): patterns_under(mask)
         for mask in column_run_masks(task.rows, task.cols)
     }
     scores = family_scores(random.patterns, task.rows, task.cols) | group_scores(masked_rows, runs, random)
     return {name: score.double().cpu().numpy() for name, score in scores.items()}
 
 
-def _patterns(checkpoint: Checkpoint, mask: str | None, samples: int, seed: int) -> MaskedPatterns:
-    batch = checkpoint.sample(samples, seed, mask)
-    patterns = attention_patterns(checkpoint.model, batch.inputs).flatten(1, 2)
-    observed: torch.Tensor | None = None if mask is None else observed_mask(mask, *batch.shape)
-    return MaskedPatterns(patterns, observed)
+def _patterns_of(checkpoint: Checkpoint, samples: int, seed: int) -> PatternsUnder:
+    """The checkpoint's attention on the same matrices under any mask."""
+
+    def patterns_under(mask: str | None) -> MaskedPatterns:
+        batch = checkpoint.sample(samples, seed, mask)
+        patterns = attention_patterns(checkpoint.model, batch.inputs).flatten(1, 2)
+        return MaskedPatterns(patterns, None if mask is None else observed_mask(mask, *batch.shape))
+
+    return patterns_under
+
+
+def _uniform_head(task: TaskConfig) -> PatternsUnder:
+    """One head that attends uniformly, whatever the mask."""
+    patterns = torch.full((1, 1, task.n_positions, task.n_positions), 1 / task.n_positions)
+    return lambda mask: MaskedPatterns(patterns, None if mask is None else observed_mask(mask, task.rows, task.cols))
 
 
 def _score_rows(
-    heads: list[Head], scores: Mapping[str, Floats], untrained: Mapping[str, Floats]
+    heads: list[Head],
+    scores: Mapping[str, Floats],
+    uniform: Mapping[str, Floats],
+    untrained: Mapping[str, Floats],
 ) -> list[dict[str, Any]]:
     estimates = {name: mean_estimate(score) for name, score in scores.items()}
-    controls = {name: score.mean(0) for name, score in untrained.items()}
+    controls = {name: (float(uniform[name].mean()), untrained[name].mean(0)) for name in scores}
     return [
-        _score_row(index, head, kind, name, estimates[name], controls[name])
+        _score_row(index, head, kind, name, estimates[name], *controls[name])
         for index, head in enumerate(heads)
         for kind, classes in _KINDS.items()
         for name in classes
     ]
 
 
-def _score_row(index: int, head: Head, kind: str, name: str, estimate: Estimate, control: Floats) -> dict[str, Any]:
-    threshold = max(THRESHOLD, float(control.max()))
+def _score_row(
+    index: int, head: Head, kind: str, name: str, estimate: Estimate, uniform: float, untrained: Floats
+) -> dict[str, Any]:
+    threshold = max(THRESHOLD, float(untrained.max()))
     return {
         "head": str(head),
         "kind": kind,
         "class": name,
         **estimate.columns("score", index),
-        "uniform": 0.0,
-        "untrained": float(control.mean()),
-        "untrained_max": float(control.max()),
+        "uniform": uniform,
+        "untrained": float(untrained.mean()),
+        "untrained_max": float(untrained.max()),
         "threshold": threshold,
         "fits": bool(estimate.low[index] > threshold),
     }

@@ -74,7 +74,7 @@ class Run:
         try:
             text = path.read_text(encoding="utf-8")
             whole = io.StringIO(text[: text.rfind("\n") + 1])
-            return pd.read_csv(whole, float_precision="round_trip", dtype=float).astype({"step": int})
+            return pd.read_csv(whole, dtype=float).astype({"step": int})
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"{path} cannot be read: {error}") from None
 

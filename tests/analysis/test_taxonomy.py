@@ -1,0 +1,71 @@
+"""Labels from scores, on models whose heads are made by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mcinterp.analysis import class_members, head_taxonomy
+from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.model import Head
+from mcinterp.runs import Checkpoint
+from mcinterp.runs.checkpoint import build_model
+
+ROWS, COLS = 5, 4
+
+
+@pytest.fixture(scope="module")
+def handmade():
+    """One layer: head 0 looks at the query's row, head 1 at its column, head 2 at itself, head 3 nowhere.
+
+    Token embeddings are zero and positions are one-hot codes of row, column and place, which W_Q and W_K pick out.
+    """
+    config = RunConfig(
+        task=TaskConfig(rows=ROWS, cols=COLS, rank=1, v_min=-1.0, v_max=1.0),
+        model=ModelConfig(n_layers=1, n_heads=4, d_model=80, d_mlp=8),
+    )
+    model = build_model(config)
+    place = torch.arange(ROWS * COLS)
+    codes = [torch.eye(20)[place // COLS], torch.eye(20)[place % COLS], torch.eye(20)[place], torch.zeros(20, 20)]
+    with torch.no_grad():
+        model.embed.embed.W_E.zero_()
+        model.embed.pos_embed.W_pos.copy_(torch.cat(codes, dim=1))
+        for name in ("W_Q", "W_K"):
+            weight = getattr(model.blocks[0].attn, name)
+            weight.zero_()
+            for head in range(3):
+                weight[head, 20 * head : 20 * (head + 1)] = 3 * torch.eye(20)
+    return Checkpoint.of_model(model, config)
+
+
+def test_hand_made_heads_get_their_family(handmade):
+    heads = head_taxonomy(handmade, samples=16).table("heads").set_index("head")
+    assert list(heads["family"]) == ["row", "column", "identity", "none"]
+    assert (heads["family_margin"].iloc[:3] > 0.3).all()
+    assert heads["family_margin"].isna().iloc[3]
+
+
+def test_static_heads_process_the_input_and_a_uniform_head_fits_nothing(handmade):
+    heads = head_taxonomy(handmade, samples=16).table("heads").set_index("head")
+    assert list(heads["group"]) == ["input-processing"] * 3 + ["none"]
+
+
+def test_members_are_listed_by_class(handmade):
+    members = class_members(head_taxonomy(handmade, samples=16))
+    assert members["row"] == [Head(0, 0)]
+    assert members["input-processing"] == [Head(0, 0), Head(0, 1), Head(0, 2)]
+    assert members["masked-row"] == []
+
+
+def test_controls_of_every_class_are_null(handmade):
+    scores = head_taxonomy(handmade, samples=16).table("scores")
+    assert scores["uniform"].abs().max() < 1e-6
+    assert scores["untrained"].abs().max() < 0.1
+    assert (scores["threshold"] >= scores["untrained_max"]).all()
+
+
+def test_no_head_of_an_untrained_model_fits(random_checkpoint):
+    small = RunConfig(task=random_checkpoint.config.task, model=ModelConfig(n_layers=2, n_heads=3, d_model=12, d_mlp=8))
+    heads = head_taxonomy(Checkpoint.untrained(small, seed=9), samples=32).table("heads")
+    assert set(heads["family"]) == {"none"}
+    assert set(heads["group"]) == {"none"}
