@@ -1,0 +1,229 @@
+"""The detector of the drop: curves with known answers, curves without a drop, invariances, odd input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mcinterp.errors import InputError
+from mcinterp.training.transition import Transition, find_transition
+
+STEPS = np.arange(1, 5001, dtype=float)
+SEEDS = range(30)
+PLATEAU = 0.11
+
+
+def noisy(curve: np.ndarray, seed: int, spread: float) -> np.ndarray:
+    return curve * np.exp(spread * np.random.default_rng(seed).standard_normal(len(curve)))
+
+
+def sigmoid(centre: float, width: float, after: float = 0.02) -> np.ndarray:
+    """From `PLATEAU` to `after`; a sigmoid has left its plateau by a twentieth 2.7 widths before its centre."""
+    return after + (PLATEAU - after) / (1 + np.exp(np.clip((STEPS - centre) / width, -60, 60)))
+
+
+def slow_tail(start: float) -> np.ndarray:
+    return 0.015 + (PLATEAU - 0.015) * np.maximum(1 + (STEPS - start) / 60, 1) ** -0.7
+
+
+def two_drops(first: float, second: float) -> np.ndarray:
+    return np.where(first > STEPS, PLATEAU, np.where(second > STEPS, 0.07, 0.01))
+
+
+INITIAL_FALL = 0.33 * np.exp(-STEPS / 15)
+
+# Curve, and where its drop starts.
+DROPS = {
+    "sharp": (np.where(STEPS < 2500, PLATEAU, 0.02), 2500),
+    "steep sigmoid": (sigmoid(2500, 20), 2440),
+    "wide sigmoid": (sigmoid(2500, 150), 2090),
+    "slow tail": (slow_tail(2500), 2500),
+    "after an initial fall": (sigmoid(2500, 20) + INITIAL_FALL, 2440),
+    "at a tenth, with a slow tail": (slow_tail(500), 500),
+    "late": (sigmoid(4800, 20), 4740),
+    "two drops": (two_drops(2000, 3500), 2000),
+    "early": (np.where(STEPS < 150, PLATEAU, 0.02), 150),
+    "very early": (np.where(STEPS < 100, PLATEAU, 0.02), 100),
+    "early with a slow tail": (slow_tail(200), 200),
+    "early after an initial fall": (sigmoid(300, 10) + INITIAL_FALL, 270),
+}
+
+NO_DROPS = {
+    "plateau": np.full_like(STEPS, PLATEAU),
+    "plateau after an initial fall": PLATEAU + INITIAL_FALL,
+    "shallow step": sigmoid(2500, 20, after=0.09),
+    "rising": 0.1 + 0.1 * STEPS / 5000,
+    "linear": 1 - 0.9 * STEPS / 5000,
+    "linear to nothing": 1 - 0.999 * STEPS / 5000,
+    "half a cosine": 0.5 + 0.45 * np.cos(np.pi * STEPS / 5000),
+    "exponential": np.exp(-STEPS / 1500),
+    "slow exponential": np.exp(-STEPS / 5000),
+    "exponential to a floor": 0.02 + np.exp(-STEPS / 500),
+    "power law": STEPS**-0.5,
+    "shifted power law": (STEPS + 200) ** -0.5,
+    "hyperbola": 1 / (STEPS + 500),
+    "logarithm": 1 - 0.1 * np.log(STEPS),
+}
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.1])
+@pytest.mark.parametrize("name", DROPS)
+def test_a_drop_is_found_where_it_is(name: str, spread: float) -> None:
+    curve, start = DROPS[name]
+    for seed in SEEDS:
+        transition = find_transition(STEPS, noisy(curve, seed, spread))
+        assert transition.found, (seed, transition.statement)
+        assert transition.plateau == pytest.approx(PLATEAU, rel=0.05), seed
+        assert abs(transition.start - start) < max(0.05 * start, 30), (seed, transition.start)
+        assert transition.plateau_start < transition.start <= transition.steepest <= transition.end, seed
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.1, 0.2])
+@pytest.mark.parametrize("name", NO_DROPS)
+def test_gradual_curves_have_no_drop(name: str, spread: float) -> None:
+    found = [seed for seed in SEEDS if find_transition(STEPS, noisy(NO_DROPS[name], seed, spread)).found]
+    assert found == []
+
+
+def test_pure_noise_has_no_drop() -> None:
+    for seed in SEEDS:
+        assert not find_transition(STEPS, np.random.default_rng(seed).exponential(size=5000)).found
+        assert not find_transition(STEPS, np.exp(np.random.default_rng(seed).standard_normal(5000))).found
+
+
+def test_the_answer_of_a_sharp_drop_by_hand() -> None:
+    transition = find_transition(STEPS, np.where(STEPS < 2500, 0.1, 0.01), axis="step", quantity="masked_mse")
+    assert transition.plateau == pytest.approx(0.1)
+    assert transition.level_after == pytest.approx(0.01)
+    assert transition.confidence == "high"
+    assert transition.plateau_start < 20
+    # The curve is looked at in stretches of 12.5 steps, five of them smoothed together.
+    for place in (transition.start, transition.steepest, transition.end):
+        assert abs(place - 2500) < 63
+    assert transition.statement.startswith("masked_mse stays at 0.1 until step 24")
+    assert "confidence high" in transition.statement
+
+
+def test_the_end_is_where_the_fall_has_slowed() -> None:
+    transition = find_transition(STEPS, slow_tail(2500))
+    # log y falls at rate ∝ 0.7/(60 + t) where the floor is far: a tenth of the fastest some hundreds of steps later.
+    assert 2900 < transition.end < 3300
+    assert transition.steepest < 2600
+
+
+def test_a_shallower_drop_is_only_moderately_sure() -> None:
+    assert find_transition(STEPS, noisy(sigmoid(2500, 20, after=0.07), 0, 0.05)).confidence == "moderate"
+
+
+def places(transition: Transition) -> tuple[float, float, float, float]:
+    return transition.plateau_start, transition.start, transition.steepest, transition.end
+
+
+@given(st.floats(1e-6, 1e6), st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_scaling_the_curve_scales_only_levels(factor: float, seed: int) -> None:
+    curve = noisy(sigmoid(2500, 40), seed, 0.05)
+    plain, scaled = find_transition(STEPS, curve), find_transition(STEPS, factor * curve)
+    assert places(scaled) == places(plain)
+    assert scaled.plateau == pytest.approx(factor * plain.plateau)
+    assert scaled.level_after == pytest.approx(factor * plain.level_after)
+    assert scaled.signal == pytest.approx(plain.signal, rel=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.25, 2.0, 1024.0])
+@pytest.mark.parametrize("name", ["steep sigmoid", "early", "slow tail"])
+def test_scaling_the_axis_scales_only_places(factor: float, name: str) -> None:
+    curve = noisy(DROPS[name][0], 0, 0.05)
+    plain, scaled = find_transition(STEPS, curve), find_transition(factor * STEPS, curve)
+    assert places(scaled) == pytest.approx([factor * place for place in places(plain)])
+    assert (scaled.plateau, scaled.level_after, scaled.signal) == (plain.plateau, plain.level_after, plain.signal)
+
+
+def test_any_axis_will_do() -> None:
+    context = np.linspace(-3.0, 4.0, 700)
+    curve = np.where(context < 1.5, 2.0, 0.1)
+    transition = find_transition(context, curve, axis="context length", quantity="the error")
+    assert transition.start == pytest.approx(1.5, abs=0.15)
+    assert "the error stays at 2 until context length" in transition.statement
+
+
+def test_points_that_are_not_finite_are_left_out() -> None:
+    curve = sigmoid(2500, 20)
+    holed = curve.copy()
+    holed[::7] = np.nan
+    holed[3::11] = np.inf
+    transition = find_transition(STEPS, holed)
+    assert transition.found
+    assert transition.start == pytest.approx(find_transition(STEPS, curve).start, rel=0.01)
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    curve = sigmoid(2500, 20)
+    before = curve.copy()
+    find_transition(STEPS, curve)
+    assert np.array_equal(curve, before)
+
+
+@pytest.mark.parametrize("n", [0, 1, 19])
+def test_short_curves_have_no_drop_yet(n: int) -> None:
+    transition = find_transition(STEPS[:n], np.ones(n))
+    assert not transition.found
+    assert transition.confidence == "none"
+    assert f"only {n} points" in transition.statement
+    assert math.isnan(transition.plateau)
+    assert math.isnan(transition.start)
+
+
+def test_a_curve_of_nans_has_no_drop() -> None:
+    assert "only 0 points" in find_transition(STEPS, np.full_like(STEPS, np.nan)).statement
+
+
+def test_no_drop_says_what_was_seen() -> None:
+    flat = find_transition(STEPS, NO_DROPS["plateau"], quantity="masked_mse")
+    assert flat.statement == "no drop yet: masked_mse stays near 0.11 (lowest 0.11) to step 4994"
+    assert flat.plateau == pytest.approx(0.11)
+    falling = find_transition(STEPS, NO_DROPS["half a cosine"])
+    assert falling.statement.startswith("no sudden drop: the curve declines gradually from 0.9")
+    steep = find_transition(STEPS, np.exp(-STEPS / 100))
+    assert steep.statement == "no drop yet: the curve has no flat stretch to fall from"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        ([1, 2, 3], [1, 2], r"x and y must be equally long, got \(3,\) and \(2,\)"),
+        ([[1, 2]], [[1, 2]], r"equally long, got \(1, 2\)"),
+        ([1, 1, 2], [1, 1, 1], "x must increase"),
+        ([3, 2, 1], [1, 1, 1], "x must increase"),
+        ([1, 2, 3], [1, 0, 1], "y must be positive"),
+    ],
+)
+def test_wrong_input_is_refused(x: list[float], y: list[float], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        find_transition(x, y)
+
+
+positive = st.floats(1e-9, 1e9)
+
+
+@given(st.integers(20, 300).flatmap(lambda n: arrays(np.float64, n, elements=positive)), st.floats(1e-3, 1e3))
+@settings(max_examples=150, deadline=None)
+def test_any_positive_curve_has_an_answer(curve: np.ndarray, scale: float) -> None:
+    transition = find_transition(scale * np.arange(len(curve)), curve)
+    assert transition.statement
+    assert transition.found == math.isfinite(transition.start)
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.floats(0.01, 1)), min_size=1, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_any_staircase_has_an_answer(stairs: list[tuple[int, float]]) -> None:
+    curve = np.concatenate([np.full(n, level) for n, level in stairs])
+    transition = find_transition(np.arange(len(curve)), curve)
+    if transition.found:
+        assert transition.level_after <= 0.7 * transition.plateau
+        assert transition.start < transition.end
