@@ -1,0 +1,5 @@
+"""Reports: stored results as HTML pages that work offline, from a disk, without a model."""
+
+from mcinterp.report.site import write_report
+
+__all__ = ["write_report"]

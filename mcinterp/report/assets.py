@@ -1,0 +1,38 @@
+"""The scripts and the style sheet of a report, read from the installed packages: nothing comes from the network."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+PLOTLY, CIRCUITSVIS, SCRIPT, STYLE = "plotly.min.js", "circuitsvis.js", "report.js", "report.css"
+NAMES = (PLOTLY, CIRCUITSVIS, SCRIPT, STYLE)
+
+
+@cache
+def asset(name: str) -> str:
+    """The text of one asset."""
+    if name == PLOTLY:
+        return _inlinable(get_plotlyjs())
+    if name == CIRCUITSVIS:
+        return _inlinable(_circuitsvis())
+    return resources.files("mcinterp.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _circuitsvis() -> str:
+    # The package itself is not imported: that would load torch to read one file.
+    spec = find_spec("circuitsvis")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("circuitsvis is not installed; a report draws attention with it")
+    return (Path(spec.origin).parent / "dist" / "cdn" / "iife.js").read_text(encoding="utf-8")
+
+
+def _inlinable(script: str) -> str:
+    """A script that may stand inside a script element and asks for no source map."""
+    script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return re.sub(r"^//# sourceMappingURL=.*$", "", script, flags=re.MULTILINE)

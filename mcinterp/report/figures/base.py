@@ -1,0 +1,88 @@
+"""What every figure shares: a quiet layout, escaped texts, points with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mcinterp.report.numbers import interval
+from mcinterp.report.palette import GRID, INK, MUTED
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+ROW_HEIGHT = 19
+AXIS = {
+    "gridcolor": GRID,
+    "linecolor": MUTED,
+    "zerolinecolor": MUTED,
+    "zerolinewidth": 1,
+    "automargin": True,
+    "title_standoff": 10,
+    "title_font_size": 13,
+    "ticks": "outside",
+    "tickcolor": GRID,
+}
+
+
+def text(value: Any) -> str:
+    """A text that plotly shows as it is: its labels otherwise read a subset of HTML."""
+    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def blank(height: int, x: str, y: str = "", **layout: Any) -> go.Figure:
+    """An empty figure with titled axes."""
+    figure = go.Figure(layout={"template": {}})
+    figure.update_layout(
+        height=height,
+        font={"family": FONT, "size": 13, "color": INK},
+        margin={"l": 10, "r": 14, "t": 34, "b": 10},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hoverlabel={"font": {"family": FONT, "size": 12}, "align": "left", "bgcolor": "#FFFFFF"},
+        legend={"orientation": "h", "xref": "container", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
+        xaxis={**AXIS, "title_text": x},
+        yaxis={**AXIS, "title_text": y},
+    )
+    figure.update_layout(**layout)
+    return figure
+
+
+def error_bars(frame: pd.DataFrame, column: str, width: float = 0) -> dict[str, Any]:
+    """Interval bars of a column that has `_low` and `_high` beside it."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": _finite(frame[f"{column}_high"] - frame[column]),
+        "arrayminus": _finite(frame[column] - frame[f"{column}_low"]),
+        "thickness": 1.3,
+        "width": width,
+    }
+
+
+def intervals(frame: pd.DataFrame, column: str) -> list[str]:
+    """A column with its intervals, as texts."""
+    rows = zip(frame[column], frame[f"{column}_low"], frame[f"{column}_high"], strict=True)
+    return [interval(*row) for row in rows]
+
+
+def on_rows(figure: go.Figure, labels: Sequence[str], around: int = 118) -> go.Figure:
+    """Put named rows on the vertical axis, the first on top, each tall enough to read."""
+    figure.update_layout(height=around + ROW_HEIGHT * len(labels))
+    figure.update_yaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=[text(label) for label in labels],
+        range=[len(labels) - 0.4, -0.6],
+        tickmode="array",
+        tickvals=[text(label) for label in labels],
+        tickfont_size=12,
+        zeroline=False,
+    )
+    return figure
+
+
+def _finite(values: pd.Series) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]

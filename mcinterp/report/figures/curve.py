@@ -1,0 +1,100 @@
+"""The loss curve with its plateau, its drop and the analysed checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mcinterp.report.figures.base import blank, text
+from mcinterp.report.numbers import is_absent, number
+from mcinterp.report.palette import CONTROL, INK, MUTED, SERIES
+from mcinterp.results import Result
+
+LABELS = {"observed_mse": "MSE, observed", "masked_mse": "MSE, masked", "loss": "loss (all entries)"}
+MARKS = (("start", "start", 1.0, "right"), ("steepest", "steepest", 0.06, "left"), ("end", "end", 1.0, "left"))
+
+
+def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go.Figure:
+    """Loss against step on a logarithmic axis.
+
+    Args:
+        training: the stored training result of a run.
+        pages: step → page of each analysed checkpoint; a click on its mark goes there.
+    """
+    frame = training.table("curve")
+    progress = training.facts.get("progress_score", "")
+    figure = blank(420, "step", "mean squared error", yaxis_type="log", hovermode="x unified")
+    figure.update_yaxes(exponentformat="power", dtick=1)
+    figure.update_xaxes(tickformat=",d", hoverformat=",d", showspikes=True, spikethickness=1, spikecolor=MUTED)
+    names = sorted((name for name in frame.columns if name != "step"), key=lambda name: name == progress)
+    for index, name in enumerate(names):
+        figure.add_scatter(
+            x=frame["step"].tolist(),
+            y=[value if value > 0 else None for value in frame[name]],
+            name=text(LABELS.get(name, name.replace("_", " "))),
+            line={"color": _colour(name, progress, index), "width": 2.2 if name == progress else 1.3},
+            visible="legendonly" if name.endswith("_abs_mean") else True,
+            hovertemplate="%{y:.3g}",
+        )
+    _mark_transition(figure, training.facts.get("transition") or {})
+    _mark_checkpoints(figure, training, pages or {})
+    return figure
+
+
+def _colour(name: str, progress: str, index: int) -> str:
+    known = {"loss": CONTROL, "observed_mse": SERIES[0], progress: SERIES[1]}
+    return known.get(name, SERIES[2 + index % 4])
+
+
+def _mark_transition(figure: go.Figure, transition: Mapping[str, Any]) -> None:
+    plateau = transition.get("plateau")
+    if plateau is not None and not is_absent(plateau):
+        figure.add_hline(y=plateau, line={"color": MUTED, "width": 1, "dash": "dot"})
+        figure.add_annotation(
+            text=f"plateau {number(plateau)}",
+            xref="paper",
+            x=0.995,
+            xanchor="right",
+            y=np.log10(plateau),
+            yanchor="top",
+            showarrow=False,
+            font={"color": MUTED, "size": 12},
+        )
+    if not transition.get("found"):
+        return
+    figure.add_vrect(x0=transition["start"], x1=transition["end"], fillcolor=SERIES[1], opacity=0.08, line_width=0)
+    for key, label, height, side in MARKS:
+        step = transition[key]
+        figure.add_vline(x=step, line={"color": MUTED, "width": 1, "dash": "solid" if key == "steepest" else "dash"})
+        figure.add_annotation(
+            text=f"{label} {number(round(step))}",
+            x=step,
+            xanchor=side,
+            yref="paper",
+            y=height,
+            yanchor="top" if height > 0.5 else "bottom",
+            showarrow=False,
+            font={"color": MUTED, "size": 12},
+            bgcolor="rgba(255,255,255,0.75)",
+        )
+
+
+def _mark_checkpoints(figure: go.Figure, training: Result, pages: Mapping[int, str]) -> None:
+    frame, progress = training.table("curve"), training.facts.get("progress_score", "")
+    steps = list(training.facts.get("analysed", ()))
+    if not steps or progress not in frame or frame.empty:
+        return
+    values = np.interp(steps, frame["step"], frame[progress])
+    figure.add_scatter(
+        x=steps,
+        y=[float(value) if value > 0 else None for value in values],
+        mode="markers",
+        name="analysed checkpoint",
+        marker={"symbol": "diamond", "size": 11, "color": "#FFFFFF", "line": {"color": INK, "width": 2}},
+        customdata=[pages.get(step) for step in steps],
+        text=["click for its page" if step in pages else "" for step in steps],
+        hovertemplate="%{text}",
+    )

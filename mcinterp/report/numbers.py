@@ -1,0 +1,64 @@
+"""Numbers as a reader wants them: significant digits, true minus signs, intervals as wide as they deserve."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+ABSENT = "–"
+
+
+def is_absent(value: Any) -> bool:
+    """Whether a table cell holds nothing: None, NaN or an empty text."""
+    return value is None or value == "" or (isinstance(value, Real) and math.isnan(float(value)))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with so many significant digits; whole numbers in full, absent ones as a dash."""
+    if is_absent(value):
+        return ABSENT
+    if isinstance(value, Integral):
+        return _signed(f"{int(value):,}")
+    value = float(value)
+    if math.isinf(value):
+        return _signed("∞" if value > 0 else "-∞")
+    if value == 0:
+        return "0"
+    magnitude = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    if magnitude < -4 or magnitude >= 6:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return _signed(f"{mantissa}e{int(exponent)}")
+    return _fixed(value, max(0, digits - 1 - magnitude))
+
+
+def interval(value: Any, low: Any, high: Any) -> str:
+    """A value and its interval; its half-width gets one digit, or two where the first is small (up to 3.5)."""
+    if is_absent(value) or is_absent(low) or is_absent(high):
+        return number(value)
+    half = (float(high) - float(low)) / 2
+    largest = max(abs(float(x)) for x in (value, low, high))
+    if half <= 0 or not math.isfinite(largest) or half < 1e-5 or largest >= 1e6:
+        return f"{number(value)} [{number(low)}, {number(high)}]"
+    decimals = max(0, -math.floor(math.log10(half / 3.55)))
+    return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+
+
+def signed(value: Any, digits: int = 3) -> str:
+    """A difference, with its sign also when it is positive."""
+    text = number(value, digits)
+    return f"+{text}" if not is_absent(value) and float(value) > 0 else text
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 head`, `3 heads`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _fixed(value: Any, decimals: int) -> str:
+    text = f"{float(value):,.{decimals}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else _signed(text)
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")

@@ -1,0 +1,159 @@
+"""What a page is made of. Everything here is plain text and data; the templates escape it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from mcinterp.report.palette import class_colour, text_on
+
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def embed_json(value: Any) -> Markup:
+    """A value as JSON that may stand inside a script element, whatever its texts hold."""
+    return escape_json(json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
+
+
+def escape_json(text: str) -> Markup:
+    """Replace the characters of a JSON text that could end a script element or a line of JavaScript."""
+    for character, escape in _UNSAFE.items():
+        text = text.replace(character, escape)
+    return Markup(text)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to a page or a file of numbers; `download` names the file where the numbers travel inside the page."""
+
+    text: str
+    href: str
+    download: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One table cell: its text, what it sorts by, and what may be folded out or coloured.
+
+    Attributes:
+        text: what is shown.
+        sort: what it sorts by, if that is not the text.
+        more: a longer text, shown when the cell is opened (a tooltip where `short`).
+        colour: a swatch before the text, or the whole cell's background where `short`.
+        short: the cell is one square of a timeline.
+    """
+
+    text: str
+    sort: str = ""
+    more: str = ""
+    colour: str = ""
+    short: bool = False
+
+    @property
+    def ink(self) -> str:
+        """The text colour that reads well on `colour`."""
+        return text_on(self.colour)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: what its head says, what it means, and whether it is aligned as numbers."""
+
+    label: str
+    meaning: str = ""
+    numeric: bool = False
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table as shown.
+
+    Attributes:
+        caption: what the rows are.
+        columns: in order.
+        rows: one tuple of cells a row, as long as `columns`.
+        shared: columns that are the same in every row, said once.
+        kind: 'sortable', or 'plain' where the order of rows means something.
+        groups: for a plain table, row index → heading that comes before it.
+        folded: whether the table starts closed.
+    """
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[tuple[Cell, ...]]
+    shared: Sequence[tuple[str, str]] = ()
+    kind: str = "sortable"
+    groups: Mapping[int, str] = field(default_factory=dict)
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A plotly figure as shown, with what it says in words."""
+
+    caption: str
+    figure: go.Figure
+
+    @property
+    def json(self) -> Markup:
+        """The figure's data and layout, safe inside a script element."""
+        return escape_json(self.figure.to_json())
+
+    @property
+    def height(self) -> int:
+        """Height in CSS pixels, reserved before the script draws."""
+        return int(self.figure.layout.height)
+
+
+@dataclass(frozen=True)
+class Widget:
+    """Attention maps for CircuitsVis with the masks beneath.
+
+    Attributes:
+        data: what report.js draws (see `views.attention.payload`).
+        masks: one drawing a mask: (name, SVG, description).
+    """
+
+    data: Mapping[str, Any]
+    masks: Sequence[tuple[str, Markup, str]]
+
+    @property
+    def json(self) -> Markup:
+        """The maps, safe inside a script element."""
+        return embed_json(self.data)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One pass on a page.
+
+    Attributes:
+        name: the pass, used as anchor.
+        title: heading.
+        sentences: what the numbers say.
+        figures, tables, widget: what shows it.
+        legend: class names whose colours the section uses.
+        links: the stored numbers.
+        absent: the pass was not run.
+    """
+
+    name: str
+    title: str
+    sentences: Sequence[str] = ()
+    figures: Sequence[FigureView] = ()
+    tables: Sequence[TableView] = ()
+    widget: Widget | None = None
+    legend: Sequence[str] = ()
+    links: Sequence[Link] = ()
+    absent: bool = False
+
+    @property
+    def swatches(self) -> list[tuple[str, str, str]]:
+        """Name, background and text colour of every class in the legend."""
+        return [(name, class_colour(name), text_on(class_colour(name))) for name in self.legend]

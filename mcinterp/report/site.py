@@ -1,0 +1,180 @@
+"""Write a report: one page for the run, one for each analysed checkpoint."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mcinterp.errors import CheckpointError
+from mcinterp.report.assets import NAMES, asset
+from mcinterp.report.numbers import number
+from mcinterp.report.page import FOLDER, render, scripts_for
+from mcinterp.report.parts import Link, Section
+from mcinterp.report.views import sections, training
+from mcinterp.report.views.changes import changes_sentence, changes_table
+from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
+from mcinterp.report.views.taxonomy import classes
+from mcinterp.report.views.timeline import timelines
+from mcinterp.results import ARRAYS, RECORD, Result
+from mcinterp.runs.files import write_atomic
+
+DATA, INDEX = "data", "index.html"
+_STEP_FOLDER = re.compile(r"step-(\d{8,})")
+_STEP_PAGE = re.compile(r"step-\d{8,}\.html")
+
+
+def write_report(folder: Path, single_file: bool = False) -> Path:
+    """Write the pages of a run from the results stored in `folder/data`.
+
+    The pages depend on the stored results alone; written twice they are the same. Pages of checkpoints that have no
+    results any more are removed.
+
+    Args:
+        folder: the run's report folder; index.html, one step-….html a checkpoint and assets/ are written there.
+        single_file: put scripts, style and numbers into each page instead of assets/ and links to data/.
+
+    Returns:
+        the path of index.html.
+
+    Raises:
+        CheckpointError: if nothing was analysed, or a stored result is damaged.
+    """
+    folder = Path(folder)
+    steps = _step_folders(folder)
+    run = _load(folder / DATA / "training")
+    if not steps and run is None:
+        raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
+    pages = {step: f"step-{step:08d}.html" for step in steps}
+    name = str(run.facts.get("run", folder.name)) if run else folder.name
+    light = {}
+    for step in steps:
+        results = _load_step(steps[step])
+        _write(folder / pages[step], _step_page(folder, name, step, pages, results, single_file))
+        light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
+    _write(folder / INDEX, _index_page(folder, name, run, light, pages, single_file))
+    _write_assets(folder, single_file)
+    for stale in folder.glob("step-*.html"):
+        if _STEP_PAGE.fullmatch(stale.name) and stale.name not in pages.values():
+            stale.unlink()
+    return folder / INDEX
+
+
+def _step_folders(folder: Path) -> dict[int, Path]:
+    """Step → folder of its results, in order; a folder without results is none."""
+    found = {}
+    for path in (folder / DATA).glob("step-*"):
+        match = _STEP_FOLDER.fullmatch(path.name)
+        if match and any(path.glob(f"*/{RECORD}")):
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+def _load(path: Path) -> Result | None:
+    return Result.load(path) if (path / RECORD).exists() else None
+
+
+def _load_step(path: Path) -> dict[str, Result]:
+    # A result is called what its folder is called, so that links to its files hold whatever its record says.
+    folders = (record.parent for record in sorted(path.glob(f"*/{RECORD}")))
+    return {folder.name: replace(Result.load(folder), name=folder.name) for folder in folders}
+
+
+def _step_page(
+    folder: Path, name: str, step: int, pages: Mapping[int, str], results: Mapping[str, Result], single_file: bool
+) -> str:
+    shown = [
+        section if section.absent else replace(section, links=_links(folder, _data_path(step, section), single_file))
+        for section in sections(results)
+    ]
+    order = list(pages)
+    at = order.index(step)
+    return render(
+        "step",
+        single_file,
+        scripts_for(attention=any(section.widget for section in shown)),
+        title=f"{name}, step {number(step)}",
+        run=name,
+        step=number(step),
+        previous=_step_link(order[at - 1], pages) if at > 0 else None,
+        following=_step_link(order[at + 1], pages) if at + 1 < len(order) else None,
+        sections=shown,
+        provenance=provenance_tables(results),
+    )
+
+
+def _index_page(
+    folder: Path,
+    name: str,
+    run: Result | None,
+    steps: Mapping[int, Mapping[str, Result]],
+    pages: Mapping[int, str],
+    single_file: bool,
+) -> str:
+    if run:
+        links = _links(folder, f"{DATA}/{run.name}", single_file)
+        curve = replace(training.view(run, pages), links=links)
+    else:
+        curve = Section("training", "Loss curve", absent=True)
+    taxonomies = [results["taxonomy"] for results in steps.values() if "taxonomy" in results]
+    return render(
+        "index",
+        single_file,
+        scripts_for(attention=False),
+        title=name,
+        facts=training.run_facts(run) if run else [],
+        curve=curve,
+        checkpoints=[_step_link(step, pages) for step in steps],
+        changes=changes_table(steps, pages) if steps else None,
+        lead=changes_sentence(steps) if steps else "",
+        timelines=timelines(steps, pages),
+        legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
+        config=training.config_table(run) if run else None,
+        config_hash=str(run.facts.get("config_hash", "")) if run else "",
+        digests=digests_table(steps),
+        versions=versions(steps),
+    )
+
+
+def _data_path(step: int, section: Section) -> str:
+    return f"{DATA}/step-{step:08d}/{section.name}"
+
+
+def _step_link(step: int, pages: Mapping[int, str]) -> Link:
+    return Link(f"step {number(step)}", pages[step])
+
+
+def _links(folder: Path, data: str, single_file: bool) -> list[Link]:
+    """Links to the stored numbers of a result; in a single file the tables travel in the link itself."""
+    files = sorted(path for path in (folder / data).iterdir() if path.suffix == ".csv" or path.name in (RECORD, ARRAYS))
+    if not single_file:
+        return [Link(path.name, f"{data}/{path.name}") for path in files]
+    return [Link(path.name, _data_url(path), _download_name(data, path)) for path in files if path.name != ARRAYS]
+
+
+def _data_url(path: Path) -> str:
+    kind = "text/csv" if path.suffix == ".csv" else "application/json"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def _download_name(data: str, path: Path) -> str:
+    return f"{data.removeprefix(DATA + '/').replace('/', '-')}-{path.name}"
+
+
+def _write_assets(folder: Path, single_file: bool) -> None:
+    assets = folder / FOLDER
+    if not single_file:
+        assets.mkdir(exist_ok=True)
+        for name in NAMES:
+            _write(assets / name, asset(name))
+    elif assets.exists():
+        for name in NAMES:
+            (assets / name).unlink(missing_ok=True)
+        if not any(assets.iterdir()):
+            assets.rmdir()
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomic(path, text.encode("utf-8"))

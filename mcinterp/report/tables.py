@@ -1,0 +1,100 @@
+"""A stored table as a reader wants it: intervals in one cell, constant columns said once, long lists folded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.report.palette import CLASSES, class_colour
+from mcinterp.report.parts import Cell, Column, TableView
+
+PLAIN_NUMBERS = {"seed"}
+"""Whole numbers that are names, not amounts: no thousands separator."""
+FEW = 4
+"""A list of heads up to this long is shown in its cell."""
+
+
+def table_view(
+    frame: pd.DataFrame,
+    meanings: Mapping[str, str],
+    caption: str,
+    hide: Collection[str] = (),
+    folded: bool = False,
+) -> TableView:
+    """Show a data frame.
+
+    Args:
+        frame: the values.
+        meanings: what each column means, for the column's tooltip and the list below the table.
+        caption: what the rows are.
+        hide: columns left to the CSV file; those without any value are left to it too.
+        folded: whether the table starts closed.
+    """
+    names = [name for name in frame.columns if name not in hide and not _is_bound(name, frame)]
+    names = [name for name in names if frame[name].notna().any()]
+    shared = [name for name in names if _is_shared(frame[name])]
+    shown = [name for name in names if name not in shared]
+    columns = [Column(_label(name), _meaning(name, frame, meanings), _is_numeric(frame[name])) for name in shown]
+    records = frame.to_dict("records")
+    rows = [tuple(cell(name, record) for name in shown) for record in records]
+    return TableView(caption, columns, rows, [_shared(name, records[0]) for name in shared], folded=folded)
+
+
+def cell(name: str, record: Mapping[Any, Any]) -> Cell:
+    """One value of a record, with its interval where the record has one."""
+    value = record[name]
+    if isinstance(value, bool | np.bool_):
+        return Cell("yes" if value else "no", "1" if value else "0")
+    if isinstance(value, str):
+        return _text_cell(value)
+    if is_absent(value):
+        return Cell(number(value))
+    if f"{name}_low" in record and f"{name}_high" in record:
+        return Cell(interval(value, record[f"{name}_low"], record[f"{name}_high"]), repr(float(value)))
+    text = str(int(value)) if name in PLAIN_NUMBERS else number(value)
+    return Cell(text, repr(float(value)))
+
+
+def head_list(heads: Sequence[str]) -> Cell:
+    """Names of heads; many of them are counted and folded."""
+    text = ", ".join(heads)
+    if len(heads) > FEW:
+        return Cell(plural(len(heads), "head"), f"{len(heads):04d}", text)
+    return Cell(text or number(None))
+
+
+def _text_cell(value: str) -> Cell:
+    if "," in value and " " not in value.replace(", ", ","):
+        return head_list([part.strip() for part in value.split(",")])
+    return Cell(value, colour=class_colour(value) if value in CLASSES and value != "none" else "")
+
+
+def _is_bound(name: str, frame: pd.DataFrame) -> bool:
+    return any(name.endswith(end) and name.removesuffix(end) in frame for end in ("_low", "_high"))
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _is_shared(values: pd.Series) -> bool:
+    return len(values) > 1 and _is_numeric(values) and bool(values.notna().all()) and values.nunique() == 1
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _meaning(name: str, frame: pd.DataFrame, meanings: Mapping[str, str]) -> str:
+    meaning = meanings.get(name, "")
+    if f"{name}_low" in frame and f"{name}_high" in frame:
+        return f"{meaning}; in brackets its 95 % interval" if meaning else "in brackets its 95 % interval"
+    return meaning
+
+
+def _shared(name: str, record: Mapping[Any, Any]) -> tuple[str, str]:
+    return _label(name), cell(name, record).text

@@ -1,0 +1,162 @@
+"""What changed across the drop: every analysed checkpoint side by side, from the first to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+
+from mcinterp.report.figures.ablation import ablation_rows
+from mcinterp.report.numbers import number
+from mcinterp.report.palette import class_colour
+from mcinterp.report.parts import Cell, Column, TableView
+from mcinterp.report.tables import head_list
+from mcinterp.report.views import ablation, patching, probes
+from mcinterp.report.views.taxonomy import classes, members
+from mcinterp.results import Result
+
+Results = Mapping[str, Result]
+Row = tuple[str, str, str, list[Cell]]
+"""Heading of the block, label, colour of the label, one cell a checkpoint."""
+NOTHING = Cell("–")
+
+
+def changes_table(steps: Mapping[int, Results], pages: Mapping[int, str]) -> TableView:
+    """One column a checkpoint, one block of rows a pass."""
+    rows = [row for block in (_class_rows, _ablation_rows, _patching_rows, _probe_rows) for row in block(steps)]
+    groups: dict[int, str] = {}
+    for index, (heading, *_) in enumerate(rows):
+        if heading not in groups.values():
+            groups[index] = heading
+    body = [(Cell(label, colour=colour), *cells) for _, label, colour, cells in rows]
+    return TableView("Every analysed checkpoint", _columns(steps, pages), body, kind="plain", groups=groups)
+
+
+def changes_sentence(steps: Mapping[int, Results]) -> str:
+    """First against last checkpoint in one sentence; empty where there is nothing to compare."""
+    first, last = steps[min(steps)], steps[max(steps)]
+    clauses = [
+        f"{label} went from {before} to {after}"
+        for pass_name, label, say in (
+            ("taxonomy", "heads that fit a class", _fitting),
+            ("ablation", "the masked MSE with all attention made uniform", _ablated),
+            ("patching", "how much nearer patching all heads brings the output to X than to −X", _patched),
+        )
+        if pass_name in first and pass_name in last
+        if (before := say(first[pass_name])) and (after := say(last[pass_name]))
+    ]
+    if len(steps) < 2 or not clauses:
+        return ""
+    return f"From step {number(min(steps))} to step {number(max(steps))}: {'; '.join(clauses)}."
+
+
+def _fitting(taxonomy: Result) -> str:
+    return number(len({head for heads in members(taxonomy).values() for head in heads}))
+
+
+def _ablated(result: Result) -> str:
+    row = ablation.row_of(_sets(result), "uniform", group="all")
+    return "" if row is None else f"{number(row['masked_ratio'])} times its clean value"
+
+
+def _patched(result: Result) -> str:
+    return _patching_cell("all", result).text.replace(NOTHING.text, "")
+
+
+def _columns(steps: Mapping[int, Results], pages: Mapping[int, str]) -> list[Column]:
+    names = {min(steps): " (first)", max(steps): " (last)"} if len(steps) > 1 else {}
+    heads = [Column(f"step {number(step)}{names.get(step, '')}", href=pages.get(step, "")) for step in steps]
+    return [Column("quantity"), *heads]
+
+
+def _each(steps: Mapping[int, Results], pass_name: str, cell: Callable[[Result], Cell]) -> list[Cell]:
+    """One cell a checkpoint; a dash where the pass was not run."""
+    return [cell(results[pass_name]) if pass_name in results else NOTHING for results in steps.values()]
+
+
+def _first(steps: Mapping[int, Results], pass_name: str) -> list[Result]:
+    return [results[pass_name] for results in steps.values() if pass_name in results]
+
+
+def _class_rows(steps: Mapping[int, Results]) -> list[Row]:
+    found = _first(steps, "taxonomy")
+    names = dict.fromkeys(name for result in found for name in classes(result))
+    return [
+        ("Heads of each class", name, class_colour(name), _each(steps, "taxonomy", partial(_members_cell, name)))
+        for name in names
+    ]
+
+
+def _members_cell(name: str, taxonomy: Result) -> Cell:
+    heads = members(taxonomy).get(name, [])
+    if not heads:
+        return Cell("0")
+    listed = head_list(heads)
+    return listed if listed.more else Cell(f"{len(heads)}: {listed.text}")
+
+
+def _ablation_rows(steps: Mapping[int, Results]) -> list[Row]:
+    found = [_sets(result) for result in _first(steps, "ablation")]
+    groups = dict.fromkeys(name for frame in found for name in frame["group"])
+    heading = "Masked MSE, clean → heads ablated (attention made uniform)"
+    return [
+        (
+            heading,
+            "all heads" if name == "all" else name,
+            class_colour(name) if name != "all" else "",
+            _each(steps, "ablation", partial(_ablation_cell, name)),
+        )
+        for name in groups
+    ]
+
+
+def _sets(result: Result) -> pd.DataFrame:
+    frame = ablation_rows(result)
+    return frame[(frame["method"] == "uniform") & frame["kind"].isin(["all", "class"])]
+
+
+def _ablation_cell(name: str, result: Result) -> Cell:
+    row = ablation.row_of(_sets(result), "uniform", group=name)
+    if row is None:
+        return NOTHING
+    clean, ablated, ratio = (number(row[key]) for key in ("masked_mse_clean", "masked_mse", "masked_ratio"))
+    return Cell(f"{clean} → {ablated} (× {ratio}); change {ablation.delta(row)}")
+
+
+def _patching_rows(steps: Mapping[int, Results]) -> list[Row]:
+    if not _first(steps, "patching"):
+        return []
+    heading = "Patching X into −X: how much nearer the output is to X than to −X, masked entries"
+    sets = (("all", "all heads"), ("other matrix", "control: heads of an unrelated matrix"))
+    return [(heading, label, "", _each(steps, "patching", partial(_patching_cell, group))) for group, label in sets]
+
+
+def _patching_cell(group: str, result: Result) -> Cell:
+    frame = result.table("patching")
+    row = patching.find(frame[frame["direction"] == "X into −X"], group, "masked")
+    return NOTHING if row is None else Cell(patching.nearer(row))
+
+
+def _probe_rows(steps: Mapping[int, Results]) -> list[Row]:
+    best = [row for result in _first(steps, "probes") for row in probes.best_layers(result.table("probes"))]
+    kinds = dict.fromkeys((row["target"], row["entries"]) for row in best)
+    return [
+        (
+            "Best linear probe: test MSE (with shuffled targets)",
+            target if entries == "all" else f"{target}, {entries}",
+            "",
+            _each(steps, "probes", partial(_probe_cell, (target, entries))),
+        )
+        for target, entries in kinds
+    ]
+
+
+def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
+    best: Sequence[pd.Series] = probes.best_layers(result.table("probes"))
+    rows = [row for row in best if (row["target"], row["entries"]) == kind]
+    if not rows:
+        return NOTHING
+    row = rows[0]
+    verdict = "" if probes.beats_control(row) else ", no better than control"
+    return Cell(f"{number(row['test_mse'])} {probes.place(row['layer'])} ({number(row['control_mse'])}{verdict})")

@@ -1,0 +1,71 @@
+"""Probes: what can be read off the residual stream, and after which block best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mcinterp.report.figures import probe_figure
+from mcinterp.report.numbers import interval, number
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.results import Result
+
+CAPTION = "{target}: {metric} of the probe after each block, with 95 % interval; dashed: the same with {control}."
+HIDDEN = {"train_cosine", "control_cosine"}
+
+
+def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
+    """Show the probes of a checkpoint."""
+    table = result.tables["probes"]
+    figures = [
+        FigureView(_caption(target, metric), probe_figure(result, target, metric))
+        for metric in ("mse", "cosine")
+        for target in table.frame["target"].unique()
+        if table.frame[table.frame["target"] == target][f"test_{metric}"].notna().any()
+    ]
+    tables = [table_view(table.frame, table.columns, "Every probe", hide=HIDDEN, folded=True)]
+    return Section(result.name, result.title, sentences(table.frame), figures, tables)
+
+
+def best_layers(frame: pd.DataFrame) -> list[pd.Series]:
+    """For each target and kind of entries, the row of the layer with the smallest test error."""
+    groups = frame.groupby(["target", "entries"], sort=False)
+    return [rows.iloc[int(rows["test_mse"].argmin())] for _, rows in groups if rows["test_mse"].notna().any()]
+
+
+def beats_control(row: pd.Series) -> bool:
+    """Whether the probe's interval lies below that of the same probe on shuffled targets."""
+    return bool(row["test_mse_high"] < row["control_mse_low"])
+
+
+def place(layer: int) -> str:
+    """A layer in words."""
+    return "in the embeddings" if layer == 0 else f"after block {layer}"
+
+
+def sentences(frame: pd.DataFrame) -> list[str]:
+    """One sentence a target, for masked entries where they are told apart."""
+    best = [row for row in best_layers(frame) if row["entries"] != "observed"]
+    return [_sentence(row) for row in best]
+
+
+def _sentence(row: pd.Series) -> str:
+    score = interval(row["test_mse"], row["test_mse_low"], row["test_mse_high"])
+    entries = "" if row["entries"] == "all" else f" at {row['entries']} positions"
+    if not beats_control(row):
+        return (
+            f"The {row['target']}{entries} is not decoded at any layer: test MSE at best {score} "
+            f"{place(row['layer'])}, {number(row['control_mse'])} with shuffled targets."
+        )
+    return (
+        f"The {row['target']}{entries} is best decoded {place(row['layer'])}: test MSE {score}, against "
+        f"{number(row['control_mse'])} with shuffled targets."
+    )
+
+
+def _caption(target: str, metric: str) -> str:
+    controls = "shuffled targets, dotted: predicting the mean" if metric == "mse" else "shuffled targets"
+    name = "test MSE" if metric == "mse" else "mean |cosine| of prediction and target"
+    return CAPTION.format(target=target[:1].upper() + target[1:], metric=name, control=controls)

@@ -1,0 +1,100 @@
+"""The run as a whole: its facts, its curve, its transition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mcinterp.report.figures import curve_figure
+from mcinterp.report.numbers import number
+from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
+from mcinterp.report.tables import table_view
+from mcinterp.results import Result
+
+CAPTION = (
+    "Training curve, averaged over equal stretches of steps, on a logarithmic axis. Diamonds are the analysed "
+    "checkpoints (a click opens its page); {drop}."
+)
+
+
+def view(training: Result, pages: Mapping[int, str]) -> Section:
+    """Show a run's curve and its transition."""
+    transition = training.facts.get("transition") or {}
+    drop = "the drop is shaded from its start to its end" if transition.get("found") else "no drop was found"
+    table = training.tables["curve"]
+    return Section(
+        training.name,
+        "Loss curve",
+        [statement(transition)],
+        [FigureView(CAPTION.format(drop=drop), curve_figure(training, pages))],
+        [table_view(table.frame, table.columns, "The curve in numbers", folded=True)],
+    )
+
+
+def statement(transition: Mapping[str, Any]) -> str:
+    """The transition in words."""
+    text = str(transition.get("statement") or "No transition was looked for.")
+    if transition.get("found"):
+        text += f" Confidence: {transition['confidence']}."
+    return text
+
+
+def run_facts(training: Result) -> list[tuple[str, str]]:
+    """What a reader wants to know of a run first."""
+    facts = training.facts
+    task, model = (facts.get("config", {}).get(section, {}) for section in ("task", "model"))
+    finished = "finished" if facts.get("finished") else "not finished"
+    pairs = [
+        ("task", _task(task)),
+        ("model", _model(model)),
+        ("training", f"{number(facts.get('last_step'))} steps, {finished}, {_duration(facts.get('seconds'))}"),
+        ("checkpoints", f"{len(facts.get('steps', ()))} kept, {len(facts.get('analysed', ()))} analysed"),
+    ]
+    return [(name, text) for name, text in pairs if text]
+
+
+def config_table(training: Result) -> TableView:
+    """The configuration, a row a field."""
+    rows = [(Cell(name), Cell(text)) for name, text in flattened(training.facts.get("config", {}))]
+    return TableView("Configuration", [Column("field"), Column("value")], rows, kind="plain", folded=True)
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested values as dotted names with texts."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += flattened(value, f"{prefix}{name}.")
+        else:
+            pairs.append((f"{prefix}{name}", "–" if value is None else str(value)))
+    return pairs
+
+
+def score_at(training: Result, step: int, name: str) -> float:
+    """A metric of the curve at a step."""
+    curve = training.table("curve")
+    return float(np.interp(step, curve["step"], curve[name]))
+
+
+def _task(task: Mapping[str, Any]) -> str:
+    if not task:
+        return ""
+    size = f"{task.get('rows')} × {task.get('cols')}"
+    law = f"rank {task.get('rank')}, {task.get('factors')} factors, p_mask {task.get('p_mask')}"
+    return f"{task.get('kind')}, {size}, {law}"
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    if not model:
+        return ""
+    return f"{model.get('n_layers')} layers × {model.get('n_heads')} heads, width {model.get('d_model')}"
+
+
+def _duration(seconds: float | None) -> str:
+    if not seconds:
+        return "time not kept"
+    if seconds < 120:
+        return f"{number(seconds)} s"
+    return f"{number(seconds / 60)} min" if seconds < 7200 else f"{number(seconds / 3600)} h"
