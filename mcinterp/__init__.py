@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         head_taxonomy,
         linear_probes,
         patching,
+        training_summary,
     )
     from mcinterp.config import (
         ModelConfig,
@@ -67,6 +68,7 @@ _HOME = {
         "head_taxonomy",
         "linear_probes",
         "patching",
+        "training_summary",
     ),
     "mcinterp.config": (
         "ModelConfig",
@@ -139,6 +141,7 @@ __all__ = [
     "show_scores",
     "to_bert",
     "train",
+    "training_summary",
     "write_report",
 ]
 

@@ -7,6 +7,7 @@ from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import PASSES, Pass, select_passes
 from mcinterp.analysis.runner import analyse
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
+from mcinterp.analysis.training_summary import training_summary
 
 __all__ = [
     "PASSES",
@@ -19,4 +20,5 @@ __all__ = [
     "linear_probes",
     "patching",
     "select_passes",
+    "training_summary",
 ]

@@ -23,7 +23,7 @@ _MEANINGS = {
 }
 
 
-def training_summary(run: Run, analysed: Sequence[int]) -> Result:
+def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
     """Summarise a run's training.
 
     Args:
