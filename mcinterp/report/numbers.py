@@ -29,7 +29,7 @@ def number(value: Any, digits: int = 3) -> str:
     if magnitude < -4 or magnitude >= 6:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return _signed(f"{mantissa}e{int(exponent)}")
-    return _fixed(value, max(0, digits - 1 - magnitude))
+    return fixed(value, max(0, digits - 1 - magnitude))
 
 
 def interval(value: Any, low: Any, high: Any) -> str:
@@ -41,7 +41,7 @@ def interval(value: Any, low: Any, high: Any) -> str:
     if half <= 0 or not math.isfinite(largest) or half < 1e-5 or largest >= 1e6:
         return f"{number(value)} [{number(low)}, {number(high)}]"
     decimals = max(0, -math.floor(math.log10(half / 3.55)))
-    return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+    return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
 def signed(value: Any, digits: int = 3) -> str:
@@ -55,7 +55,8 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _fixed(value: Any, decimals: int) -> str:
+def fixed(value: Any, decimals: int) -> str:
+    """A number with so many decimals, and no sign where they are all 0."""
     text = f"{float(value):,.{decimals}f}"
     return text.removeprefix("-") if float(text.replace(",", "")) == 0 else _signed(text)
 

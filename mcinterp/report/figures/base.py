@@ -42,7 +42,7 @@ def blank(height: int, x: str, y: str = "", **layout: Any) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         hoverlabel={"font": {"family": FONT, "size": 12}, "align": "left", "bgcolor": "#FFFFFF"},
-        legend={"orientation": "h", "xref": "container", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "font_size": 12},
         xaxis={**AXIS, "title_text": x},
         yaxis={**AXIS, "title_text": y},
     )

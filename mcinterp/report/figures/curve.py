@@ -13,7 +13,12 @@ from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.palette import CONTROL, INK, MUTED, SERIES
 from mcinterp.results import Result
 
-LABELS = {"observed_mse": "MSE, observed", "masked_mse": "MSE, masked", "loss": "loss (all entries)"}
+LABELS = {
+    "observed_mse": "MSE, observed",
+    "masked_mse": "MSE, masked",
+    "masked_abs_mean": "mean |prediction|, masked",
+    "loss": "loss (all entries)",
+}
 MARKS = (("start", "start", 1.0, "right"), ("steepest", "steepest", 0.06, "left"), ("end", "end", 1.0, "left"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, on_rows, text
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import fixed, interval, number
 from mcinterp.report.palette import BLUES, INK, MUTED
 from mcinterp.results import Result
 
@@ -51,7 +51,7 @@ def scores_figure(taxonomy: Result) -> go.Figure:
 def _mark(cell: Mapping[Any, Any] | None) -> str:
     if cell is None:
         return ""
-    score = f"{cell['score']:.2f}".replace("-", "−")
+    score = fixed(cell["score"], 2)
     return f"{score}✓" if cell["fits"] else score
 
 

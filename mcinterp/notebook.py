@@ -1,0 +1,129 @@
+"""Stored results in a notebook, drawn as on the pages and, like them, without the network."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from mcinterp.errors import InputError, nearest_name
+from mcinterp.report.assets import CIRCUITSVIS, asset
+from mcinterp.report.figures import ablation_figure, curve_figure, scores_figure
+from mcinterp.report.masks import describe_mask, draw_mask
+from mcinterp.report.parts import embed_json
+from mcinterp.report.views.attention import payload
+from mcinterp.results import Result
+
+_SCRIPT = Markup(
+    '<div id="{id}"></div><figure style="margin:1em 0">{mask}<figcaption>{words}</figcaption></figure>'
+    '<script type="application/json" id="{id}-data">{data}</script><script>(() => {{ {library}\n'
+    'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
+    'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})()</script>'
+)
+_views = itertools.count(1)
+
+
+class AttentionView:
+    """Attention maps of some heads under one mask; a notebook draws it with CircuitsVis, the mask beneath.
+
+    The drawing library (1.3 MB) travels inside the output, so that the saved notebook also opens offline.
+
+    Attributes:
+        mask: name of the mask.
+        heads: names of the heads shown.
+        props: what CircuitsVis is given: maps, tokens, names, the end of the colour scale.
+    """
+
+    def __init__(self, result: Result, mask: str, heads: Sequence[str]) -> None:
+        data = payload(result, None, [mask])
+        chosen = [data["heads"].index(head) for head in heads]
+        size = data["size"]
+        maps = [_square(data["maps"][0][index], size) for index in chosen]
+        largest = max(0.001, max(value for rows in maps for row in rows for value in row))
+        self.mask, self.heads = mask, list(heads)
+        self.props: dict[str, Any] = {
+            "attention": maps,
+            "attentionHeadNames": self.heads,
+            "tokens": data["tokens"],
+            "minValue": -largest,
+            "maxValue": largest,
+            "maskUpperTri": False,
+        }
+        self._observed = result.arrays["observed"][list(result.facts["masks"]).index(mask)]
+
+    def _repr_html_(self) -> str:
+        return _SCRIPT.format(
+            id=f"mcinterp-attention-{next(_views)}",
+            mask=draw_mask(self._observed, self.mask),
+            words=f"{self.mask}: {describe_mask(self._observed)}. Blue: observed; white: masked.",
+            data=embed_json(self.props),
+            library=Markup(asset(CIRCUITSVIS)),
+        )
+
+
+def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | None = None) -> AttentionView:
+    """Draw attention maps.
+
+    Args:
+        result: a stored or fresh attention result.
+        mask: one of the result's masks.
+        heads: names such as `L1H0`; None for all.
+
+    Raises:
+        InputError: if the result is of another pass, has no such mask or head, or `heads` is empty.
+    """
+    _require(result, "attention")
+    masks = result.facts["masks"]
+    if mask not in masks:
+        raise InputError(f"the attention result has no mask {mask!r}{nearest_name(mask, masks)}")
+    _, n_layers, n_heads = result.arrays["maps"].shape[:3]
+    known = [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
+    heads = known if heads is None else heads
+    if not heads:
+        raise InputError("show_attention: heads names no head; None shows all")
+    for head in heads:
+        if head not in known:
+            raise InputError(f"the attention result has no head {head!r}{nearest_name(head, known)}")
+    return AttentionView(result, mask, heads)
+
+
+def show_curve(training_result: Result) -> go.Figure:
+    """Draw the loss curve of a run with its drop.
+
+    Raises:
+        InputError: if the result is not that of a run's training.
+    """
+    _require(training_result, "training")
+    return curve_figure(training_result)
+
+
+def show_ablation(result: Result) -> go.Figure:
+    """Draw how much every ablation hurts.
+
+    Raises:
+        InputError: if the result is of another pass.
+    """
+    _require(result, "ablation")
+    return ablation_figure(result)
+
+
+def show_scores(result: Result) -> go.Figure:
+    """Draw the score of every head for every class.
+
+    Raises:
+        InputError: if the result is of another pass.
+    """
+    _require(result, "taxonomy")
+    return scores_figure(result)
+
+
+def _require(result: Result, name: str) -> None:
+    if result.name != name:
+        raise InputError(f"cannot show a {result.name!r} result here{nearest_name(result.name, [name])}")
+
+
+def _square(flat: Sequence[int], size: int) -> list[list[float]]:
+    return [[value / 1000 for value in flat[start : start + size]] for start in range(0, len(flat), size)]

@@ -1,0 +1,75 @@
+"""A forged report, written once; and Chromium without a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forged import Forge
+
+from mcinterp.report import write_report
+
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+ARGUMENTS += ("--disable-sync", "--no-first-run")
+LOCAL = ("file:", "data:", "blob:", "about:")
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a forged report in several files; to be read only."""
+    folder = Forge().write(tmp_path_factory.mktemp("report"))
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def single_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the same report with everything in each page; to be read only."""
+    folder = Forge().write(tmp_path_factory.mktemp("single"))
+    write_report(folder, single_file=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = Path(os.environ.get("MCINTERP_BROWSER", "/usr/bin/chromium"))
+    if not path.exists():
+        pytest.skip(f"no browser at {path}; name one in MCINTERP_BROWSER")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(path), args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Callable[..., Any]:
+    """Open a local page offline; on leaving, no request, console error or page error may have happened."""
+
+    @contextmanager
+    def open_page(path: Path, width: int = 1400) -> Iterator[Any]:
+        problems: list[str] = []
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, accept_downloads=True)
+
+        def refuse(route: Any) -> None:
+            if route.request.url.startswith(LOCAL):
+                route.continue_()
+            else:
+                problems.append(f"request of {route.request.url}")
+                route.abort()
+
+        context.route("**/*", refuse)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.append(f"failed: {request.url[:200]}"))
+        page.goto(path.as_uri())
+        yield page
+        context.close()
+        assert problems == []
+
+    return open_page

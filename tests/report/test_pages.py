@@ -1,0 +1,314 @@
+"""The pages as text: what they say, that they are safe, small, and the same when written again."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from forged import FAMILIES, GROUPS, PASSES, Forge
+
+from mcinterp.errors import CheckpointError, InputError
+from mcinterp.report import write_report
+from mcinterp.report.assets import NAMES, asset
+from mcinterp.report.figures.ablation import ablation_rows
+from mcinterp.report.palette import CLASSES, class_short, text_on
+from mcinterp.report.parts import embed_json
+from mcinterp.report.tables import table_view
+from mcinterp.report.views.attention import payload
+from mcinterp.report.views.changes import changes_table
+from mcinterp.results import Result, Table
+
+STEP_PAGES = ["step-00001000.html", "step-00004000.html", "step-00009000.html"]
+JSON_IN_PAGE = re.compile(r'<script type="application/json"[^>]*>(.*?)</script>', re.DOTALL)
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_page_for_the_run_and_one_for_each_checkpoint(report: Path) -> None:
+    assert sorted(path.name for path in report.glob("*.html")) == ["index.html", *STEP_PAGES]
+    assert sorted(path.name for path in (report / "assets").iterdir()) == sorted(NAMES)
+
+
+def test_the_path_of_the_index_is_returned(tmp_path: Path) -> None:
+    assert write_report(Forge(steps=(1000,)).write(tmp_path, ["probes"])) == tmp_path / "index.html"
+
+
+def test_every_link_between_files_leads_somewhere(report: Path) -> None:
+    for page in report.glob("*.html"):
+        targets = set(re.findall(r'(?:href|src)="([^"#]+)"', read(page))) - {"data:,"}
+        assert targets
+        assert [target for target in targets if not (report / target).exists()] == []
+
+
+def test_checkpoints_link_to_their_neighbours(report: Path) -> None:
+    first, middle, last = (read(report / name) for name in STEP_PAGES)
+    assert 'rel="prev"' not in first
+    assert f'rel="next" href="{STEP_PAGES[1]}"' in first
+    assert f'rel="prev" href="{STEP_PAGES[0]}"' in middle
+    assert f'rel="next" href="{STEP_PAGES[2]}"' in middle
+    assert 'rel="next"' not in last
+
+
+def test_the_index_tells_the_drop_and_what_changed(report: Path) -> None:
+    index = read(report / "index.html")
+    assert "falls suddenly from 0.222 to 0.006 around step 5000. Confidence: high." in index
+    assert "0.00600 → 0.222 (× 37.0); change 0.216 [0.205, 0.227]" in index
+    assert "0.550 [0.542, 0.558]" in index
+    assert "0.0667 after block 2 (0.221)" in index
+    assert "no better than control" in index
+    assert "L1H0 is the paper&#39;s (2,1)" in index
+    assert all(name in index for name in FAMILIES + GROUPS)
+    assert "task.p_mask" in index
+    assert "0123456789abcdef" in index
+
+
+def test_the_checkpoint_page_says_what_its_numbers_show(report: Path) -> None:
+    page = read(report / STEP_PAGES[2])
+    assert "Of 16 heads, 12 fit a family (row 4, column 4, identity 4)" in page
+    assert "Ablating all heads (uniform) raises the masked MSE: 0.00600 → 0.222 (× 37.0" in page
+    assert "brings the masked entries nearer to the source&#39;s matrix" in page
+    assert "The masked row is best decoded after block 2: test MSE 0.067 [0.063, 0.071]" in page
+    assert "sha256:" in page
+    before = read(report / STEP_PAGES[0])
+    assert "none fits a family" in before
+    assert "leaves the masked entries nearer to the base&#39;s matrix" in before
+    assert "is not decoded at any layer" in before
+
+
+def test_every_stored_score_is_on_the_page(report: Path) -> None:
+    page = read(report / STEP_PAGES[2])
+    scores = Result.load(report / "data" / "step-00009000" / "taxonomy").table("scores")
+    assert [score for score in scores["score"] if f'data-sort="{score!r}"' not in page] == []
+
+
+def test_the_verdict_follows_the_interval(tmp_path: Path) -> None:
+    forge = Forge(steps=(9000,))
+    result = forge.patching(9000)
+    frame = result.table("patching").assign(nearer=0.0, nearer_low=-0.1, nearer_high=0.1)
+    replace(result, tables={"patching": Table(frame, result.tables["patching"].columns)}).save(
+        forge.write(tmp_path, []) / "data" / "step-00009000" / "patching"
+    )
+    write_report(tmp_path)
+    assert "as near to one matrix as to the other" in read(tmp_path / "step-00009000.html")
+
+
+def test_embedded_json_is_what_was_stored(report: Path) -> None:
+    blocks = [json.loads(text) for text in JSON_IN_PAGE.findall(read(report / STEP_PAGES[1]))]
+    widget = next(block for block in blocks if "maps" in block)
+    stored = Result.load(report / "data" / "step-00004000" / "attention")
+    assert np.array(widget["maps"]) / 1000 == pytest.approx(stored.arrays["maps"].reshape(3, 16, 625), abs=5e-4)
+    assert widget["tokens"][7] == "1,2"
+    figures = [block for block in blocks if "layout" in block]
+    assert len(figures) >= 8
+
+
+def test_heads_carry_their_classes() -> None:
+    forge = Forge()
+    data = payload(forge.attention(9000), forge.taxonomy(9000), ["random"])
+    assert data["heads"][1] == "L0H1 column · observed-copy"
+    assert data["masks"] == ["random"]
+    assert payload(forge.attention(9000), None, ["random"])["heads"][1] == "L0H1"
+
+
+def test_nothing_asks_the_network(report: Path, single_report: Path) -> None:
+    for page in report.glob("*.html"):
+        assert "http" not in read(page).replace('http-equiv="Content-Security-Policy"', "")
+    for page in single_report.glob("*.html"):
+        assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', read(page))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_assets_may_stand_inside_an_element(name: str) -> None:
+    assert not re.search(r"</(script|style)|<!--|sourceMappingURL", asset(name), re.IGNORECASE)
+
+
+def test_a_single_file_needs_no_other(single_report: Path) -> None:
+    assert not (single_report / "assets").exists()
+    for page in single_report.glob("*.html"):
+        text = read(page)
+        assert text.count("plotly.js v") == 1
+        assert 'href="data/' not in text
+        assert 'download="step' in text or 'download="training' in text
+
+
+def test_a_report_turns_into_single_files_and_back(tmp_path: Path) -> None:
+    folder = Forge(steps=(1000,)).write(tmp_path)
+    write_report(folder)
+    before = read(folder / "index.html")
+    write_report(folder, single_file=True)
+    assert not (folder / "assets").exists()
+    write_report(folder)
+    assert read(folder / "index.html") == before
+
+
+def test_a_rebuilt_report_is_the_same(report: Path, tmp_path: Path) -> None:
+    write_report(Forge().write(tmp_path))
+    for page in report.glob("*.html"):
+        assert read(tmp_path / page.name) == read(page)
+
+
+def test_pages_without_data_go(tmp_path: Path) -> None:
+    folder = Forge(steps=(1000,)).write(tmp_path, ["probes"])
+    (folder / "step-00000500.html").write_text("old")
+    (folder / "step-notes.html").write_text("mine")
+    write_report(folder)
+    assert not (folder / "step-00000500.html").exists()
+    assert (folder / "step-notes.html").exists()
+
+
+def test_every_text_of_a_file_is_escaped(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    forge = Forge(run=evil, masks=(evil,), steps=(9000,))
+    folder = forge.write(tmp_path)
+    taxonomy = forge.taxonomy(9000)
+    heads = taxonomy.tables["heads"]
+    frame = heads.frame.assign(family=[evil, *heads.frame["family"][1:]])
+    facts = {**taxonomy.facts, "families": [evil, *FAMILIES]}
+    tables = {**taxonomy.tables, "heads": Table(frame, {**heads.columns, "family": evil})}
+    replace(taxonomy, title=evil, facts=facts, tables=tables).save(folder / "data" / "step-00009000" / "taxonomy")
+    for single_file in (False, True):
+        write_report(folder, single_file)
+        for page in folder.glob("*.html"):
+            text = read(page)
+            assert "<script>alert" not in text
+            assert "<img" not in text.replace(asset("plotly.min.js"), "").replace(asset("circuitsvis.js"), "")
+            assert "&lt;script&gt;alert(1)" in text
+
+
+def test_a_class_the_palette_does_not_know_is_drawn() -> None:
+    assert class_short("previous-token") == "PT"
+    assert class_short("") == ""
+
+
+def test_text_on_every_class_colour_has_enough_contrast() -> None:
+    for _, colour in CLASSES.values():
+        assert contrast(colour, text_on(colour)) >= 4.5
+
+
+def contrast(first: str, second: str) -> float:
+    def luminance(colour: str) -> float:
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+    bright, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_embed_json_cannot_end_a_script() -> None:
+    value = {"</script>&<!--\u2028\u2029": "é\"'\\"}
+    text = embed_json(value)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == value
+
+
+def test_large_results_stay_small_pages(tmp_path: Path) -> None:
+    masks = tuple(f"rows:{row}" for row in range(6))
+    steps = tuple(range(1000, 13_000, 1000))
+    forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=steps)
+    forge.write(tmp_path, ["taxonomy", "ablation", "patching", "probes"])
+    forge.checkpoint(9000, "attention").save(tmp_path / "data" / "step-00009000" / "attention")
+    write_report(tmp_path)
+    assert (tmp_path / "step-00009000.html").stat().st_size < 6e6
+    assert (tmp_path / "index.html").stat().st_size < 1.5e6
+
+
+@pytest.mark.parametrize("missing", PASSES)
+def test_a_pass_that_was_not_run_says_so(tmp_path: Path, missing: str) -> None:
+    folder = Forge(steps=(1000, 9000)).write(tmp_path, [name for name in PASSES if name != missing])
+    write_report(folder)
+    page = read(folder / "step-00009000.html")
+    assert page.count("This pass was not run on this checkpoint.") == 1
+    assert f'<section id="{missing}"' in page
+
+
+def test_passes_may_differ_between_checkpoints(tmp_path: Path) -> None:
+    forge = Forge(steps=(1000, 9000))
+    forge.write(tmp_path, [])
+    forge.checkpoint(1000, "taxonomy").save(tmp_path / "data" / "step-00001000" / "taxonomy")
+    forge.checkpoint(9000, "ablation").save(tmp_path / "data" / "step-00009000" / "ablation")
+    write_report(tmp_path)
+    assert "Best linear probe" not in read(tmp_path / "index.html")
+
+
+def test_an_unknown_pass_shows_its_tables(tmp_path: Path) -> None:
+    folder = Forge(steps=(1000,)).write(tmp_path, ["probes"])
+    table = Table.of({"token": "the token", "norm": "its norm"}, [{"token": "a", "norm": 1.25}])
+    Result("other", "Token embeddings", {}, {}, {"norms": table}).save(folder / "data" / "step-00001000" / "tokens")
+    write_report(folder)
+    page = read(folder / "step-00001000.html")
+    assert "Token embeddings" in page
+    assert "1.25" in page
+    assert 'href="data/step-00001000/tokens/norms.csv"' in page
+
+
+def test_a_run_without_a_drop(tmp_path: Path) -> None:
+    write_report(Forge(drop=None).write(tmp_path))
+    index = read(tmp_path / "index.html")
+    assert "has no sudden drop: it declines gradually." in index
+    assert "no drop was found" in index
+    assert "Confidence" not in index
+
+
+def test_training_alone_and_checkpoints_alone(tmp_path: Path) -> None:
+    forge = Forge(steps=(1000,))
+    forge.training().save(tmp_path / "a" / "data" / "training")
+    write_report(tmp_path / "a")
+    assert "No checkpoint has been analysed." in read(tmp_path / "a" / "index.html")
+    forge.checkpoint(1000, "probes").save(tmp_path / "b" / "data" / "step-00001000" / "probes")
+    write_report(tmp_path / "b")
+    assert "step-00001000.html" in read(tmp_path / "b" / "index.html")
+
+
+def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="holds no results"):
+        write_report(tmp_path)
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    folder = Forge(steps=(1000,)).write(tmp_path, ["probes"])
+    (folder / "data" / "step-00001000" / "probes" / "probes.csv").write_text("layer\n1\n")
+    with pytest.raises(CheckpointError, match="probes"):
+        write_report(folder)
+
+
+def test_a_control_table_of_other_rows_is_refused() -> None:
+    result = Forge().ablation(9000)
+    control = result.tables["control"]
+    swapped = Table(control.frame.iloc[::-1].reset_index(drop=True), control.columns)
+    with pytest.raises(InputError, match="control table"):
+        ablation_rows(replace(result, tables={**result.tables, "control": swapped}))
+
+
+def test_changes_table_has_a_column_a_checkpoint() -> None:
+    forge = Forge()
+    steps = {step: {name: getattr(forge, name)(step) for name in PASSES[1:]} for step in forge.steps}
+    view = changes_table(steps, {step: f"{step}.html" for step in steps})
+    assert [column.label for column in view.columns] == [
+        "quantity",
+        "step 1,000 (first)",
+        "step 4,000",
+        "step 9,000 (last)",
+    ]
+    assert {len(row) for row in view.rows} == {4}
+    assert next(iter(view.groups.values())) == "Heads of each class"
+    row = next(row for row in view.rows if row[0].text == "row")
+    assert [cell.text for cell in row[1:]] == ["0", "0", "4: L0H3, L0H6, L1H1, L1H7"]
+
+
+def test_table_view_says_constants_once_and_joins_intervals() -> None:
+    rows = [
+        {"head": h, "seed": 7000, "x": x, "x_low": x - 0.1, "x_high": x + 0.1, "y": np.nan}
+        for h, x in zip("ab", (1.0, 2.0), strict=True)
+    ]
+    table = Table.of({name: name for name in rows[0]}, rows)
+    view = table_view(table.frame, table.columns, "c")
+    assert view.shared == [("seed", "7000")]
+    assert [column.label for column in view.columns] == ["head", "x"]
+    assert view.rows[1][1].text == "2.00 [1.90, 2.10]"
