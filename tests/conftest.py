@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from small_run import small_config
 
 from mcinterp.config import RunConfig
 from mcinterp.runs import Run, train
+
+# A busy machine is no failure, and a run on one commit gives the same answer as the next.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,3 +39,9 @@ def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def trained(trained_folder: Path) -> Run:
     return Run(trained_folder)
+
+
+@pytest.fixture
+def own_copy(trained_folder: Path, tmp_path: Path) -> Path:
+    """The same run in a folder that a test may change."""
+    return Path(shutil.copytree(trained_folder, tmp_path / "copy"))

@@ -1,8 +1,13 @@
-"""A configuration that trains in a second."""
+"""A configuration that trains in a second, and a Ctrl-C for its training."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
+
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
+from mcinterp.training.loop import StepRecord
 
 
 def small_config(**sections: dict[str, object]) -> RunConfig:
@@ -15,3 +20,13 @@ def small_config(**sections: dict[str, object]) -> RunConfig:
         model=ModelConfig(**model | sections.get("model", {})),
         training=TrainConfig(**training | sections.get("training", {})),
     )
+
+
+def interrupt_at(*steps: int) -> Callable[[StepRecord], None]:
+    """A progress callback that presses Ctrl-C after each of `steps` was written; the step after it is the last."""
+
+    def progress(record: StepRecord) -> None:
+        if record.step in steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return progress

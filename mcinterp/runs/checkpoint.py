@@ -118,6 +118,8 @@ def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str)
             digest it was saved with.
     """
     record = _read_record(folder / RECORD)
+    if folder.name != f"step-{str(record['step']).zfill(8)}":
+        raise CheckpointError(f"{folder / RECORD} belongs to step {record['step']}: the folder was moved or swapped")
     if record["config_hash"] != config.hash:
         raise CheckpointError(f"{folder} belongs to configuration {record['config_hash']}, its run to {config.hash}")
     try:

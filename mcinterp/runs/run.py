@@ -61,7 +61,7 @@ class Run:
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, in order."""
         found = (folder.name.removeprefix("step-") for folder in self.path.glob("step-*") if folder.is_dir())
-        return sorted(int(number) for number in found if number.isdigit())
+        return sorted(int(number) for number in found if number.isdecimal())
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -119,6 +119,8 @@ class Run:
             CheckpointError: if a step has no checkpoint.
         """
         steps = self.steps
+        if not steps:
+            raise CheckpointError(f"run {self.name} has no checkpoint yet")
         if selection == "all":
             return steps
         if selection == "auto":
@@ -126,9 +128,9 @@ class Run:
         chosen = []
         for part in selection.split(","):
             word = part.strip()
-            if word not in ("first", "last") and not word.isdigit():
+            if word not in ("first", "last") and not word.isdecimal():
                 raise UsageError(f"steps {selection!r}: {word!r} is neither a step nor auto, all, first or last")
-            chosen.append({"first": steps[0], "last": steps[-1]}[word] if not word.isdigit() else int(word))
+            chosen.append({"first": steps[0], "last": steps[-1]}[word] if not word.isdecimal() else int(word))
         absent = next((step for step in chosen if step not in steps), None)
         if absent is not None:
             raise CheckpointError(f"run {self.name} has no checkpoint at step {absent}; {self._nearest(absent, steps)}")
@@ -149,8 +151,6 @@ class Run:
         return dense_steps(first, last, training.dense_checkpoints)
 
     def _around_the_drop(self, steps: list[int]) -> Iterable[int]:
-        if not steps:
-            raise CheckpointError(f"run {self.name} has no checkpoint yet")
         transition = self.transition
         if not transition.found:
             return {steps[0], steps[-1]}

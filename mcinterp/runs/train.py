@@ -16,7 +16,7 @@ from typing import TextIO
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import ConfigError, InputError, TrainingError
+from mcinterp.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import fused_complete
 from mcinterp.runs.checkpoint import build_model, save_checkpoint, saved_digest, weights_digest
@@ -123,17 +123,20 @@ class _Session:
         with _metrics_file(self.run, self.state.step) as metrics, _stop_signal() as stop:
             for record in self._steps():
                 metrics.write(record)
-                if record.step in at_checkpoint or stop():
+                # Asked once a step: a Ctrl-C that comes after this line ends the next step, which saves.
+                stopping = stop()
+                if record.step in at_checkpoint or stopping:
                     self._save_checkpoint({"loss": record.loss, **record.scores})
                 if record.step in at_replay:
                     self._save_state(_replay_file(self.run, record.step))
-                if record.step in at_checkpoint | at_replay or stop() or time.monotonic() - saved_at > STATE_SECONDS:
+                overdue = time.monotonic() - saved_at > STATE_SECONDS
+                if record.step in at_checkpoint | at_replay or stopping or overdue:
                     metrics.flush()
                     self._save_state(self.run.path / STATE)
                     saved_at = time.monotonic()
                 if progress:
                     progress(record)
-                if stop():
+                if stopping:
                     return
 
     def replay(self, steps: list[int], progress: Progress | None) -> None:
@@ -142,9 +145,9 @@ class _Session:
         logged = dict(zip(self.run.metrics["step"], self.run.metrics["loss"], strict=True))
         known = set(self.run.steps)
         if self.state.step in steps:
-            self._save_checkpoint({})
+            self._save_checkpoint(self._logged(self.state.step))
         for record in self._steps():
-            if record.loss != logged[record.step]:
+            if record.loss != logged.get(record.step):
                 raise self._replay_differs(record.step)
             if record.step in known and weights_digest(self.model) != saved_digest(self.run.folder(record.step)):
                 raise self._replay_differs(record.step)
@@ -166,6 +169,13 @@ class _Session:
     def _save_checkpoint(self, metrics: dict[str, float]) -> None:
         save_checkpoint(self.run.folder(self.state.step), self.model, self.state.step, self.config, metrics)
 
+    def _logged(self, step: int) -> dict[str, float]:
+        """What was measured at a step of the first time; nothing at step 0."""
+        if step == 0:
+            return {}
+        row = self.run.metrics.set_index("step").loc[step]
+        return {name: float(row[name]) for name in ("loss", *self.task.score_names)}
+
     def _save_state(self, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, tensor_bytes(self.state.tensors()))
@@ -185,8 +195,11 @@ class _Session:
 
 def _open_or_create(path: Path, config: RunConfig) -> Run:
     if not (path / CONFIG).exists():
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomic(path / CONFIG, config.to_yaml().encode())
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_atomic(path / CONFIG, config.to_yaml().encode())
+        except OSError as error:
+            raise CheckpointError(f"a run cannot be written to {path}: {error}") from None
     run = Run(path)
     differences = run.config.differences(config)
     if differences:
@@ -225,6 +238,8 @@ def _metrics_file(run: Run, step: int) -> Iterator[_MetricsWriter]:
     lines = [",".join(["step", "loss", *MatrixCompletion.score_names, "learning_rate", "seconds"])]
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines()[: step + 1]
+    if len(lines) != step + 1:
+        raise CheckpointError(f"{path} lacks rows before step {step}, at which training goes on")
     seconds = float(lines[-1].rsplit(",", 1)[1]) if len(lines) > 1 else 0.0
     write_atomic(path, ("\n".join(lines) + "\n").encode())
     with path.open("a", buffering=1, encoding="utf-8") as file:

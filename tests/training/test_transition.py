@@ -125,7 +125,7 @@ def places(transition: Transition) -> tuple[float, float, float, float]:
 
 
 @given(st.floats(1e-6, 1e6), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_scaling_the_curve_scales_only_levels(factor: float, seed: int) -> None:
     curve = noisy(sigmoid(2500, 40), seed, 0.05)
     plain, scaled = find_transition(STEPS, curve), find_transition(STEPS, factor * curve)
@@ -212,7 +212,7 @@ positive = st.floats(1e-9, 1e9)
 
 
 @given(st.integers(20, 300).flatmap(lambda n: arrays(np.float64, n, elements=positive)), st.floats(1e-3, 1e3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_positive_curve_has_an_answer(curve: np.ndarray, scale: float) -> None:
     transition = find_transition(scale * np.arange(len(curve)), curve)
     assert transition.statement
@@ -220,7 +220,7 @@ def test_any_positive_curve_has_an_answer(curve: np.ndarray, scale: float) -> No
 
 
 @given(st.lists(st.tuples(st.integers(1, 200), st.floats(0.01, 1)), min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_staircase_has_an_answer(stairs: list[tuple[int, float]]) -> None:
     curve = np.concatenate([np.full(n, level) for n, level in stairs])
     transition = find_transition(np.arange(len(curve)), curve)
