@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,8 +80,9 @@ class Result:
         return self.tables[name].frame
 
     def _repr_html_(self) -> str:
-        parts = [f"<h3>{self.title}</h3>"]
-        parts += [f"<h4>{name}</h4>{table.frame.to_html(index=False)}" for name, table in self.tables.items()]
+        parts = [f"<h3>{html.escape(self.title)}</h3>"]
+        for name, table in self.tables.items():
+            parts += [f"<h4>{html.escape(name)}</h4>", table.frame.to_html(index=False)]
         return "".join(parts)
 
     def save(self, folder: Path) -> None:
@@ -89,6 +93,7 @@ class Result:
             "settings": dict(self.settings),
             "facts": dict(self.facts),
             "tables": {name: dict(table.columns) for name, table in self.tables.items()},
+            "arrays": list(self.arrays),
             "provenance": dict(self.provenance),
         }
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -104,14 +109,14 @@ class Result:
         """Read what `save` wrote.
 
         Raises:
-            CheckpointError: if the folder is missing, damaged or lacks a table.
+            CheckpointError: if the folder is missing, damaged or lacks a table or an array.
         """
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
             tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in record["tables"].items()}
-            arrays = _read_arrays(folder / ARRAYS)
+            arrays = _read_arrays(folder / ARRAYS, record["arrays"])
             return cls(**{**record, "tables": tables, "arrays": arrays})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"the result in {folder} cannot be read: {error}") from None
 
 
@@ -122,8 +127,9 @@ def _read_table(path: Path, columns: Mapping[str, str]) -> Table:
     return Table(frame, columns)
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.exists():
+def _read_arrays(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+    if not names:
         return {}
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    # Read first, because numpy leaves the file open when it is damaged.
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+        return {name: stored[name] for name in names}
