@@ -173,8 +173,9 @@ class _Session:
         """What was measured at a step of the first time; nothing at step 0."""
         if step == 0:
             return {}
-        row = self.run.metrics.set_index("step").loc[step]
-        return {name: float(row[name]) for name in ("loss", *self.task.score_names)}
+        metrics = self.run.metrics
+        row = metrics["step"].to_numpy().tolist().index(step)
+        return {name: float(metrics[name].to_numpy()[row]) for name in ("loss", *self.task.score_names)}
 
     def _save_state(self, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)

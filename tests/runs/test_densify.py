@@ -13,6 +13,7 @@ from small_run import interrupt_at, small_config
 from mcinterp.errors import InputError, TrainingError
 from mcinterp.runs import Run, densify, train
 from mcinterp.runs.train import resolve_device
+from mcinterp.training.loop import StepRecord
 
 
 def weights_at(folder: Path, step: int) -> bytes:
@@ -105,6 +106,17 @@ def test_a_drop_is_kept_densely_once_it_is_found(tmp_path: Path) -> None:
     assert before < 120 - 20
     assert halfway in window
     assert last == 200
+
+
+def test_a_replay_that_was_interrupted_is_made_up_for(own_copy: Path, trained_folder: Path) -> None:
+    def interrupt(record: StepRecord) -> None:
+        if record.step == 33:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        densify(own_copy, 31, 36, 1, "cpu", interrupt)
+    assert Run(own_copy).steps == sorted({*Run(trained_folder).steps, 31, 32, 33})
+    assert densify(own_copy, 31, 36, 1, "cpu") == [34, 35, 36]
 
 
 def test_no_dense_checkpoints_are_made_where_none_are_wanted(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""Errors: one root, and the nearest valid name."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from mcinterp import errors
+from mcinterp.errors import McinterpError, nearest_name
+
+
+def test_every_error_has_the_same_root() -> None:
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+    assert len(kinds) == 6
+    assert all(issubclass(kind, McinterpError) for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("stesp", "; did you mean 'steps'?"),
+        ("zzz", "; valid: rank, seed, steps"),
+        ("", "; valid: rank, seed, steps"),
+    ],
+)
+def test_the_nearest_name_or_all_of_them(name: str, sentence: str) -> None:
+    assert nearest_name(name, ["steps", "rank", "seed"]) == sentence
