@@ -161,10 +161,7 @@ class RunConfig(FrozenConfig):
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 
 
@@ -239,7 +236,7 @@ def first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
     # A field that may be of several kinds has one problem for each of them.
     messages = [other["msg"] for other in problems if _field_path(other, schema) == where]
     expected = " or ".join([messages[0], *(message.removeprefix("Input should be ") for message in messages[1:])])
-    return f"{name} = {_shortened(problem['input'])}: {expected[0].lower()}{expected[1:]}"
+    return f"{name} = {problem['input']!r:.80}: {expected[0].lower()}{expected[1:]}"
 
 
 def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> list[str]:
@@ -261,11 +258,6 @@ def _section(schema: type[BaseModel], name: str) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}…"
-
-
 def _fields_at(schema: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         schema = _section(schema, part) or schema
@@ -277,13 +269,11 @@ def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
     if not isinstance(tree, Mapping):
         return tree
     converted = dict(tree)
-    for name, field in schema.model_fields.items():
-        if name not in tree:
-            continue
+    for name in tree.keys() & schema.model_fields.keys():
         section = _section(schema, name)
         if section is not None:
             converted[name] = _integers_as_floats(tree[name], section)
-        elif "float" in str(field.annotation):
+        elif "float" in str(schema.model_fields[name].annotation):
             converted[name] = _as_float(tree[name])
     return converted
 
