@@ -128,6 +128,7 @@ def _index_page(
         curve=curve,
         checkpoints=[_step_link(step, pages) for step in steps],
         changes=changes_table(steps, pages) if steps else None,
+        across="across the drop" if _has_drop(run) else "over training",
         lead=changes_sentence(steps) if steps else "",
         timelines=timelines(steps, pages),
         legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
@@ -136,6 +137,10 @@ def _index_page(
         digests=digests_table(steps),
         versions=versions(steps),
     )
+
+
+def _has_drop(run: Result | None) -> bool:
+    return bool(run and (run.facts.get("transition") or {}).get("found"))
 
 
 def _data_path(step: int, section: Section) -> str:

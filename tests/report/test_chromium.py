@@ -69,6 +69,9 @@ def test_the_mask_choice_redraws_maps_and_mask(folder: Path, opened: Opened) -> 
         page.locator("select.layer-choice").select_option("1")
         page.wait_for_selector("#circuitsvis-3 canvas")
         assert page.locator(".circuitsvis canvas").count() == 9
+        page.locator("select.scale-choice").select_option("own")
+        page.wait_for_selector("#circuitsvis-4 canvas")
+        assert "each head's own maximum" in page.locator(".scale-note").inner_text()
 
 
 def test_a_head_is_chosen_with_the_keyboard(report: Path, opened: Opened) -> None:

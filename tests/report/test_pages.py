@@ -57,7 +57,7 @@ def test_checkpoints_link_to_their_neighbours(report: Path) -> None:
 
 def test_the_index_tells_the_drop_and_what_changed(report: Path) -> None:
     index = read(report / "index.html")
-    assert "falls suddenly from 0.222 to 0.006 around step 5000. Confidence: high." in index
+    assert "masked_mse stays at 0.222 until step 4500; confidence high." in index
     assert "0.00600 → 0.222 (× 37.0); change 0.216 [0.205, 0.227]" in index
     assert "0.550 [0.542, 0.558]" in index
     assert "0.0667 after block 2 (0.221)" in index
@@ -251,9 +251,9 @@ def test_an_unknown_pass_shows_its_tables(tmp_path: Path) -> None:
 def test_a_run_without_a_drop(tmp_path: Path) -> None:
     write_report(Forge(drop=None).write(tmp_path))
     index = read(tmp_path / "index.html")
-    assert "has no sudden drop: it declines gradually." in index
+    assert "No sudden drop: masked_mse declines gradually from 0.222 to 0.1." in index
     assert "no drop was found" in index
-    assert "Confidence" not in index
+    assert "What changed over training" in index
 
 
 def test_training_alone_and_checkpoints_alone(tmp_path: Path) -> None:

@@ -85,23 +85,28 @@
   function drawAttention(root, data, mask, layer, scale) {
     const shown = data.heads.map((_, index) => index).filter((index) => layer === "all" || data.layers[index] === Number(layer));
     const maps = shown.map((index) => square(data.maps[mask][index], data.size));
-    const largest = Math.max(0.001, ...maps.map((map) => Math.max(...map.map((row) => Math.max(...row)))));
+    const largest = maps.map((map) => Math.max(0.001, ...map.map((row) => Math.max(...row))));
+    const own = scale === "own";
+    const end = own ? 1 : Math.max(...largest) * Number(scale);
+    // CircuitsVis has one scale for all heads: for scales of their own the maps themselves are divided.
+    const scaled = own ? maps.map((map, head) => map.map((row) => row.map((value) => value / largest[head]))) : maps;
     const target = document.createElement("div");
     target.id = `circuitsvis-${++drawn}`;
     target.className = "circuitsvis";
     root.querySelector(".heads").replaceChildren(target);
     CircuitsVis.render(target.id, CircuitsVis.AttentionHeads, {
-      attention: maps,
+      attention: scaled,
       attentionHeadNames: shown.map((index) => data.heads[index]),
       tokens: data.tokens,
-      minValue: -largest * Number(scale),
-      maxValue: largest * Number(scale),
+      minValue: -end,
+      maxValue: end,
       positiveColor: "#005A8C",
       negativeColor: "#D55E00",
       maskUpperTri: false,
     });
-    root.querySelector(".scale-note").textContent =
-      `White is 0, the darkest blue ${(largest * Number(scale)).toPrecision(2)} and more.`;
+    root.querySelector(".scale-note").textContent = own
+      ? "White is 0, the darkest blue each head's own maximum; the values shown are fractions of it."
+      : `White is 0, the darkest blue ${end.toPrecision(2)} and more.`;
     for (const figure of root.querySelectorAll(".masks figure")) figure.hidden = figure.dataset.mask !== mask;
     reachByKeyboard(target, shown.map((index) => data.heads[index]));
   }

@@ -57,6 +57,7 @@ def _add_method(figure: go.Figure, rows: pd.DataFrame, method: str, index: int) 
         name=text(method),
         legendgroup=text(method),
         visible=visible,
+        cliponaxis=False,
         marker={
             "size": 9,
             "color": colour,

@@ -26,6 +26,7 @@ def entropy_figure(attention: Result, mask: str) -> go.Figure:
         y=[text(head) for head in frame["head"]],
         error_x={**error_bars(frame, "entropy"), "color": SERIES[0]},
         mode="markers",
+        cliponaxis=False,
         marker={"size": 8, "color": SERIES[0]},
         customdata=intervals(frame, "entropy"),
         hovertemplate="%{y}: %{customdata} nats<extra></extra>",

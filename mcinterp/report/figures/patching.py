@@ -40,6 +40,7 @@ def _add(figure: go.Figure, rows: pd.DataFrame, name: str, masked: bool, symbol:
         mode="markers",
         name=text(name),
         visible=True if shown else "legendonly",
+        cliponaxis=False,
         marker={"size": 9, "color": colour, "symbol": SYMBOLS[symbol % 2]},
         customdata=intervals(rows, "nearer"),
         hovertemplate="%{y}: %{customdata}",

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, error_bars, intervals, text
-from mcinterp.report.palette import CONTROL, MUTED, SERIES
+from mcinterp.report.palette import SERIES
 from mcinterp.results import Result
 
 METRICS = {"mse": "test MSE", "cosine": "test |cosine|"}
@@ -27,8 +27,9 @@ def probe_figure(probes: Result, target: str, metric: str = "mse") -> go.Figure:
     figure.update_yaxes(rangemode="tozero")
     for index, (entries, rows) in enumerate(frame.groupby("entries", sort=False)):
         rows = rows.sort_values("layer")
-        _add_probe(figure, rows, metric, str(entries), SERIES[index % len(SERIES)])
-        _add_controls(figure, rows, metric, str(entries))
+        colour = SERIES[index % len(SERIES)]
+        _add_probe(figure, rows, metric, str(entries), colour)
+        _add_controls(figure, rows, metric, str(entries), colour)
     return figure
 
 
@@ -47,18 +48,19 @@ def _add_probe(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: str,
     )
 
 
-def _add_controls(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: str) -> None:
-    controls = [(f"control_{metric}", "shuffled", "dash", MUTED)]
+def _add_controls(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: str, colour: str) -> None:
+    controls = [(f"control_{metric}", "shuffled", "dash")]
     if metric == "mse":
-        controls.append(("constant_mse", "constant", "dot", CONTROL))
-    for column, label, dash, colour in controls:
+        controls.append(("constant_mse", "constant", "dot"))
+    for column, label, dash in controls:
         if column in rows and rows[column].notna().any():
             figure.add_scatter(
                 x=rows["layer"].tolist(),
                 y=[value if value == value else None for value in rows[column]],
                 mode="lines",
                 name=text(_named(label, entries)),
-                line={"color": colour, "width": 1.4, "dash": dash},
+                line={"color": colour, "width": 1.5, "dash": dash},
+                opacity=0.6,
                 hovertemplate="%{y:.3g}",
             )
 

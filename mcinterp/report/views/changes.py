@@ -37,7 +37,7 @@ def changes_sentence(steps: Mapping[int, Results]) -> str:
     """First against last checkpoint in one sentence; empty where there is nothing to compare."""
     first, last = steps[min(steps)], steps[max(steps)]
     clauses = [
-        f"{label} went from {before} to {after}"
+        f"{label} stayed at {before}" if before == after else f"{label} went from {before} to {after}"
         for pass_name, label, say in (
             ("taxonomy", "heads that fit a class", _fitting),
             ("ablation", "the masked MSE with all attention made uniform", _ablated),

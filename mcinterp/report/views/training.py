@@ -35,10 +35,9 @@ def view(training: Result, pages: Mapping[int, str]) -> Section:
 
 def statement(transition: Mapping[str, Any]) -> str:
     """The transition in words."""
-    text = str(transition.get("statement") or "No transition was looked for.")
-    if transition.get("found"):
-        text += f" Confidence: {transition['confidence']}."
-    return text
+    text = str(transition.get("statement") or "no transition was looked for").rstrip(".")
+    first = text.partition(" ")[0]
+    return (text if "_" in first else text[:1].upper() + text[1:]) + "."
 
 
 def run_facts(training: Result) -> list[tuple[str, str]]:
