@@ -44,6 +44,7 @@ class Cell:
         text: what is shown.
         sort: what it sorts by, if that is not the text.
         more: a longer text, shown when the cell is opened (a tooltip where `short`).
+        note: a second, smaller line.
         colour: a swatch before the text, or the whole cell's background where `short`.
         short: the cell is one square of a timeline.
     """
@@ -51,6 +52,7 @@ class Cell:
     text: str
     sort: str = ""
     more: str = ""
+    note: str = ""
     colour: str = ""
     short: bool = False
 
@@ -79,7 +81,7 @@ class TableView:
         columns: in order.
         rows: one tuple of cells a row, as long as `columns`.
         shared: columns that are the same in every row, said once.
-        kind: 'sortable', or 'plain' where the order of rows means something.
+        kind: 'sortable', or 'plain' ('plain wide': without line breaks) where the order of rows means something.
         groups: for a plain table, row index → heading that comes before it.
         folded: whether the table starts closed.
     """

@@ -58,10 +58,10 @@ def test_checkpoints_link_to_their_neighbours(report: Path) -> None:
 def test_the_index_tells_the_drop_and_what_changed(report: Path) -> None:
     index = read(report / "index.html")
     assert "masked_mse stays at 0.222 until step 4500; confidence high." in index
-    assert "0.00600 → 0.222 (× 37.0); change 0.216 [0.205, 0.227]" in index
+    assert "0.00600 → 0.222 (× 37.0)<small>change 0.216 [0.205, 0.227]</small>" in index
     assert "0.550 [0.542, 0.558]" in index
-    assert "0.0667 after block 2 (0.221)" in index
-    assert "no better than control" in index
+    assert "0.0667 after block 2<small>better than control 0.221</small>" in index
+    assert "<small>no better than control 0.221</small>" in index
     assert "L1H0 is the paper&#39;s (2,1)" in index
     assert all(name in index for name in FAMILIES + GROUPS)
     assert "task.p_mask" in index
@@ -286,20 +286,21 @@ def test_a_control_table_of_other_rows_is_refused() -> None:
         ablation_rows(replace(result, tables={**result.tables, "control": swapped}))
 
 
-def test_changes_table_has_a_column_a_checkpoint() -> None:
+def test_the_table_of_changes_puts_the_last_checkpoint_beside_the_first() -> None:
     forge = Forge()
     steps = {step: {name: getattr(forge, name)(step) for name in PASSES[1:]} for step in forge.steps}
     view = changes_table(steps, {step: f"{step}.html" for step in steps})
     assert [column.label for column in view.columns] == [
         "quantity",
         "step 1,000 (first)",
-        "step 4,000",
         "step 9,000 (last)",
+        "step 4,000",
     ]
     assert {len(row) for row in view.rows} == {4}
     assert next(iter(view.groups.values())) == "Heads of each class"
     row = next(row for row in view.rows if row[0].text == "row")
-    assert [cell.text for cell in row[1:]] == ["0", "0", "4: L0H3, L0H6, L1H1, L1H7"]
+    assert [cell.text for cell in row[1:]] == ["0", "4", "0"]
+    assert row[2].note == "L0H3, L0H6, L1H1, L1H7"
 
 
 def test_table_view_says_constants_once_and_joins_intervals() -> None:

@@ -33,7 +33,9 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     progress = training.facts.get("progress_score", "")
     figure = blank(420, "step", "mean squared error", yaxis_type="log", hovermode="x unified")
     figure.update_yaxes(exponentformat="power", dtick=1)
-    figure.update_xaxes(tickformat=",d", hoverformat=",d", showspikes=True, spikethickness=1, spikecolor=MUTED)
+    figure.update_xaxes(
+        rangemode="nonnegative", tickformat=",d", hoverformat=",d", showspikes=True, spikethickness=1, spikecolor=MUTED
+    )
     names = sorted((name for name in frame.columns if name != "step"), key=lambda name: name == progress)
     for index, name in enumerate(names):
         figure.add_scatter(
@@ -97,6 +99,7 @@ def _mark_checkpoints(figure: go.Figure, training: Result, pages: Mapping[int, s
         x=steps,
         y=[float(value) if value > 0 else None for value in values],
         mode="markers",
+        cliponaxis=False,
         name="analysed checkpoint",
         marker={"symbol": "diamond", "size": 11, "color": "#FFFFFF", "line": {"color": INK, "width": 2}},
         customdata=[pages.get(step) for step in steps],

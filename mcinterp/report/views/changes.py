@@ -23,14 +23,15 @@ NOTHING = Cell("–")
 
 
 def changes_table(steps: Mapping[int, Results], pages: Mapping[int, str]) -> TableView:
-    """One column a checkpoint, one block of rows a pass."""
+    """One column a checkpoint, the first and the last side by side before those between; one block of rows a pass."""
+    steps = {step: steps[step] for step in dict.fromkeys((min(steps), max(steps), *steps))}
     rows = [row for block in (_class_rows, _ablation_rows, _patching_rows, _probe_rows) for row in block(steps)]
     groups: dict[int, str] = {}
     for index, (heading, *_) in enumerate(rows):
         if heading not in groups.values():
             groups[index] = heading
     body = [(Cell(label, colour=colour), *cells) for _, label, colour, cells in rows]
-    return TableView("Every analysed checkpoint", _columns(steps, pages), body, kind="plain", groups=groups)
+    return TableView("Every analysed checkpoint", _columns(steps, pages), body, kind="plain wide", groups=groups)
 
 
 def changes_sentence(steps: Mapping[int, Results]) -> str:
@@ -93,7 +94,7 @@ def _members_cell(name: str, taxonomy: Result) -> Cell:
     if not heads:
         return Cell("0")
     listed = head_list(heads)
-    return listed if listed.more else Cell(f"{len(heads)}: {listed.text}")
+    return listed if listed.more else Cell(str(len(heads)), note=listed.text)
 
 
 def _ablation_rows(steps: Mapping[int, Results]) -> list[Row]:
@@ -121,7 +122,7 @@ def _ablation_cell(name: str, result: Result) -> Cell:
     if row is None:
         return NOTHING
     clean, ablated, ratio = (number(row[key]) for key in ("masked_mse_clean", "masked_mse", "masked_ratio"))
-    return Cell(f"{clean} → {ablated} (× {ratio}); change {ablation.delta(row)}")
+    return Cell(f"{clean} → {ablated} (× {ratio})", note=f"change {ablation.delta(row)}")
 
 
 def _patching_rows(steps: Mapping[int, Results]) -> list[Row]:
@@ -143,7 +144,7 @@ def _probe_rows(steps: Mapping[int, Results]) -> list[Row]:
     kinds = dict.fromkeys((row["target"], row["entries"]) for row in best)
     return [
         (
-            "Best linear probe: test MSE (with shuffled targets)",
+            "Best linear probe, test MSE; control: shuffled targets, better where the intervals do not meet",
             target if entries == "all" else f"{target}, {entries}",
             "",
             _each(steps, "probes", partial(_probe_cell, (target, entries))),
@@ -158,5 +159,7 @@ def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
     if not rows:
         return NOTHING
     row = rows[0]
-    verdict = "" if probes.beats_control(row) else ", no better than control"
-    return Cell(f"{number(row['test_mse'])} {probes.place(row['layer'])} ({number(row['control_mse'])}{verdict})")
+    note = "better than" if probes.beats_control(row) else "no better than"
+    return Cell(
+        f"{number(row['test_mse'])} {probes.place(row['layer'])}", note=f"{note} control {number(row['control_mse'])}"
+    )
