@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from mcinterp.errors import InputError, nearest_name
-from mcinterp.report.assets import CIRCUITSVIS, asset
+from mcinterp.report.assets import CIRCUITSVIS, PLOTLY, asset
 from mcinterp.report.figures import ablation_figure, curve_figure, scores_figure
 from mcinterp.report.masks import describe_mask, draw_mask
-from mcinterp.report.parts import embed_json
+from mcinterp.report.parts import embed_json, escape_json
 from mcinterp.report.views.attention import payload
 from mcinterp.results import Result
 
@@ -22,6 +22,21 @@ _SCRIPT = Markup(
     '<script type="application/json" id="{id}-data">{data}</script><script>(() => {{ {library}\n'
     'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
     'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})()</script>'
+)
+_FIGURE = Markup(
+    "{library}"
+    '<div id="{id}"></div><script type="application/json" id="{id}-data">{data}</script>'
+    '<script>(() => {{ const box = document.getElementById("{id}");'
+    'if (!window.Plotly) {{ box.textContent = "Restart the kernel and run all cells: the cell that brought plotly.js '
+    'is gone."; return; }}'
+    'const figure = JSON.parse(document.getElementById("{id}-data").textContent);'
+    "Plotly.newPlot(box, figure.data, figure.layout, "
+    '{{ responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" }}); }})()</script>'
+)
+# Where require.js is on the page plotly.js would hide in it; as arguments, the names of module systems are undefined.
+_LIBRARY = Markup(
+    '<script>window.PlotlyConfig = {{ MathJaxConfig: "local" }};'
+    "if (!window.Plotly) (function (define, module, exports) {{ {plotly}\n}}).call(window)</script>"
 )
 _views = itertools.count(1)
 
@@ -64,6 +79,30 @@ class AttentionView:
         )
 
 
+class OfflineFigure(go.Figure):  # type: ignore[misc]
+    """A plotly figure that a notebook draws without the network; plotly's own way of drawing asks it for MathJax.
+
+    The first figure of a kernel carries plotly.js (4.8 MB) for all that follow it in the notebook.
+    """
+
+    _library_sent = False
+
+    # IPython asks for this first, and plotly's answer draws with its own renderers.
+    _ipython_display_ = None
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None, **_: object) -> dict[str, str]:
+        return {"text/html": self._repr_html_()}
+
+    def _repr_html_(self) -> str:
+        first = not OfflineFigure._library_sent
+        OfflineFigure._library_sent = True
+        return _FIGURE.format(
+            id=f"mcinterp-figure-{next(_views)}",
+            library=_LIBRARY.format(plotly=Markup(asset(PLOTLY))) if first else "",
+            data=escape_json(self.to_json()),
+        )
+
+
 def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | None = None) -> AttentionView:
     """Draw attention maps.
 
@@ -90,34 +129,34 @@ def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | 
     return AttentionView(result, mask, heads)
 
 
-def show_curve(training_result: Result) -> go.Figure:
+def show_curve(training_result: Result) -> OfflineFigure:
     """Draw the loss curve of a run with its drop.
 
     Raises:
         InputError: if the result is not that of a run's training.
     """
     _require(training_result, "training")
-    return curve_figure(training_result)
+    return OfflineFigure(curve_figure(training_result))
 
 
-def show_ablation(result: Result) -> go.Figure:
+def show_ablation(result: Result) -> OfflineFigure:
     """Draw how much every ablation hurts.
 
     Raises:
         InputError: if the result is of another pass.
     """
     _require(result, "ablation")
-    return ablation_figure(result)
+    return OfflineFigure(ablation_figure(result))
 
 
-def show_scores(result: Result) -> go.Figure:
+def show_scores(result: Result) -> OfflineFigure:
     """Draw the score of every head for every class.
 
     Raises:
         InputError: if the result is of another pass.
     """
     _require(result, "taxonomy")
-    return scores_figure(result)
+    return OfflineFigure(scores_figure(result))
 
 
 def _require(result: Result, name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from forged import Forge
 
 from mcinterp.errors import InputError
-from mcinterp.notebook import show_ablation, show_attention, show_curve, show_scores
+from mcinterp.notebook import OfflineFigure, show_ablation, show_attention, show_curve, show_scores
 
 FORGE = Forge()
 
@@ -71,3 +71,24 @@ def test_a_view_is_drawn_without_the_network(tmp_path: Path, opened: Callable[..
         page.wait_for_selector("canvas")
         assert page.locator("canvas").count() == 3
         assert page.locator("svg rect").count() == 25
+
+
+def test_figures_are_drawn_without_the_network_and_share_one_library(
+    tmp_path: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OfflineFigure, "_library_sent", False)
+    cells = [show_curve(FORGE.training()), show_ablation(FORGE.ablation(9000)), show_scores(FORGE.taxonomy(9000))]
+    body = "".join(cell._repr_html_() for cell in cells)
+    assert body.count("plotly.js v") == 1
+    path = tmp_path / "cells.html"
+    amd = "<script>window.define = () => {}; window.define.amd = {};</script>"
+    path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>{amd}{body}", encoding="utf-8")
+    with opened(path) as page:
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 3")
+
+
+def test_a_kernel_displays_a_figure_as_html() -> None:
+    formatter = pytest.importorskip("IPython.core.formatters", reason="IPython is not installed")
+    bundle, _ = formatter.DisplayFormatter().format(show_curve(FORGE.training()))
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert "Plotly.newPlot" in bundle["text/html"]
