@@ -27,7 +27,7 @@ $(VENV)/.package: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.development: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,check,notebook]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,check]'
 	@touch $@ $(VENV)/.package
 
 clean:
