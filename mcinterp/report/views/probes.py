@@ -57,7 +57,8 @@ def _sentence(row: pd.Series) -> str:
     if not beats_control(row):
         return (
             f"The {row['target']}{entries} is decoded no better than shuffled targets at any layer "
-            f"(the intervals meet): test MSE at best {score} {place(row['layer'])}, {number(row['control_mse'])} with shuffled targets."
+            f"(the intervals meet): test MSE at best {score} {place(row['layer'])}, {number(row['control_mse'])} with "
+            "shuffled targets."
         )
     return (
         f"The {row['target']}{entries} is best decoded {place(row['layer'])}: test MSE {score}, against "
