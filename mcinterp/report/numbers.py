@@ -44,12 +44,6 @@ def interval(value: Any, low: Any, high: Any) -> str:
     return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
-def signed(value: Any, digits: int = 3) -> str:
-    """A difference, with its sign also when it is positive."""
-    text = number(value, digits)
-    return f"+{text}" if not is_absent(value) and float(value) > 0 else text
-
-
 def plural(count: int, noun: str) -> str:
     """`1 head`, `3 heads`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

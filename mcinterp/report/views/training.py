@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from mcinterp.report.figures import curve_figure
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
@@ -69,12 +67,6 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         else:
             pairs.append((f"{prefix}{name}", "–" if value is None else str(value)))
     return pairs
-
-
-def score_at(training: Result, step: int, name: str) -> float:
-    """A metric of the curve at a step."""
-    curve = training.table("curve")
-    return float(np.interp(step, curve["step"], curve[name]))
 
 
 def _task(task: Mapping[str, Any]) -> str:
