@@ -22,7 +22,7 @@ def probe_figure(probes: Result, target: str, metric: str = "mse") -> go.Figure:
     """
     frame = probes.table("probes")
     frame = frame[frame["target"] == target]
-    figure = blank(320, "after block (0: embeddings)", METRICS[metric], title=None)
+    figure = blank(320, "after block (0: embeddings)", METRICS[metric])
     figure.update_xaxes(dtick=1, zeroline=False)
     figure.update_yaxes(rangemode="tozero")
     for index, (entries, rows) in enumerate(frame.groupby("entries", sort=False)):
