@@ -165,8 +165,15 @@ def test_mistakes_get_one_sentence_and_their_code(cli, folder, monkeypatch, tmp_
 
 
 def test_help_loads_no_heavy_library():
-    code = "import sys; sys.argv = ['mcinterp', '--help']\nfrom mcinterp.cli import main\ntry: main()\nexcept SystemExit: pass\n"
-    code += "print([m for m in ('torch', 'pandas', 'transformer_lens', 'plotly', 'scipy') if m in sys.modules])"
+    code = """
+import sys
+sys.argv = ["mcinterp", "--help"]
+from mcinterp.cli import main
+try:
+    main()
+except SystemExit:
+    print([name for name in ("torch", "pandas", "transformer_lens", "plotly", "scipy") if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
