@@ -25,7 +25,7 @@ def training_progress(total: int) -> Iterator[Callable[[StepRecord], None]]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[scores]}"),
+        TextColumn("{task.fields[scores]} "),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -33,15 +33,19 @@ def training_progress(total: int) -> Iterator[Callable[[StepRecord], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=total, scores="")
         recent: list[StepRecord] = []
+        newest = 0
 
         def update(record: StepRecord) -> None:
+            nonlocal newest
+            newest = max(newest, record.step)
+            # Steps that come again are those that are replayed to save checkpoints across the drop.
+            activity = "training" if record.step == newest else "replaying"
             recent.append(record)
             if record.step % REFRESH_STEPS == 0 or record.step == total:
-                scores = _average_scores(recent)
-                recent.clear()
-                bar.update(task, completed=record.step, scores=scores)
+                bar.update(task, completed=record.step, scores=_average_scores(recent), description=activity)
             if not console.is_terminal and record.step % max(1, total // 20) == 0:
-                console.print(f"step {record.step}/{total}: {_average_scores(recent or [record])}", highlight=False)
+                console.print(f"{activity}: step {record.step}/{total}: {_average_scores(recent)}", highlight=False)
+            del recent[:-REFRESH_STEPS]
 
         yield update
 
