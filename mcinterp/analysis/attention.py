@@ -17,6 +17,7 @@ from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch
 
 RANDOM = "random"
+_MAP_AXES = ["mask", "layer", "head", "query", "key"]
 COLUMNS = {
     "mask": "mask of the batch; random means fresh masks with probability p_mask",
     "head": "layer and head, from 0",
@@ -44,18 +45,21 @@ def attention_maps(
         seed: of the batch.
 
     Returns:
-        table `heads`; arrays `maps` (mask, layer, head, query, key) and `observed` (mask, row, col), the fraction of
-        samples in which an entry is observed. Source: Fig. 4 and 5 of arXiv 2410.22244.
+        table `heads`; arrays `maps` (mask, layer, head, query, key) with `half_widths`, half the length of each cell's
+        95 % interval, and `observed` (mask, row, col), the fraction of samples in which an entry is observed. Source:
+        Fig. 4 and 5 of arXiv 2410.22244.
     """
     if samples < 2:
         raise InputError(f"attention_maps: samples must be at least 2, got {samples}")
     task = checkpoint.config.task
     masks = [RANDOM, *viewer_masks(task.rows, task.cols)] if masks is None else list(masks)
-    maps, observed, rows = [], [], []
+    maps, half_widths, observed, rows = [], [], [], []
     for mask in masks:
         batch = checkpoint.sample(samples, seed, None if mask == RANDOM else mask)
         patterns = attention_patterns(checkpoint.model, batch.inputs)
-        maps.append(patterns.mean(0).cpu().numpy())
+        cells = mean_estimate(patterns.double().cpu().numpy())
+        maps.append(cells.value)
+        half_widths.append(cells.high - cells.value)
         observed.append(batch.observed.float().mean(0).view(task.rows, task.cols).cpu().numpy())
         rows += _head_rows(mask, patterns, batch, seed)
     n_layers, n_heads = checkpoint.config.model.n_layers, checkpoint.config.model.n_heads
@@ -69,10 +73,14 @@ def attention_maps(
             "cols": task.cols,
             "n_layers": n_layers,
             "n_heads": n_heads,
-            "axes": {"maps": ["mask", "layer", "head", "query", "key"], "observed": ["mask", "row", "col"]},
+            "axes": {"maps": _MAP_AXES, "half_widths": _MAP_AXES, "observed": ["mask", "row", "col"]},
         },
         {"heads": Table.of(COLUMNS, rows)},
-        {"maps": np.stack(maps).astype(np.float32), "observed": np.stack(observed)},
+        {
+            "maps": np.stack(maps).astype(np.float32),
+            "half_widths": np.stack(half_widths).astype(np.float32),
+            "observed": np.stack(observed),
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from slow_encoder import mse, run_slowly
 
 from mcinterp.analysis import ablation, attention_maps, linear_probes, patching
@@ -26,6 +27,9 @@ def test_attention_maps_are_averages_of_the_softmax(random_checkpoint, clean):
     for layer, head in clean[0].patterns:
         expected = np.mean([trace.patterns[layer, head] for trace in clean], axis=0)
         assert result.arrays["maps"][0, layer, head] == pytest.approx(expected, abs=1e-6)
+        spread = np.std([trace.patterns[layer, head] for trace in clean], axis=0, ddof=1)
+        half_width = stats.t.ppf(0.975, N - 1) * spread / np.sqrt(N)
+        assert result.arrays["half_widths"][0, layer, head] == pytest.approx(half_width, abs=1e-5)
 
 
 def test_attention_table_has_its_numbers(random_checkpoint, batch, clean):
