@@ -57,9 +57,10 @@ def attention_maps(
     for mask in masks:
         batch = checkpoint.sample(samples, seed, None if mask == RANDOM else mask)
         patterns = attention_patterns(checkpoint.model, batch.inputs)
-        cells = mean_estimate(patterns.double().cpu().numpy())
-        maps.append(cells.value)
-        half_widths.append(cells.high - cells.value)
+        # Layer by layer: in float64 all cells of all samples at once would take gigabytes of a deep model.
+        cells = [mean_estimate(layer.cpu().numpy()) for layer in patterns.unbind(1)]
+        maps.append([layer.value for layer in cells])
+        half_widths.append([layer.high - layer.value for layer in cells])
         observed.append(batch.observed.float().mean(0).view(task.rows, task.cols).cpu().numpy())
         rows += _head_rows(mask, patterns, batch, seed)
     n_layers, n_heads = checkpoint.config.model.n_layers, checkpoint.config.model.n_heads
