@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
@@ -59,7 +60,8 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     train_targets, test_targets = _targets(train), _targets(test)
     rows = []
     train_resid, test_resid = residual_stream(checkpoint.model, train), residual_stream(checkpoint.model, test)
-    for layer, (x_train, x_test) in enumerate(zip(train_resid, test_resid, strict=True)):
+    for layer, (resid_train, resid_test) in enumerate(zip(train_resid, test_resid, strict=True)):
+        x_train, x_test = resid_train.astype(np.float64), resid_test.astype(np.float64)
         for target in _TARGETS:
             y_train, y_test = train_targets[target], test_targets[target]
             real = _Fit.of(x_train, y_train, x_test, y_test)
@@ -79,12 +81,12 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
 
 
 @torch.no_grad()
-def residual_stream(model: MatrixEncoder, batch: MatrixBatch) -> list[Floats]:
-    """The residual stream after the embeddings and after each block, each (n, pos, d_model), float64."""
+def residual_stream(model: MatrixEncoder, batch: MatrixBatch) -> list[NDArray[np.float32]]:
+    """The residual stream after the embeddings and after each block, each (n, pos, d_model), float32."""
     names = ["hook_full_embed"] + [f"blocks.{b}.hook_normalized_resid_post" for b in range(model.cfg.n_layers)]
     wanted = set(names)
     _, cache = model.run_with_cache(batch.inputs, names_filter=lambda name: name in wanted, return_cache_object=False)
-    return [cache[name].double().cpu().numpy() for name in names]
+    return [cache[name].cpu().numpy() for name in names]
 
 
 def least_squares(x: Floats, y: Floats) -> Floats:
