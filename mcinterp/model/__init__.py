@@ -3,8 +3,13 @@
 This is the only folder that imports transformer_lens.
 """
 
-from mcinterp.model.encoder import MatrixEncoder
-from mcinterp.model.heads import Head, HeadSet
-from mcinterp.model.interventions import Intervention, intervene
+import warnings
+
+# transformer_lens imports tqdm's notebook bar, which complains in Jupyter where ipywidgets is not installed.
+warnings.filterwarnings("ignore", message="IProgress not found")
+
+from mcinterp.model.encoder import MatrixEncoder  # noqa: E402
+from mcinterp.model.heads import Head, HeadSet  # noqa: E402
+from mcinterp.model.interventions import Intervention, intervene  # noqa: E402
 
 __all__ = ["Head", "HeadSet", "Intervention", "MatrixEncoder", "intervene"]
