@@ -1,11 +1,11 @@
 """A run's folder: what is in it and how to open it.
 
-config.yaml                      the resolved configuration
-metrics.csv                      one row a step: step, loss, the task's scores, learning_rate, seconds
-step-00004000/model.safetensors  weights, HookedEncoder's names and shapes, float32
-step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
-training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
-replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
+    config.yaml                      the resolved configuration
+    metrics.csv                      one row a step: step, loss, the task's scores, learning_rate, seconds
+    step-00004000/model.safetensors  weights, HookedEncoder's names and shapes, float32
+    step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
+    training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
+    replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
 """
 
 from __future__ import annotations
