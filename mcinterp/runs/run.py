@@ -111,8 +111,8 @@ class Run:
         """Read a choice of checkpoints.
 
         Args:
-            selection: `auto` (one before the drop, one halfway down, the last; the first and last where there is no
-                drop), `all`, `first`, `last`, or steps such as `0,4000`.
+            selection: `auto` (one before the drop, one where it is steepest, the last; the first and last where there
+                is no drop), `all`, `first`, `last`, or steps such as `0,4000`.
 
         Raises:
             UsageError: if it is none of these.
