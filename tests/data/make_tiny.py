@@ -1,6 +1,6 @@
 """Make tests/data/tiny from a finished run of the tiny preset: python tests/data/make_tiny.py checkpoints/tiny.
 
-Keeps the configuration, the checkpoints before, during and after the drop, and the metrics averaged over ten steps each.
+Keeps the configuration, the checkpoints before, during and after the drop, and the metrics averaged over ten steps.
 """
 
 import shutil
