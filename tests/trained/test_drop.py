@@ -1,7 +1,7 @@
 """What the passes find in a model that went through its drop: the trained run in tests/data/tiny.
 
-The run was made by `mcinterp train --preset tiny`. Of its checkpoints one on the plateau, one where the drop is steepest
-and the last are kept; its metrics are averaged over stretches of ten steps.
+The run was made by `mcinterp train --preset tiny`. Of its checkpoints one on the plateau, one where the drop is
+steepest and the last are kept; its metrics are averaged over stretches of ten steps.
 """
 
 from __future__ import annotations
