@@ -6,6 +6,8 @@
     step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
     training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
+
+Steps are written with eight digits; the first four lines are a layout that other people's scripts may rely on.
 """
 
 from __future__ import annotations
