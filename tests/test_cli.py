@@ -15,6 +15,7 @@ import yaml
 from mcinterp.cli import main
 
 SHORT = ["model.d_model=16", "model.n_heads=2", "model.d_mlp=32", "training.steps=30", "training.batch_size=4"]
+SHORT += ["training.warmup_steps=0"]
 SET = [word for field in SHORT for word in ("--set", field)]
 
 
