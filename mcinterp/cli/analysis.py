@@ -139,7 +139,7 @@ def _readable(table: pd.DataFrame, verdicts: pd.Series[str]) -> str:
     view = table[["step", "group", "method"]].copy()
     for entries in ("observed", "masked"):
         pairs = zip(table[f"{entries}_mse_clean"], table[f"{entries}_mse"], strict=True)
-        view[f"{entries} MSE"] = [f"{clean:.4f} → {ablated:.4f}" for clean, ablated in pairs]
+        view[f"{entries} MSE"] = [f"{clean:.3g} → {ablated:.3g}" for clean, ablated in pairs]
     view["ratio"] = table["masked_ratio"].map("{:.2f}".format)
     bounds = zip(table["masked_delta"], table["masked_delta_low"], table["masked_delta_high"], strict=True)
     view["masked delta [95 %]"] = [f"{delta:+.4f} [{low:+.4f}, {high:+.4f}]" for delta, low, high in bounds]

@@ -19,8 +19,8 @@ REFRESH_STEPS = 20
 
 
 @contextmanager
-def training_progress(total: int) -> Iterator[Callable[[StepRecord], None]]:
-    """Show steps, speed, time left and the scores of the newest batches, averaged over `REFRESH_STEPS`."""
+def training_progress(total: int, activity: str = "training") -> Iterator[Callable[[StepRecord], None]]:
+    """Show steps, time left and the scores of the newest batches, averaged over `REFRESH_STEPS`."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -31,7 +31,7 @@ def training_progress(total: int) -> Iterator[Callable[[StepRecord], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("training", total=total, scores="")
+        task = bar.add_task(activity, total=total, scores="")
         recent: list[StepRecord] = []
         newest = 0
 
@@ -39,12 +39,12 @@ def training_progress(total: int) -> Iterator[Callable[[StepRecord], None]]:
             nonlocal newest
             newest = max(newest, record.step)
             # Steps that come again are those that are replayed to save checkpoints across the drop.
-            activity = "training" if record.step == newest else "replaying"
+            doing = activity if record.step == newest else "replaying"
             recent.append(record)
             if record.step % REFRESH_STEPS == 0 or record.step == total:
-                bar.update(task, completed=record.step, scores=_average_scores(recent), description=activity)
+                bar.update(task, completed=record.step, scores=_average_scores(recent), description=doing)
             if not console.is_terminal and record.step % max(1, total // 20) == 0:
-                console.print(f"{activity}: step {record.step}/{total}: {_average_scores(recent)}", highlight=False)
+                console.print(f"{doing}: step {record.step}/{total}: {_average_scores(recent)}", highlight=False)
             del recent[:-REFRESH_STEPS]
 
         yield update

@@ -64,7 +64,7 @@ def densify(
     from mcinterp.runs import densify
 
     opened = open_run(run)
-    with training_progress(last) as progress:
+    with training_progress(last, "replaying") as progress:
         added = densify(opened.path, first, last, every, device, progress)
     say(f"{len(added)} checkpoints added to {opened.path}")
     print("\n".join(map(str, added)))
