@@ -107,6 +107,19 @@ def test_report_prints_the_path_of_the_index(cli, folder, tmp_path):
     assert cli("report", str(folder), *words)[2].count("kept") == 10
 
 
+def test_results_of_another_run_are_not_mixed_in(cli, folder, tmp_path):
+    other, out = tmp_path / "other", tmp_path / "pages"
+    assert cli("train", "--preset", "tiny", "--run", str(other), "--seed", "5", "--device", "cpu", *SET)[0] == 0
+    words = ["--passes", "patching", "--samples", "8", "--out", str(out), "--device", "cpu"]
+    assert cli("analyze", str(folder), "--steps", "30", *words)[0] == 0
+    before = (out / "data/step-00000030/patching/patching.csv").read_bytes()
+    code, _, err = cli("analyze", str(other), "--steps", "0", *words)
+    assert code == 2
+    assert "another configuration" in err
+    assert (out / "data/step-00000030/patching/patching.csv").read_bytes() == before
+    assert not (out / "data/step-00000000").exists()
+
+
 def test_analyze_stores_the_same_numbers_in_parallel(cli, folder, tmp_path):
     for jobs in ("1", "2"):
         words = [

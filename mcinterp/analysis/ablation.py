@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.head_scores import CLASSES
 from mcinterp.analysis.statistics import Estimate, false_discovery, interval_columns, pooled_estimate
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.errors import InputError, nearest_name
@@ -152,15 +153,11 @@ def _head_sets(
 ) -> list[tuple[str, HeadSet]]:
     """The sets to ablate, each with its kind."""
     shape = checkpoint.config.model
-    singles = [str(Head(*pair)) for pair in product(range(shape.n_layers), range(shape.n_heads))]
-    try:
-        parsed = [HeadSet.parse(name, shape.n_layers, shape.n_heads) for name in names] if names is not None else None
-        members: dict[str, list[Head]] = {}
-    except InputError:
-        parsed = None
-    if parsed is None:
+    members: dict[str, list[Head]] = {name: [] for name in CLASSES}
+    if names is None or any(name.strip() in CLASSES for name in names):
         members = class_members(taxonomy or head_taxonomy(checkpoint, min(samples, 128), seed))
     if names is None:
+        singles = [str(Head(*pair)) for pair in product(range(shape.n_layers), range(shape.n_heads))]
         names = ["all", "none", *(name for name, own in members.items() if own), *singles]
     sets = [HeadSet.parse(name, shape.n_layers, shape.n_heads, members) for name in names]
     return [(_kind(name.strip(), head_set, members), head_set) for name, head_set in zip(names, sets, strict=True)]

@@ -32,19 +32,20 @@ from torch import Tensor
 
 FAMILIES = ("row", "column", "identity")
 GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-column", "input-processing")
+CLASSES = (*FAMILIES, *GROUPS)
 
 
 @dataclass(frozen=True)
 class MaskedPatterns:
-    """Attention patterns of one batch under one mask.
+    """Attention patterns of one batch under one structured mask.
 
     Attributes:
         patterns: (sample, head, query, key), heads of all layers in one axis.
-        observed: bool, (rows, cols), the batch's mask; None for random masks.
+        observed: bool, (rows, cols), the batch's mask.
     """
 
     patterns: Tensor
-    observed: Tensor | None
+    observed: Tensor
 
 
 def target_score(patterns: Tensor, target: Tensor, queries: Tensor | None = None) -> Tensor:
@@ -78,24 +79,25 @@ def family_scores(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
 
 
 def group_scores(
-    masked_rows: list[MaskedPatterns], column_runs: Mapping[int, MaskedPatterns], random: MaskedPatterns
+    masked_rows: list[MaskedPatterns], column_runs: Mapping[int, MaskedPatterns], random: Tensor
 ) -> dict[str, Tensor]:
     """Scores of the five groups, each (sample, head).
 
     Args:
         masked_rows: patterns under masks with rows masked but for one entry; scores are averaged over them.
         column_runs: for each column that holds the longest run, the patterns under such a mask; may be empty.
-        random: patterns under random masks.
+        random: patterns under random masks, (sample, head, query, key).
     """
     by_mask = [_masked_row_scores(entry) for entry in masked_rows]
     scores = {name: torch.stack([one[name] for one in by_mask]).mean(0) for name in by_mask[0]}
     scores["longest-contiguous-column"] = _longest_run_score(column_runs, like=scores["masked-row"])
-    scores["input-processing"] = _static_score([random, *masked_rows, *column_runs.values()])
+    scores["input-processing"] = _static_score(
+        [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
+    )
     return scores
 
 
 def _masked_row_scores(entry: MaskedPatterns) -> dict[str, Tensor]:
-    assert entry.observed is not None
     patterns, observed = entry.patterns, entry.observed.to(entry.patterns.device)
     rows, cols = observed.shape
     same_row, same_col, itself = (relation.to(patterns.device) for relation in _relations(rows, cols))
@@ -130,7 +132,6 @@ def _longest_run_score(column_runs: Mapping[int, MaskedPatterns], like: Tensor) 
         return torch.zeros_like(like)
     scores = []
     for column, entry in column_runs.items():
-        assert entry.observed is not None
         rows, cols = entry.observed.shape
         in_column = (torch.arange(rows * cols, device=like.device) % cols) == column
         target = in_column.expand(rows * cols, -1)
@@ -140,8 +141,8 @@ def _longest_run_score(column_runs: Mapping[int, MaskedPatterns], like: Tensor) 
     return stacked[worst, :, torch.arange(stacked.shape[2], device=worst.device)].T.clamp_min(0)
 
 
-def _static_score(entries: list[MaskedPatterns]) -> Tensor:
-    patterns = torch.stack([entry.patterns for entry in entries])
+def _static_score(under_each_mask: list[Tensor]) -> Tensor:
+    patterns = torch.stack(under_each_mask)
     n_pos = patterns.shape[-1]
     average = patterns.mean((0, 1))
     structure = (average - 1 / n_pos).abs().sum(-1).mean(-1) / 2

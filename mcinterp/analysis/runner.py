@@ -11,7 +11,7 @@ import torch
 
 from mcinterp.analysis.registry import Pass, select_passes
 from mcinterp.analysis.training_summary import training_summary
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
@@ -44,9 +44,14 @@ def analyse(
         seed: of every batch.
         jobs: checkpoints analysed at the same time, each in a process of its own.
         progress: told what was done, a line a pass.
+
+    Raises:
+        UsageError: for an unknown pass, or if `out` holds results of a run with another configuration.
     """
-    selected = select_passes(passes)
-    names = [entry.name for entry in selected]
+    names = [entry.name for entry in select_passes(passes)]
+    _refuse_other_run(run, out)
+    # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
+    training_summary(run, analysed_steps(out)).save(out / DATA / "training")
     tasks = [(run.path, run.device, step, names, out, samples, seed) for step in steps]
     if jobs == 1 or len(steps) == 1:
         for task in tasks:
@@ -54,6 +59,16 @@ def analyse(
     else:
         _in_parallel(tasks, jobs, progress)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
+
+
+def _refuse_other_run(run: Run, out: Path) -> None:
+    """One report is about one run: results left by another would stand between its own."""
+    stored = _stored(out / DATA / "training")
+    if stored and stored.facts.get("config_hash") != run.config.hash:
+        raise UsageError(
+            f"{out} holds results of a run with another configuration ({stored.facts.get('config_hash')}, not "
+            f"{run.config.hash}); choose another folder with --out, or delete that one"
+        )
 
 
 def analysed_steps(out: Path) -> list[int]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mcinterp.analysis.attention import attention_patterns
-from mcinterp.analysis.head_scores import FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
+from mcinterp.analysis.head_scores import CLASSES, FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.analysis.structured import column_run_masks, masked_row_masks
 from mcinterp.config import TaskConfig
@@ -24,8 +25,8 @@ THRESHOLD = 0.3
 """A class fits when its score's interval lies above this and above every head of an untrained model."""
 NONE = "none"
 _KINDS = {"family": FAMILIES, "group": GROUPS}
-PatternsUnder = Callable[[str | None], MaskedPatterns]
-"""From the name of a mask (None for random masks) to the attention patterns under it."""
+PatternsUnder = Callable[[str | None], Tensor]
+"""From the name of a mask (None for random masks) to the attention patterns under it, (sample, head, query, key)."""
 
 HEAD_COLUMNS = {
     "head": "layer and head, from 0",
@@ -90,7 +91,7 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
 def class_members(taxonomy: Result) -> dict[str, list[Head]]:
     """Heads of each family and group, `none` left out; classes without any head have an empty list."""
     table = taxonomy.table("heads")
-    members: dict[str, list[Head]] = {name: [] for name in (*FAMILIES, *GROUPS)}
+    members: dict[str, list[Head]] = {name: [] for name in CLASSES}
     for kind in _KINDS:
         for head, label in zip(table["head"], table[kind], strict=True):
             if label != NONE:
@@ -100,23 +101,26 @@ def class_members(taxonomy: Result) -> dict[str, list[Head]]:
 
 def _scores(task: TaskConfig, patterns_under: PatternsUnder) -> dict[str, Floats]:
     """Every class's scores, each (sample, head)."""
+
+    def under(mask: str) -> MaskedPatterns:
+        return MaskedPatterns(patterns_under(mask), observed_mask(mask, task.rows, task.cols))
+
     random = patterns_under(None)
-    masked_rows = [patterns_under(mask) for mask in masked_row_masks(task.rows, task.cols)]
+    masked_rows = [under(mask) for mask in masked_row_masks(task.rows, task.cols)]
     runs = {
-        int(mask.removeprefix("column-run:").partition("@")[0]): patterns_under(mask)
+        int(mask.removeprefix("column-run:").partition("@")[0]): under(mask)
         for mask in column_run_masks(task.rows, task.cols)
     }
-    scores = family_scores(random.patterns, task.rows, task.cols) | group_scores(masked_rows, runs, random)
+    scores = family_scores(random, task.rows, task.cols) | group_scores(masked_rows, runs, random)
     return {name: score.double().cpu().numpy() for name, score in scores.items()}
 
 
 def _patterns_of(checkpoint: Checkpoint, samples: int, seed: int) -> PatternsUnder:
     """The checkpoint's attention on the same matrices under any mask."""
 
-    def patterns_under(mask: str | None) -> MaskedPatterns:
+    def patterns_under(mask: str | None) -> Tensor:
         batch = checkpoint.sample(samples, seed, mask)
-        patterns = attention_patterns(checkpoint.model, batch.inputs).flatten(1, 2)
-        return MaskedPatterns(patterns, None if mask is None else observed_mask(mask, *batch.shape))
+        return attention_patterns(checkpoint.model, batch.inputs).flatten(1, 2)
 
     return patterns_under
 
@@ -124,7 +128,7 @@ def _patterns_of(checkpoint: Checkpoint, samples: int, seed: int) -> PatternsUnd
 def _uniform_head(task: TaskConfig) -> PatternsUnder:
     """One head that attends uniformly, whatever the mask."""
     patterns = torch.full((1, 1, task.n_positions, task.n_positions), 1 / task.n_positions)
-    return lambda mask: MaskedPatterns(patterns, None if mask is None else observed_mask(mask, task.rows, task.cols))
+    return lambda mask: patterns
 
 
 def _score_rows(

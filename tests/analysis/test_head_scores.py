@@ -102,7 +102,7 @@ def scores(weights: Weights, noise: float = 0.0) -> dict[str, float]:
     random = torch.cat([patterns(weights, mask, noise, seed)[:1] for seed, mask in enumerate(random_masks)])
     masked_rows = [_under(weights, mask, noise) for mask in masked_row_masks(ROWS, COLS)]
     runs = {int(mask[11]): _under(weights, mask, noise) for mask in column_run_masks(ROWS, COLS)}
-    found = family_scores(random, ROWS, COLS) | group_scores(masked_rows, runs, MaskedPatterns(random, None))
+    found = family_scores(random, ROWS, COLS) | group_scores(masked_rows, runs, random)
     return {name: float(score.mean()) for name, score in found.items()}
 
 

@@ -80,6 +80,7 @@ def test_a_head_is_chosen_with_the_keyboard(report: Path, opened: Opened) -> Non
         tile.focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("text=L0H3 row Zoomed")
+        assert page.locator("text=L0H3 row Zoomed").is_visible()
 
 
 def test_a_table_sorts_both_ways_from_the_keyboard(report: Path, opened: Opened) -> None:
