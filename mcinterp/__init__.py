@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcinterp.analysis import (
+        COMPARISONS,
         PASSES,
         ablation,
         analyse,
@@ -60,6 +61,7 @@ __version__ = version("mcinterp")
 
 _HOME = {
     "mcinterp.analysis": (
+        "COMPARISONS",
         "PASSES",
         "ablation",
         "analyse",
@@ -99,6 +101,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "COMPARISONS",
     "PASSES",
     "Checkpoint",
     "CheckpointError",

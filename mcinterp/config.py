@@ -144,8 +144,11 @@ class RunConfig(FrozenConfig):
 
     @cached_property
     def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the resolved configuration in canonical JSON."""
-        canonical = json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":"))
+        """First 16 hexadecimal digits of the SHA-256 of the resolved configuration in canonical JSON.
+
+        `YOUNGER` fields are left out where they have their default, so that older runs keep their hash.
+        """
+        canonical = json.dumps(_without_younger(self.model_dump()), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
@@ -156,6 +159,18 @@ class RunConfig(FrozenConfig):
         """Name every field that differs, with both values: `"training.seed: 0 here, 1 there"`."""
         here, there = _flatten(self.model_dump()), _flatten(other.model_dump())
         return [f"{name}: {here[name]!r} here, {there[name]!r} there" for name in here if here[name] != there[name]]
+
+
+YOUNGER: Mapping[str, Any] = {}
+"""Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
+
+
+def _without_younger(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    return {
+        key: _without_younger(value, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        for key, value in tree.items()
+        if not (prefix + key in YOUNGER and value == YOUNGER[prefix + key])
+    }
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,13 +4,15 @@ from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
-from mcinterp.analysis.registry import PASSES, Pass, select_passes
+from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.training_summary import training_summary
 
 __all__ = [
+    "COMPARISONS",
     "PASSES",
+    "Comparison",
     "Pass",
     "ablation",
     "analyse",
@@ -19,6 +21,7 @@ __all__ = [
     "head_taxonomy",
     "linear_probes",
     "patching",
+    "select_comparisons",
     "select_passes",
     "training_summary",
 ]

@@ -1,8 +1,11 @@
-"""The passes by name: what the command line and the report can ask for."""
+"""The passes by name: what the command line and the report can ask for.
+
+A `Pass` looks at one checkpoint, a `Comparison` at a run's checkpoints together. Both give a `Result`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
@@ -12,7 +15,7 @@ from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.taxonomy import head_taxonomy
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.results import Result
-from mcinterp.runs import Checkpoint
+from mcinterp.runs import Checkpoint, Run
 
 Results = Mapping[str, Result]
 
@@ -34,6 +37,26 @@ class Pass:
     samples: int
     run: Callable[[Checkpoint, Results, int, int], Result]
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An analysis of all checkpoints of a run together.
+
+    Attributes:
+        name: of its result's folder, and on the command line.
+        question: what it answers, in a line.
+        samples: how many matrices it uses a checkpoint unless told otherwise.
+        run: from run, steps to compare, samples and seed to the result.
+        fingerprint: digest of everything in the run's folder that the result depends on; a stored result with another
+            one is stale.
+    """
+
+    name: str
+    question: str
+    samples: int
+    run: Callable[[Run, Sequence[int], int, int], Result]
+    fingerprint: Callable[[Run], str] = Run.fingerprint
 
 
 def _ablation(checkpoint: Checkpoint, earlier: Results, samples: int, seed: int) -> Result:
@@ -72,15 +95,34 @@ PASSES: dict[str, Pass] = {
 }
 
 
+COMPARISONS: dict[str, Comparison] = {}
+
+
 def select_passes(names: Iterable[str] | None = None) -> list[Pass]:
-    """The named passes (all for None) and those they need, in the order in which they run.
+    """The named passes (all for None) and those they need, in the order in which they run; comparisons are left out.
 
     Raises:
         UsageError: for an unknown name.
     """
-    wanted = set(PASSES) if names is None else {name.strip() for name in names}
-    unknown = sorted(wanted - set(PASSES))
-    if unknown:
-        raise UsageError(f"no pass is called {unknown[0]!r}{nearest_name(unknown[0], PASSES)}")
-    needed = {need for name in wanted for need in PASSES[name].needs}
+    wanted = _known(names)
+    needed = {need for name in wanted & PASSES.keys() for need in PASSES[name].needs}
     return [entry for name, entry in PASSES.items() if name in wanted | needed]
+
+
+def select_comparisons(names: Iterable[str] | None = None) -> list[Comparison]:
+    """The named comparisons (all for None), in the order in which they run; passes are left out.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
+    wanted = _known(names)
+    return [entry for name, entry in COMPARISONS.items() if name in wanted]
+
+
+def _known(names: Iterable[str] | None) -> set[str]:
+    known = {*PASSES, *COMPARISONS}
+    wanted = known if names is None else {name.strip() for name in names}
+    unknown = sorted(wanted - known)
+    if unknown:
+        raise UsageError(f"no pass is called {unknown[0]!r}{nearest_name(unknown[0], known)}")
+    return wanted

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from mcinterp.analysis.registry import Pass, select_passes
+from mcinterp.analysis.registry import Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.training_summary import training_summary
 from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.results import Result
@@ -30,16 +32,18 @@ def analyse(
     jobs: int = 1,
     progress: Report | None = None,
 ) -> None:
-    """Run passes on checkpoints of a run and store the results under `out/data`.
+    """Run passes on checkpoints of a run, and comparisons on all of them, and store the results under `out/data`.
 
     A result that stands for the same weights, settings and versions is kept. Results of steps that are not asked for
-    are left alone.
+    are left alone. Comparisons look at every checkpoint that the run keeps, whatever `steps` says: they show what
+    changes over training, and one that saw fewer checkpoints than its predecessor would replace it.
 
     Args:
         run: the run.
-        out: folder of the run's reports; `data/step-00004000/<pass>/` and `data/training/` are written.
+        out: folder of the run's reports; `data/step-00004000/<pass>/`, `data/run/<comparison>/` and
+            `data/training/` are written.
         steps: checkpoints to analyse.
-        passes: names from the registry; None for all.
+        passes: names of passes and comparisons from the registry; None for all.
         samples: matrices for every pass; None for each pass's own number.
         seed: of every batch.
         jobs: checkpoints analysed at the same time, each in a process of its own.
@@ -52,12 +56,14 @@ def analyse(
     _refuse_other_run(run, out)
     # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
-    tasks = [(run.path, run.device, step, names, out, samples, seed) for step in steps]
+    tasks = [(run.path, run.device, step, names, out, samples, seed) for step in steps if names]
     if jobs == 1 or len(steps) == 1:
         for task in tasks:
             _analyse_step(*task, progress=progress)
     else:
         _in_parallel(tasks, jobs, progress)
+    for entry in select_comparisons(passes):
+        _compare(entry, run, out, samples, seed, progress)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
 
 
@@ -80,6 +86,11 @@ def analysed_steps(out: Path) -> list[int]:
 def step_folder(out: Path, step: int) -> Path:
     """Where the results of one checkpoint are kept."""
     return out / DATA / f"step-{step:08d}"
+
+
+def comparison_folder(out: Path, name: str) -> Path:
+    """Where the result of a comparison is kept."""
+    return out / DATA / "run" / name
 
 
 def _in_parallel(tasks: list[tuple], jobs: int, progress: Report | None) -> None:  # type: ignore[type-arg]
@@ -115,11 +126,27 @@ def _analyse_step(
     for entry in select_passes(names):
         start = time.perf_counter()
         results[entry.name], fresh = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
-        done = f"{time.perf_counter() - start:.1f} s" if fresh else "kept"
-        lines.append(f"step {step}: {entry.name} {done}")
+        lines.append(f"step {step}: {entry.name} {_done(start, fresh)}")
         if progress:
             progress(lines[-1])
     return lines
+
+
+def _compare(entry: Comparison, run: Run, out: Path, samples: int | None, seed: int, progress: Report | None) -> None:
+    """One comparison of all checkpoints of a run."""
+    start = time.perf_counter()
+    identity = {
+        "config_hash": run.config.hash,
+        "fingerprint": entry.fingerprint(run),
+        **_circumstances(samples or entry.samples, seed, run.device),
+    }
+    folder = comparison_folder(out, entry.name)
+    fresh = _kept(folder, identity) is None
+    if fresh:
+        result = entry.run(run, run.steps, samples or entry.samples, seed)
+        _save(result, folder, {"run": run.name, "steps": run.steps, **identity}, start)
+    if progress:
+        progress(f"all steps: {entry.name} {_done(start, fresh)}")
 
 
 def _result(
@@ -130,26 +157,37 @@ def _result(
     identity = {
         "config_hash": checkpoint.config.hash,
         "digest": checkpoint.digest,
-        "samples": samples,
-        "seed": seed,
-        "versions": package_versions(),
-        "device": checkpoint.device,
+        **_circumstances(samples, seed, checkpoint.device),
     }
-    stored = _stored(folder / entry.name)
-    if stored and all(stored.provenance.get(key) == value for key, value in identity.items()):
+    stored = _kept(folder / entry.name, identity)
+    if stored:
         return stored, False
     start = time.perf_counter()
     result = entry.run(checkpoint, earlier, samples, seed)
-    provenance = {
-        "run": checkpoint.run_name,
-        "step": checkpoint.step,
-        **identity,
-        "seconds": round(time.perf_counter() - start, 3),
-        "threads": torch.get_num_threads(),
-    }
-    result = Result(**{**vars(result), "provenance": provenance})
-    result.save(folder / entry.name)
-    return result, True
+    provenance = {"run": checkpoint.run_name, "step": checkpoint.step, **identity}
+    return _save(result, folder / entry.name, provenance, start), True
+
+
+def _circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:
+    return {"samples": samples, "seed": seed, "versions": package_versions(), "device": device}
+
+
+def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float) -> Result:
+    provenance |= {"seconds": round(time.perf_counter() - start, 3), "threads": torch.get_num_threads()}
+    result = replace(result, provenance=provenance)
+    result.save(folder)
+    return result
+
+
+def _done(start: float, fresh: bool) -> str:
+    return f"{time.perf_counter() - start:.1f} s" if fresh else "kept"
+
+
+def _kept(folder: Path, identity: dict[str, Any]) -> Result | None:
+    """The stored result if it was made from the same."""
+    stored = _stored(folder)
+    same = stored and all(stored.provenance.get(key) == value for key, value in identity.items())
+    return stored if same else None
 
 
 def _stored(folder: Path) -> Result | None:

@@ -23,10 +23,12 @@ def presets() -> None:
 
 def passes() -> None:
     """List the analysis passes and what each one answers."""
-    from mcinterp.analysis import PASSES
+    from mcinterp.analysis import COMPARISONS, PASSES
 
-    for entry in PASSES.values():
-        print(f"{entry.name:12s}{entry.question}")
+    for heading, entries in (("of each checkpoint", PASSES), ("of all checkpoints together", COMPARISONS)):
+        print(f"{heading}:")
+        for entry in entries.values():
+            print(f"  {entry.name:12s}{entry.question}")
 
 
 def runs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
-from mcinterp.report.views import sections, training
+from mcinterp.report.views import comparison_sections, sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.taxonomy import classes
@@ -54,7 +54,8 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
         results = _load_step(steps[step])
         _write(folder / pages[step], _step_page(folder, name, step, pages, results, single_file))
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
-    _write(folder / INDEX, _index_page(folder, name, run, light, pages, single_file))
+    comparisons = _comparisons(folder, run, single_file)
+    _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, single_file))
     _write_assets(folder, single_file)
     for stale in folder.glob("step-*.html"):
         if _STEP_PAGE.fullmatch(stale.name) and stale.name not in pages.values():
@@ -85,10 +86,7 @@ def _load_step(path: Path) -> dict[str, Result]:
 def _step_page(
     folder: Path, name: str, step: int, pages: Mapping[int, str], results: Mapping[str, Result], single_file: bool
 ) -> str:
-    shown = [
-        section if section.absent else replace(section, links=_links(folder, _data_path(step, section), single_file))
-        for section in sections(results)
-    ]
+    shown = _linked(folder, f"{DATA}/step-{step:08d}", sections(results), single_file)
     order = list(pages)
     at = order.index(step)
     return render(
@@ -105,11 +103,27 @@ def _step_page(
     )
 
 
+def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
+    """The sections of the run's page that look at all checkpoints together."""
+    results = _load_step(folder / DATA / "run")
+    shown = comparison_sections(results, {"training": run} if run else {})
+    return _linked(folder, f"{DATA}/run", shown, single_file)
+
+
+def _linked(folder: Path, data: str, shown: Sequence[Section], single_file: bool) -> list[Section]:
+    """Sections with links to their numbers."""
+    return [
+        section if section.absent else replace(section, links=_links(folder, f"{data}/{section.name}", single_file))
+        for section in shown
+    ]
+
+
 def _index_page(
     folder: Path,
     name: str,
     run: Result | None,
     steps: Mapping[int, Mapping[str, Result]],
+    comparisons: Sequence[Section],
     pages: Mapping[int, str],
     single_file: bool,
 ) -> str:
@@ -130,6 +144,7 @@ def _index_page(
         changes=changes_table(steps, pages) if steps else None,
         across="across the drop" if _has_drop(run) else "over training",
         lead=changes_sentence(steps) if steps else "",
+        comparisons=comparisons,
         timelines=timelines(steps, pages),
         legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
         config=training.config_table(run) if run else None,
@@ -141,10 +156,6 @@ def _index_page(
 
 def _has_drop(run: Result | None) -> bool:
     return bool(run and (run.facts.get("transition") or {}).get("found"))
-
-
-def _data_path(step: int, section: Section) -> str:
-    return f"{DATA}/step-{step:08d}/{section.name}"
 
 
 def _step_link(step: int, pages: Mapping[int, str]) -> Link:

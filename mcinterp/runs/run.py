@@ -12,6 +12,7 @@ Steps are written with eight digits; the first four lines are a layout that othe
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable
 from functools import cached_property
@@ -21,7 +22,7 @@ import pandas as pd
 
 from mcinterp.config import RunConfig, load_config
 from mcinterp.errors import CheckpointError, UsageError
-from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint
+from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import MatrixCompletion
 from mcinterp.training.schedule import dense_steps
 from mcinterp.training.transition import Transition, find_transition
@@ -91,6 +92,13 @@ class Run:
     def finished(self) -> bool:
         """Whether training has done all its steps."""
         return self.config.training.steps in self.steps
+
+    def fingerprint(self) -> str:
+        """Digest of the run's measurements and of all its checkpoints, hexadecimal."""
+        digest = hashlib.sha256((self.path / METRICS).read_bytes())
+        for step in self.steps:
+            digest.update(f"{step}:{saved_digest(self.folder(step))}".encode())
+        return digest.hexdigest()
 
     def checkpoint(self, step: int | str = "last") -> Checkpoint:
         """Open one checkpoint, verified.

@@ -1,4 +1,4 @@
-"""One module a pass: a stored result becomes a section of a checkpoint's page."""
+"""One module a pass: a stored result becomes a section of a checkpoint's page, a comparison one of the run's page."""
 
 from __future__ import annotations
 
@@ -20,10 +20,25 @@ VIEWS: dict[str, tuple[str, View]] = {
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
 
+COMPARISON_VIEWS: dict[str, tuple[str, View]] = {}
+"""The comparisons of the run's page, in order: name → heading where it was not run, and view."""
+
+
 def sections(results: Mapping[str, Result]) -> list[Section]:
     """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables."""
+    return _sections(VIEWS, results, results)
+
+
+def comparison_sections(results: Mapping[str, Result], run: Mapping[str, Result]) -> list[Section]:
+    """Every comparison of a run; the views are given `run`, which has the `training` result where there is one."""
+    return _sections(COMPARISON_VIEWS, results, run)
+
+
+def _sections(
+    views: Mapping[str, tuple[str, View]], results: Mapping[str, Result], beside: Mapping[str, Result]
+) -> list[Section]:
     known = [
-        view(results[name], results) if name in results else Section(name, title, absent=True)
-        for name, (title, view) in VIEWS.items()
+        view(results[name], beside) if name in results else Section(name, title, absent=True)
+        for name, (title, view) in views.items()
     ]
-    return known + [generic.view(results[name], results) for name in sorted(results.keys() - VIEWS.keys())]
+    return known + [generic.view(results[name], beside) for name in sorted(results.keys() - views.keys())]

@@ -13,19 +13,15 @@ from mcinterp.report.palette import class_colour
 from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.tables import head_list
 from mcinterp.report.views import ablation, patching, probes
+from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.taxonomy import classes, members
 from mcinterp.results import Result
 
-Results = Mapping[str, Result]
-Row = tuple[str, str, str, list[Cell]]
-"""Heading of the block, label, colour of the label, one cell a checkpoint."""
-NOTHING = Cell("–")
 
-
-def changes_table(steps: Mapping[int, Results], pages: Mapping[int, str]) -> TableView:
+def changes_table(steps: Steps, pages: Mapping[int, str]) -> TableView:
     """One column a checkpoint, the first and the last side by side before those between; one block of rows a pass."""
     steps = {step: steps[step] for step in dict.fromkeys((min(steps), max(steps), *steps))}
-    rows = [row for block in (_class_rows, _ablation_rows, _patching_rows, _probe_rows) for row in block(steps)]
+    rows = [row for block in BLOCKS for row in block(steps)]
     groups: dict[int, str] = {}
     for index, (heading, *_) in enumerate(rows):
         if heading not in groups.values():
@@ -34,7 +30,7 @@ def changes_table(steps: Mapping[int, Results], pages: Mapping[int, str]) -> Tab
     return TableView("Every analysed checkpoint", _columns(steps, pages), body, kind="plain wide", groups=groups)
 
 
-def changes_sentence(steps: Mapping[int, Results]) -> str:
+def changes_sentence(steps: Steps) -> str:
     """First against last checkpoint in one sentence; empty where there is nothing to compare."""
     first, last = steps[min(steps)], steps[max(steps)]
     clauses = [
@@ -65,26 +61,16 @@ def _patched(result: Result) -> str:
     return _patching_cell("all", result).text.replace(NOTHING.text, "")
 
 
-def _columns(steps: Mapping[int, Results], pages: Mapping[int, str]) -> list[Column]:
+def _columns(steps: Steps, pages: Mapping[int, str]) -> list[Column]:
     names = {min(steps): " (first)", max(steps): " (last)"} if len(steps) > 1 else {}
     heads = [Column(f"step {number(step)}{names.get(step, '')}", href=pages.get(step, "")) for step in steps]
     return [Column("quantity"), *heads]
 
 
-def _each(steps: Mapping[int, Results], pass_name: str, cell: Callable[[Result], Cell]) -> list[Cell]:
-    """One cell a checkpoint; a dash where the pass was not run."""
-    return [cell(results[pass_name]) if pass_name in results else NOTHING for results in steps.values()]
-
-
-def _first(steps: Mapping[int, Results], pass_name: str) -> list[Result]:
-    return [results[pass_name] for results in steps.values() if pass_name in results]
-
-
-def _class_rows(steps: Mapping[int, Results]) -> list[Row]:
-    found = _first(steps, "taxonomy")
-    names = dict.fromkeys(name for result in found for name in classes(result))
+def _class_rows(steps: Steps) -> list[Row]:
+    names = dict.fromkeys(name for result in found(steps, "taxonomy") for name in classes(result))
     return [
-        ("Heads of each class", name, class_colour(name), _each(steps, "taxonomy", partial(_members_cell, name)))
+        ("Heads of each class", name, class_colour(name), each(steps, "taxonomy", partial(_members_cell, name)))
         for name in names
     ]
 
@@ -97,16 +83,15 @@ def _members_cell(name: str, taxonomy: Result) -> Cell:
     return listed if listed.more else Cell(str(len(heads)), note=listed.text)
 
 
-def _ablation_rows(steps: Mapping[int, Results]) -> list[Row]:
-    found = [_sets(result) for result in _first(steps, "ablation")]
-    groups = dict.fromkeys(name for frame in found for name in frame["group"])
+def _ablation_rows(steps: Steps) -> list[Row]:
+    groups = dict.fromkeys(name for result in found(steps, "ablation") for name in _sets(result)["group"])
     heading = "Masked MSE, clean → heads ablated (attention made uniform)"
     return [
         (
             heading,
             "all heads" if name == "all" else name,
             class_colour(name) if name != "all" else "",
-            _each(steps, "ablation", partial(_ablation_cell, name)),
+            each(steps, "ablation", partial(_ablation_cell, name)),
         )
         for name in groups
     ]
@@ -125,12 +110,12 @@ def _ablation_cell(name: str, result: Result) -> Cell:
     return Cell(f"{clean} → {ablated} (× {ratio})", note=f"change {ablation.delta(row)}")
 
 
-def _patching_rows(steps: Mapping[int, Results]) -> list[Row]:
-    if not _first(steps, "patching"):
+def _patching_rows(steps: Steps) -> list[Row]:
+    if not found(steps, "patching"):
         return []
     heading = "Patching X into −X: how much nearer the output is to X than to −X, masked entries"
     sets = (("all", "all heads"), ("other matrix", "control: heads of an unrelated matrix"))
-    return [(heading, label, "", _each(steps, "patching", partial(_patching_cell, group))) for group, label in sets]
+    return [(heading, label, "", each(steps, "patching", partial(_patching_cell, group))) for group, label in sets]
 
 
 def _patching_cell(group: str, result: Result) -> Cell:
@@ -139,15 +124,15 @@ def _patching_cell(group: str, result: Result) -> Cell:
     return NOTHING if row is None else Cell(patching.nearer(row))
 
 
-def _probe_rows(steps: Mapping[int, Results]) -> list[Row]:
-    best = [row for result in _first(steps, "probes") for row in probes.best_layers(result.table("probes"))]
+def _probe_rows(steps: Steps) -> list[Row]:
+    best = [row for result in found(steps, "probes") for row in probes.best_layers(result.table("probes"))]
     kinds = dict.fromkeys((row["target"], row["entries"]) for row in best)
     return [
         (
             "Best linear probe, test MSE; control: shuffled targets, better where the intervals do not meet",
             target if entries == "all" else f"{target}, {entries}",
             "",
-            _each(steps, "probes", partial(_probe_cell, (target, entries))),
+            each(steps, "probes", partial(_probe_cell, (target, entries))),
         )
         for target, entries in kinds
     ]
@@ -163,3 +148,7 @@ def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
     return Cell(
         f"{number(row['test_mse'])} {probes.place(row['layer'])}", note=f"{note} control {number(row['control_mse'])}"
     )
+
+
+BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (_class_rows, _ablation_rows, _patching_rows, _probe_rows)
+"""What each pass contributes, in the order of the rows."""
