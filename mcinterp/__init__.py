@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, intervene
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
-    from mcinterp.notebook import show_ablation, show_attention, show_curve, show_scores
+    from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, densify, train
@@ -91,7 +91,7 @@ _HOME = {
     ),
     "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "intervene"),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
-    "mcinterp.notebook": ("show_ablation", "show_attention", "show_curve", "show_scores"),
+    "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report",),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "densify", "train"),
@@ -138,6 +138,7 @@ __all__ = [
     "load_tf_matcomp",
     "patching",
     "preset_names",
+    "show",
     "show_ablation",
     "show_attention",
     "show_curve",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,7 +13,8 @@ from mcinterp.errors import InputError, nearest_name
 from mcinterp.report.assets import CIRCUITSVIS, PLOTLY, asset
 from mcinterp.report.figures import ablation_figure, curve_figure, scores_figure
 from mcinterp.report.masks import describe_mask, draw_mask
-from mcinterp.report.parts import embed_json, escape_json
+from mcinterp.report.parts import Section, embed_json, escape_json
+from mcinterp.report.views import view_of
 from mcinterp.report.views.attention import payload
 from mcinterp.results import Result
 
@@ -101,6 +102,40 @@ class OfflineFigure(go.Figure):  # type: ignore[misc]
             library=_LIBRARY.format(plotly=Markup(asset(PLOTLY))) if first else "",
             data=escape_json(self.to_json()),
         )
+
+
+class SectionView:
+    """What a page says about a result, for a notebook: the findings and the figures.
+
+    Attributes:
+        section: the section of the page, with its tables.
+        figures: its figures, each to be displayed or changed on its own.
+    """
+
+    def __init__(self, section: Section) -> None:
+        self.section = section
+        self.figures = [OfflineFigure(view.figure) for view in section.figures]
+
+    def _repr_html_(self) -> str:
+        findings = [Markup("<p>{}</p>").format(sentence) for sentence in self.section.sentences]
+        drawn = [
+            Markup('<figure style="margin:1em 0">{}<figcaption>{}</figcaption></figure>').format(
+                Markup(figure._repr_html_()), view.caption
+            )
+            for figure, view in zip(self.figures, self.section.figures, strict=True)
+        ]
+        return Markup("<h3>{}</h3>{}").format(self.section.title, Markup("").join([*findings, *drawn]))
+
+
+def show(result: Result, beside: Mapping[str, Result] | None = None) -> SectionView:
+    """Show any result as the report does; its tables are `result.table(name)`.
+
+    Args:
+        result: a stored or fresh result of a pass or a comparison.
+        beside: other results by name that the page would have had: those of the same checkpoint for a pass, `training`
+            (see `training_summary`) for a comparison, whose figures then mark the drop.
+    """
+    return SectionView(view_of(result.name)(result, {**(beside or {}), result.name: result}))
 
 
 def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | None = None) -> AttentionView:

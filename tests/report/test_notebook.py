@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from forged import Forge
+from markupsafe import escape
 
 from mcinterp.errors import InputError
-from mcinterp.notebook import OfflineFigure, show_ablation, show_attention, show_curve, show_scores
+from mcinterp.notebook import OfflineFigure, show, show_ablation, show_attention, show_curve, show_scores
+from mcinterp.results import Result
 
 FORGE = Forge()
 
@@ -61,6 +63,20 @@ def test_figures_hold_the_numbers() -> None:
     curve = show_curve(FORGE.training())
     assert curve.layout.yaxis.type == "log"
     assert "analysed checkpoint" in [trace.name for trace in curve.data]
+
+
+@pytest.mark.parametrize("name", ["probes", "patching", "ablation"])
+def test_any_result_is_shown_as_on_its_page(name: str) -> None:
+    result = FORGE.checkpoint(9000, name)
+    shown = show(result)
+    html = shown._repr_html_()
+    assert shown.section.title == result.title
+    assert all(escape(sentence) in html for sentence in shown.section.sentences)
+    assert html.count("Plotly.newPlot") == len(shown.section.figures) > 0
+
+
+def test_a_result_without_a_view_is_shown_by_name() -> None:
+    assert "Own pass" in show(Result("own", "Own pass", {}))._repr_html_()
 
 
 def test_a_view_is_drawn_without_the_network(tmp_path: Path, opened: Callable[..., Any]) -> None:

@@ -24,6 +24,11 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {}
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
 
+def view_of(name: str) -> View:
+    """The view of a pass or comparison; one that is not known shows its tables."""
+    return ({**VIEWS, **COMPARISON_VIEWS}.get(name) or ("", generic.view))[1]
+
+
 def sections(results: Mapping[str, Result]) -> list[Section]:
     """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables."""
     return _sections(VIEWS, results, results)
