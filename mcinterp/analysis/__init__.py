@@ -2,7 +2,9 @@
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.embeddings import embeddings
 from mcinterp.analysis.patching import patching
+from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
@@ -18,9 +20,11 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "embeddings",
     "head_taxonomy",
     "linear_probes",
     "patching",
+    "plateau_measures",
     "select_comparisons",
     "select_passes",
     "training_summary",

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.embeddings import embeddings
 from mcinterp.analysis.patching import patching
+from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.taxonomy import head_taxonomy
 from mcinterp.errors import UsageError, nearest_name
@@ -95,7 +97,23 @@ PASSES: dict[str, Pass] = {
 }
 
 
-COMPARISONS: dict[str, Comparison] = {}
+COMPARISONS: dict[str, Comparison] = {
+    entry.name: entry
+    for entry in (
+        Comparison(
+            "embeddings",
+            "When do token and positional embeddings take their form?",
+            4096,
+            lambda run, steps, samples, seed: embeddings(run, steps, samples, seed),
+        ),
+        Comparison(
+            "plateau",
+            "What moves while the loss stands still, and which of it before the loss?",
+            128,
+            lambda run, steps, samples, seed: plateau_measures(run, steps, samples, seed),
+        ),
+    )
+}
 
 
 def select_passes(names: Iterable[str] | None = None) -> list[Pass]:

@@ -1,0 +1,293 @@
+"""Token and positional embeddings over training: norms, principal components, clusters, progress to their last form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from mcinterp.analysis.geometry import grouping, linear_cka, rank_correlation
+from mcinterp.analysis.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
+from mcinterp.analysis.statistics import Floats, interval_columns
+from mcinterp.errors import InputError
+from mcinterp.results import Result, Table
+from mcinterp.runs import Checkpoint, Run
+from mcinterp.task.tokens import tokenise
+
+VALUE_RANGE = 1.5
+"""Values beyond ± this are left out, as in Fig. 7 of arXiv 2410.22244."""
+SHUFFLES = 50
+PICTURES = 6
+"""So many checkpoints are drawn; the tables have all."""
+
+TOKEN_COLUMNS = {
+    "step": "checkpoint",
+    "n": "tokens: the values within ± 1.5 that occur in the sampled matrices; others are never trained",
+    "seed": "seed of the matrices and of the untrained control",
+    **interval_columns("norm_rank", "rank correlation (Spearman) of the embedding's ℓ2 norm with |value|"),
+    **interval_columns(
+        "component_rank",
+        "rank correlation of the value with the embedding's coordinate on the last checkpoint's first principal "
+        "component (sign chosen so that the last checkpoint's is positive)",
+    ),
+    **interval_columns("second_rank", "rank correlation of |value| with the coordinate on the second component"),
+    "explained": "share of the embeddings' variance that lies in the last checkpoint's two principal components",
+    "own_explained": "share that lies in the checkpoint's own two principal components",
+    "alignment": "linear CKA with the last checkpoint's token embeddings, 1 at the last (no interval: no sampling)",
+    "untrained_rank": "control: component_rank of an untrained model's embeddings on its own first component, unsigned",
+    "untrained_alignment": "control: alignment of an untrained model's embeddings with the last checkpoint's",
+}
+POSITION_COLUMNS = {
+    "step": "checkpoint",
+    "labels": "what the positions are grouped by",
+    "n": "positions",
+    "seed": "seed of the shuffled labels",
+    "silhouette": "mean silhouette of the positional embeddings under the labels, −1 to 1 (no interval: all are in)",
+    "silhouette_shuffled": "control: the same under shuffled labels, mean",
+    "silhouette_top": "… 97.5 % quantile",
+    "explained": "share of the embeddings' variance between the labels' groups (η²), 0 to 1",
+    "explained_shuffled": "control: the same under shuffled labels, mean",
+    "explained_top": "… 97.5 % quantile",
+    "p_value": "permutation test of explained, not corrected for the number of steps",
+    "shuffles": "how many times the labels were shuffled",
+    "alignment": "linear CKA with the last checkpoint's positional embeddings, 1 at the last",
+    "untrained_alignment": "control: that of an untrained model with another seed",
+}
+
+
+def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096, seed: int = 0) -> Result:
+    """Follow the embeddings over training, and say when each takes its last form.
+
+    Args:
+        run: whose checkpoints.
+        steps: which, at least one; None for all. The last is what the others are compared with.
+        samples: matrices that decide which values occur.
+        seed: of these, of shuffled labels and of t-SNE.
+
+    Returns:
+        tables `tokens`, `positions` and `lead`; arrays `values` and `counts` (token), `drawn` (picture), `norms` and
+        `token_pictures` (picture, token[, 2]: coordinates on the last checkpoint's components), `position_pictures`
+        (picture, position, 2: t-SNE). Source: Fig. 7, 9 and 10 of arXiv 2410.22244; the numbers are this package's.
+    """
+    if samples < 2:
+        raise InputError(f"embeddings: samples must be at least 2, got {samples}")
+    steps = run.steps if steps is None else sorted(steps)
+    final = run.checkpoint(steps[-1])
+    frame = _Frame.of(final, samples, seed)
+    untrained = Checkpoint.untrained(run.config, seed=seed + 1)
+    token_controls = frame.token_controls(untrained)
+    position_control = linear_cka(_positions(untrained), frame.final_positions)
+    token_rows, position_rows, norms, pictures, layouts = [], [], [], [], []
+    start = plateau_step(run, steps)
+    drawn = drawn_steps(steps, [start, *_drop(run)])
+    for step in steps:
+        checkpoint = run.checkpoint(step)
+        tokens, positions = frame.tokens(checkpoint), _positions(checkpoint)
+        token_rows.append({"step": step, **frame.token_row(tokens), **token_controls})
+        position_rows += frame.position_rows(step, positions, position_control)
+        if step in drawn:
+            norms.append(np.linalg.norm(tokens, axis=1))
+            pictures.append(frame.projected(tokens))
+            layouts.append(_layout(positions, frame.layout, seed))
+    tables = {
+        "tokens": Table.of(TOKEN_COLUMNS, token_rows),
+        "positions": Table.of(POSITION_COLUMNS, position_rows),
+        "lead": Table.of(LEAD_COLUMNS, _leads(run, steps, start, token_rows, position_rows)),
+    }
+    axes = {
+        "values": ["token"],
+        "counts": ["token"],
+        "drawn": ["picture"],
+        "norms": ["picture", "token"],
+        "token_pictures": ["picture", "token", "component"],
+        "position_pictures": ["picture", "position", "coordinate"],
+    }
+    facts = {"plateau_step": start, "position_labels": frame.labels, "axes": axes}
+    arrays = {
+        "values": frame.values,
+        "counts": frame.counts,
+        "drawn": np.array(drawn),
+        "norms": np.stack(norms),
+        "token_pictures": np.stack(pictures),
+        "position_pictures": np.stack(layouts),
+    }
+    settings = {"steps": steps, "samples": samples, "seed": seed}
+    return Result("embeddings", "Embeddings over training", settings, facts, tables, arrays)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What every checkpoint is compared with: the last one's tokens, components and positions.
+
+    Attributes:
+        ids: tokens that are looked at; `values` and `counts` (occurrences in the sampled matrices) beside them.
+        mean, components: of the last checkpoint's token embeddings: (d_model,), (2, d_model).
+        layout: t-SNE of the last checkpoint's positions, (position, 2).
+        labels: name → label of every position.
+    """
+
+    ids: np.ndarray
+    values: Floats
+    counts: np.ndarray
+    mean: Floats
+    components: Floats
+    final_tokens: Floats
+    final_positions: Floats
+    layout: Floats
+    labels: Mapping[str, list[int]]
+    seed: int
+
+    @classmethod
+    def of(cls, final: Checkpoint, samples: int, seed: int) -> _Frame:
+        ids, values, counts = occurring_tokens(final, samples, seed)
+        tokens, positions = _token_rows(final, ids), _positions(final)
+        components = principal_components(tokens)
+        along = rank_correlation((tokens - tokens.mean(0)) @ components[0], values).value
+        if along < 0:
+            components[0] *= -1
+        task = final.config.task
+        rows, cols = np.divmod(np.arange(task.n_positions), task.cols)
+        labels = {"row": rows.tolist(), "column": cols.tolist()}
+        layout = _layout(positions, None, seed)
+        return cls(ids, values, counts, tokens.mean(0), components, tokens, positions, layout, labels, seed)
+
+    def tokens(self, checkpoint: Checkpoint) -> Floats:
+        """Embeddings of the tokens that occur, (token, d_model)."""
+        return _token_rows(checkpoint, self.ids)
+
+    def projected(self, tokens: Floats) -> Floats:
+        """Coordinates on the last checkpoint's components, about the tokens' own mean: (token, 2)."""
+        return np.asarray((tokens - tokens.mean(0)) @ self.components.T)
+
+    def token_row(self, tokens: Floats) -> dict[str, Any]:
+        coordinates = self.projected(tokens)
+        centred = tokens - tokens.mean(0)
+        total = (centred**2).sum()
+        own = centred @ principal_components(tokens).T
+        size = np.abs(self.values)
+        return {
+            "n": len(self.ids),
+            "seed": self.seed,
+            **rank_correlation(np.linalg.norm(tokens, axis=1), size).columns("norm_rank"),
+            **rank_correlation(coordinates[:, 0], self.values).columns("component_rank"),
+            **rank_correlation(coordinates[:, 1], size).columns("second_rank"),
+            "explained": float((coordinates**2).sum() / total),
+            "own_explained": float((own**2).sum() / total),
+            "alignment": linear_cka(tokens, self.final_tokens),
+        }
+
+    def token_controls(self, untrained: Checkpoint) -> dict[str, float]:
+        tokens = self.tokens(untrained)
+        coordinate = (tokens - tokens.mean(0)) @ principal_components(tokens)[0]
+        return {
+            "untrained_rank": abs(float(rank_correlation(coordinate, self.values).value)),
+            "untrained_alignment": linear_cka(tokens, self.final_tokens),
+        }
+
+    def position_rows(self, step: int, positions: Floats, control: float) -> list[dict[str, Any]]:
+        alignment = linear_cka(positions, self.final_positions)
+        return [
+            {
+                "step": step,
+                "labels": name,
+                "n": len(positions),
+                "seed": self.seed,
+                **asdict(grouping(positions, labels, SHUFFLES, self.seed)),
+                "alignment": alignment,
+                "untrained_alignment": control,
+            }
+            for name, labels in self.labels.items()
+        ]
+
+
+def occurring_tokens(checkpoint: Checkpoint, samples: int, seed: int) -> tuple[np.ndarray, Floats, np.ndarray]:
+    """Tokens of the values within ± `VALUE_RANGE` that occur in sampled matrices: ids, values, occurrences."""
+    targets = checkpoint.sample(samples, seed).targets.cpu()
+    values, counts = torch.unique(targets[targets.abs() <= VALUE_RANGE], return_counts=True)
+    ids, _ = tokenise(values[None], torch.ones(1, len(values), dtype=torch.bool), checkpoint.config.task)
+    return ids[0].numpy(), values.double().numpy(), counts.numpy()
+
+
+def principal_components(points: Floats) -> Floats:
+    """The first two principal components of points (n, d): (2, d), sign as scikit-learn fixes it."""
+    from sklearn.decomposition import PCA
+
+    return np.asarray(PCA(2, svd_solver="full").fit(points).components_)
+
+
+def drawn_steps(steps: Sequence[int], marks: Sequence[float]) -> list[int]:
+    """At most `PICTURES` steps worth a picture: the first, the last, those nearest `marks`, then evenly spread ones."""
+    nearest = [min(steps, key=lambda step: abs(step - mark)) for mark in marks]
+    spread = [steps[round(at)] for at in np.linspace(0, len(steps) - 1, PICTURES)]
+    return sorted(list(dict.fromkeys([steps[0], steps[-1], *nearest, *spread]))[:PICTURES])
+
+
+def _drop(run: Run) -> list[float]:
+    transition = run.transition
+    return [transition.start, transition.steepest, transition.end] if transition.found else []
+
+
+def _token_rows(checkpoint: Checkpoint, ids: np.ndarray) -> Floats:
+    return checkpoint.weights["embed.embed.W_E"][torch.as_tensor(ids)].double().numpy()
+
+
+def _positions(checkpoint: Checkpoint) -> Floats:
+    return checkpoint.weights["embed.pos_embed.W_pos"].double().numpy()
+
+
+def _layout(positions: Floats, start: Floats | None, seed: int) -> Floats:
+    """t-SNE to two dimensions, begun from another picture where one is given, so that pictures can be compared."""
+    from sklearn.manifold import TSNE
+
+    if len(positions) < 4:
+        return np.full((len(positions), 2), np.nan)
+    # scikit-learn's own starts are this small.
+    begin = "pca" if start is None else (start / start.std() * 1e-4).astype(np.float32)
+    perplexity = min(30.0, (len(positions) - 1) / 3)
+    picture = TSNE(2, perplexity=perplexity, init=begin, random_state=seed).fit_transform(positions)
+    return np.asarray(picture, dtype=np.float64)
+
+
+def _leads(
+    run: Run,
+    steps: Sequence[int],
+    start: int,
+    token_rows: Sequence[Mapping[str, Any]],
+    position_rows: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """When each number takes its last value, against the loss of the training batches near each checkpoint."""
+    measures = {
+        "token alignment": _exact(token_rows, "alignment"),
+        "token norm with |value|": _ranged(token_rows, "norm_rank"),
+        "token component with value": _ranged(token_rows, "component_rank"),
+        "position alignment": _exact(position_rows[::2], "alignment"),
+        "positions by row": _exact(position_rows[::2], "explained"),
+        "positions by column": _exact(position_rows[1::2], "explained"),
+    }
+    return lead_rows(steps, start, _loss(run, steps), measures)
+
+
+def _loss(run: Run, steps: Sequence[int]) -> Curve:
+    """The progress score averaged over the stretch of training next to each checkpoint."""
+    from mcinterp.task import MatrixCompletion
+
+    metrics = run.metrics
+    around = max(1, len(metrics) // 200)
+    values = metrics[MatrixCompletion.progress_score].to_numpy()
+    at = np.searchsorted(metrics["step"].to_numpy(), steps)
+    near = [values[max(0, i - around) : i + around + 1] for i in at]
+    mean = np.array([part.mean() for part in near])
+    error = np.array([1.96 * part.std() / np.sqrt(len(part)) for part in near])
+    return Curve(mean, mean - error, mean + error)
+
+
+def _exact(rows: Sequence[Mapping[str, Any]], column: str) -> Curve:
+    values = np.array([row[column] for row in rows])
+    return Curve(values, values, values)
+
+
+def _ranged(rows: Sequence[Mapping[str, Any]], column: str) -> Curve:
+    return Curve(*(np.array([row[column + end] for row in rows]) for end in ("", "_low", "_high")))

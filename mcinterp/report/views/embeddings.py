@@ -1,0 +1,112 @@
+"""Embeddings over training: tokens by value, positions by their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mcinterp.report.figures import (
+    over_steps_figure,
+    position_pictures_figure,
+    token_norm_figure,
+    token_pictures_figure,
+)
+from mcinterp.report.numbers import interval, number
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.report.views.leads import leads_sentence
+from mcinterp.report.views.plateau import transition_of
+from mcinterp.results import Result
+
+SIGNIFICANT = 0.05
+
+
+def view(result: Result, beside: Mapping[str, Result]) -> Section:
+    """Show the embeddings of a run."""
+    tokens, positions, lead = (result.tables[name] for name in ("tokens", "positions", "lead"))
+    start = result.facts["plateau_step"]
+    return Section(
+        result.name,
+        result.title,
+        [
+            _token_sentence(tokens.frame, start),
+            *_position_sentences(positions.frame, start),
+            leads_sentence(lead.frame, start),
+        ],
+        _figures(result, transition_of(beside)),
+        [
+            table_view(lead.frame, lead.columns, "When each number takes its last value"),
+            table_view(tokens.frame, tokens.columns, "Token embeddings at every checkpoint", folded=True),
+            table_view(positions.frame, positions.columns, "Positional embeddings at every checkpoint", folded=True),
+        ],
+    )
+
+
+def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureView]:
+    positions = result.table("positions")
+    labels = result.facts["position_labels"]
+    pictures = [
+        FigureView(
+            f"Positional embeddings, t-SNE to two dimensions, each position written {','.join(labels)} and coloured by "
+            f"its {name}. Every picture begins from the last one's, so that places can be compared.",
+            position_pictures_figure(result, name),
+        )
+        for name in labels
+    ]
+    return [
+        FigureView("Norm of the token embeddings against the token's value.", token_norm_figure(result)),
+        FigureView(
+            "Share of the positional embeddings' variance between the groups of each label, by step (shaded: the drop "
+            "of the loss); dashed: the mean and the 97.5 % quantile with shuffled labels.",
+            over_steps_figure(
+                positions,
+                "explained",
+                "labels",
+                "variance between groups",
+                transition,
+                ["explained_shuffled", "explained_top"],
+            ),
+        ),
+        FigureView(
+            "Token embeddings on the last checkpoint's first two principal components (first across, second up), "
+            "coloured by value.",
+            token_pictures_figure(result),
+        ),
+        *pictures,
+    ]
+
+
+def _token_sentence(frame: pd.DataFrame, start: int) -> str:
+    first, plateau, last = frame.iloc[0], frame[frame["step"] == start].iloc[0], frame.iloc[-1]
+    return (
+        f"Token embeddings ({number(int(last['n']))} values that occur): the value's rank correlation with the last "
+        f"checkpoint's first principal component is {_rank(first)} at step {number(int(first['step']))}, "
+        f"{_rank(plateau)} at step {number(start)} on the plateau and {_rank(last)} at the last checkpoint (untrained "
+        f"{number(last['untrained_rank'])}); these two components hold {number(100 * plateau['explained'])} % of the "
+        f"variance on the plateau and {number(100 * last['explained'])} % at the end."
+    )
+
+
+def _rank(row: pd.Series) -> str:
+    return interval(row["component_rank"], row["component_rank_low"], row["component_rank_high"])
+
+
+def _position_sentences(frame: pd.DataFrame, start: int) -> list[str]:
+    sentences = []
+    for name, rows in frame.groupby("labels", sort=False):
+        plateau, last = rows[rows["step"] == start].iloc[0], rows.iloc[-1]
+        sentences.append(
+            f"Positional embeddings {_grouped(plateau, str(name))} at step {number(start)}, and "
+            f"{_grouped(last, str(name))} at the last checkpoint."
+        )
+    return sentences
+
+
+def _grouped(row: pd.Series, name: str) -> str:
+    verb = "are grouped" if row["p_value"] < SIGNIFICANT else "are not grouped"
+    share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
+    return (
+        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels, p "
+        f"{number(row['p_value'])}; silhouette {number(row['silhouette'])})"
+    )

@@ -1,0 +1,84 @@
+"""What moves during the plateau, and which of it before the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mcinterp.report.figures import over_steps_figure
+from mcinterp.report.numbers import is_absent, number
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.report.views.leads import leads_sentence
+from mcinterp.results import Result
+
+PANELS = (
+    ("collapse", "mean cosine", "How alike the hidden states of different positions are, after each block"),
+    ("attention progress", "1 − total variation", "How near every head's attention is to that of the last checkpoint"),
+    ("answer spread", "share of the targets' mean square", "How much the answers at masked entries vary"),
+    ("repeated answers", "share of masked entries", "How often the most frequent answer is given"),
+)
+
+
+def view(result: Result, beside: Mapping[str, Result]) -> Section:
+    """Show the measures of a run by step."""
+    table, lead = result.tables["measures"], result.tables["lead"]
+    transition = transition_of(beside)
+    figures = [
+        FigureView(_caption(words, measure), _figure(table.frame, measure, title, transition))
+        for measure, title, words in PANELS
+        if (table.frame["measure"] == measure).any()
+    ]
+    return Section(
+        result.name,
+        result.title,
+        [*sentences(result), leads_sentence(lead.frame, result.facts["plateau_step"])],
+        figures,
+        [
+            table_view(lead.frame, lead.columns, "Which measures move before the loss"),
+            table_view(table.frame, table.columns, "Every measure at every checkpoint", folded=True),
+        ],
+    )
+
+
+def transition_of(beside: Mapping[str, Result]) -> Mapping[str, object]:
+    """The stored transition of the run, empty where it was not stored."""
+    return (beside["training"].facts.get("transition") or {}) if "training" in beside else {}
+
+
+def sentences(result: Result) -> list[str]:
+    """How far the hidden states of the last layer collapse, and how far the answers do."""
+    frame = result.table("measures")
+    deepest = frame[frame["measure"] == "collapse"]["where"].unique()[-1]
+    states = _by_step(frame, "collapse", deepest)
+    spread = _by_step(frame, "answer spread", "answers")
+    start = result.facts["plateau_step"]
+    return [
+        f"At step {number(start)} the hidden states of two positions after {deepest} have a mean cosine of "
+        f"{number(states[start])} (untrained {number(_untrained(frame, deepest))}, last checkpoint "
+        f"{number(states.iloc[-1])}); the answers at masked entries vary by {number(spread[start])} of their targets' "
+        f"mean square, at the last checkpoint by {number(spread.iloc[-1])}."
+    ]
+
+
+def _by_step(frame: pd.DataFrame, measure: str, where: str) -> pd.Series:
+    rows = frame[(frame["measure"] == measure) & (frame["where"] == where)]
+    return rows.set_index("step")["value"]
+
+
+def _untrained(frame: pd.DataFrame, where: str) -> float:
+    return float(frame[(frame["measure"] == "collapse") & (frame["where"] == where)]["untrained"].iloc[0])
+
+
+def _figure(frame: pd.DataFrame, measure: str, title: str, transition: Mapping[str, object]) -> object:
+    rows = frame[frame["measure"] == measure]
+    if measure == "attention progress":
+        rows = rows[rows["where"] == "all heads"]
+    controls = [name for name in ("untrained", "floor") if not is_absent(rows[name].iloc[0])]
+    return over_steps_figure(rows, "value", "where", title, transition, controls)
+
+
+def _caption(words: str, measure: str) -> str:
+    controls = "an untrained model" + (" and uniform attention" if measure == "attention progress" else "")
+    return f"{words}, by step (shaded: the drop of the loss), with 95 % interval; dashed: {controls}."

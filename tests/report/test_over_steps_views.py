@@ -1,0 +1,90 @@
+"""The sections that follow a run by step: what they say of real results, with and without a drop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mcinterp.analysis import embeddings, plateau_measures, training_summary
+from mcinterp.analysis.onset import LEAD_COLUMNS
+from mcinterp.report import write_report
+from mcinterp.report.figures import over_steps_figure
+from mcinterp.report.views import comparison_sections
+from mcinterp.report.views.leads import leads_sentence
+from mcinterp.results import Result
+from mcinterp.runs import Run
+
+TINY = Path(__file__).parents[1] / "data" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Result]:
+    run = Run(TINY)
+    return {"embeddings": embeddings(run, samples=64), "plateau": plateau_measures(run, samples=8)}
+
+
+def test_the_sections_say_what_changed(results: dict[str, Result]) -> None:
+    shown = {part.name: part for part in comparison_sections(results, {"training": training_summary(Run(TINY))})}
+    assert "are not grouped by column" in shown["embeddings"].sentences[2]
+    assert "and are grouped by column" in shown["embeddings"].sentences[2]
+    assert "at step 2,272 on the plateau" in shown["embeddings"].sentences[0]
+    assert "after block 1 have a mean cosine of" in shown["plateau"].sentences[0]
+    assert len(shown["plateau"].figures) == 4
+    assert any(shape.type == "rect" for shape in shown["plateau"].figures[0].figure.layout.shapes)
+
+
+def test_without_a_drop_nothing_is_shaded(trained: Run) -> None:
+    results = {"plateau": plateau_measures(trained, samples=4), "embeddings": embeddings(trained, samples=8)}
+    for part in comparison_sections(results, {"training": training_summary(trained)}):
+        if not part.absent:
+            assert not any(shape.type == "rect" for view in part.figures for shape in view.figure.layout.shapes)
+
+
+def test_a_single_checkpoint_and_no_training_are_drawn(trained: Run) -> None:
+    steps = trained.steps[:1]
+    results = {"plateau": plateau_measures(trained, steps, samples=4), "embeddings": embeddings(trained, steps, 8)}
+    shown = [part for part in comparison_sections(results, {}) if not part.absent]
+    assert len(shown) == 2
+    assert "the loss does not move" in shown[0].sentences[-1]
+
+
+def test_the_page_is_written(results: dict[str, Result], tmp_path: Path) -> None:
+    training_summary(Run(TINY)).save(tmp_path / "data" / "training")
+    for name, result in results.items():
+        result.save(tmp_path / "data" / "run" / name)
+    page = write_report(tmp_path).read_text()
+    assert '<section id="embeddings"' in page
+    assert '<section id="plateau"' in page
+    assert 'href="data/run/plateau/lead.csv"' in page
+
+
+def test_leads_are_said_in_words() -> None:
+    rows = [
+        ("loss", True, "the loss", 0),
+        ("early", True, "before", 30),
+        ("late", True, "after", -20),
+        ("still", False, "does not move", np.nan),
+    ]
+    blank = dict.fromkeys(LEAD_COLUMNS, 10.0)
+    frame = pd.DataFrame(
+        [
+            {**blank, "measure": name, "moved": moved, "verdict": verdict, "lead": lead, "lead_margin": 10}
+            for name, moved, verdict, lead in rows
+        ]
+    )
+    sentence = leads_sentence(frame, 5)
+    assert "before the loss: early (30 ± 10 steps)" in sentence
+    assert "after it: late (20 ± 10 steps)" in sentence
+    assert "not at all: still" in sentence
+
+
+def test_step_zero_has_a_place_on_the_axis() -> None:
+    frame = pd.DataFrame({"step": [0, 100, 1000], "value": [1.0, np.nan, 3.0], "kind": "a"})
+    figure = over_steps_figure(frame, "value", "kind", "value", {})
+    curve = figure.data[0]
+    assert list(curve.x) == [50, 100, 1000]
+    assert curve.y[1] is None
+    assert figure.layout.xaxis.ticktext[0] == "0"
