@@ -24,6 +24,7 @@ for command in (
     training.demo,
     training.train,
     training.densify,
+    training.retrain,
     analysis.report,
     analysis.analyze,
     analysis.ablate,
