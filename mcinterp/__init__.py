@@ -26,9 +26,12 @@ if TYPE_CHECKING:
         analyse,
         attention_maps,
         class_members,
+        component_dynamics,
         head_taxonomy,
         linear_probes,
+        model_switching,
         patching,
+        switch,
         training_summary,
     )
     from mcinterp.config import (
@@ -53,7 +56,7 @@ if TYPE_CHECKING:
     from mcinterp.notebook import show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report
     from mcinterp.results import Result
-    from mcinterp.runs import Checkpoint, Run, densify, train
+    from mcinterp.runs import Checkpoint, Run, densify, retrain, train
     from mcinterp.task import MatrixBatch, MatrixCompletion
     from mcinterp.training import Transition, find_transition
 
@@ -67,9 +70,12 @@ _HOME = {
         "analyse",
         "attention_maps",
         "class_members",
+        "component_dynamics",
         "head_taxonomy",
         "linear_probes",
+        "model_switching",
         "patching",
+        "switch",
         "training_summary",
     ),
     "mcinterp.config": (
@@ -94,7 +100,7 @@ _HOME = {
     "mcinterp.notebook": ("show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report",),
     "mcinterp.results": ("Result",),
-    "mcinterp.runs": ("Checkpoint", "Run", "densify", "train"),
+    "mcinterp.runs": ("Checkpoint", "Run", "densify", "retrain", "train"),
     "mcinterp.task": ("MatrixBatch", "MatrixCompletion"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
@@ -127,6 +133,7 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "component_dynamics",
     "densify",
     "find_transition",
     "from_bert",
@@ -136,12 +143,15 @@ __all__ = [
     "load_config",
     "load_preset",
     "load_tf_matcomp",
+    "model_switching",
     "patching",
     "preset_names",
+    "retrain",
     "show_ablation",
     "show_attention",
     "show_curve",
     "show_scores",
+    "switch",
     "to_bert",
     "train",
     "training_summary",

@@ -2,10 +2,12 @@
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
+from mcinterp.analysis.switching import model_switching, switch
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.training_summary import training_summary
 
@@ -18,10 +20,13 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "component_dynamics",
     "head_taxonomy",
     "linear_probes",
+    "model_switching",
     "patching",
     "select_comparisons",
     "select_passes",
+    "switch",
     "training_summary",
 ]

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
+from mcinterp.analysis.switching import model_switching
 from mcinterp.analysis.taxonomy import head_taxonomy
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.results import Result
@@ -95,7 +97,24 @@ PASSES: dict[str, Pass] = {
 }
 
 
-COMPARISONS: dict[str, Comparison] = {}
+COMPARISONS: dict[str, Comparison] = {
+    entry.name: entry
+    for entry in (
+        Comparison(
+            "switching",
+            "What do the errors become with a component of another checkpoint, and from when on is it the final one?",
+            256,
+            lambda run, steps, samples, seed: model_switching(run, steps, samples, seed),
+        ),
+        Comparison(
+            "components",
+            "Which components, trained alone in the final model (see retrain), show a plateau and a drop?",
+            512,
+            lambda run, _, samples, seed: component_dynamics(run, samples, seed),
+            dynamics_fingerprint,
+        ),
+    )
+}
 
 
 def select_passes(names: Iterable[str] | None = None) -> list[Pass]:

@@ -102,7 +102,7 @@ def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:
     if not (below.low > 0 or below.high < 0):
         nan = np.asarray(np.nan)
         return Estimate(nan, nan, nan, nan)
-    value = numerators.sum() / total
+    value = numerators.sum() / total + 0.0  # no −0
     error = np.sqrt(((numerators - value * denominators) ** 2).sum() * n / (n - 1)) / abs(total)
     half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
     p_value = 2 * stats.t.sf(abs(value) / error, n - 1) if error else float(value == 0)

@@ -23,8 +23,8 @@ from mcinterp.runs import Checkpoint, Run
 COLUMNS = {
     "direction": "whose component goes into whose model",
     "component": "what is switched",
-    "kind": "component, or a control: nothing (must change nothing), everything (must give the donor) or untrained (the "
-    "component of a freshly initialised model of another seed)",
+    "kind": "component, or a control: nothing (must change nothing), everything (must give the donor), untrained (the "
+    "component of a fresh model of another seed)",
     "donor": "run that the component comes from",
     "donor_step": "its checkpoint",
     "recipient": "run that it goes into",
@@ -99,9 +99,9 @@ def switch(
 def model_switching(
     run: Run,
     steps: Sequence[int] | None = None,
-    components: Sequence[str] = COMPONENTS,
     samples: int = 256,
     seed: int = 0,
+    components: Sequence[str] = COMPONENTS,
 ) -> Result:
     """Switch components between a run's checkpoints.
 
@@ -112,10 +112,10 @@ def model_switching(
     Args:
         run: the run.
         steps: checkpoints to compare; None for all.
-        components: which, as `mcinterp.model.components` describes them.
         samples: matrices, at least 2, the same for every model; between neighbours, of which there are many, a
             quarter of them.
         seed: of the matrices.
+        components: which, as `mcinterp.model.components` describes them.
 
     Returns:
         tables `pre_post`, `exchange` and `exchangeable`. Source: Sec. 3.1.2 and 3.2.1 of arXiv 2410.22244.

@@ -28,6 +28,7 @@ for command in (
     analysis.report,
     analysis.analyze,
     analysis.ablate,
+    analysis.switch,
     listing.presets,
     listing.passes,
     listing.runs,
