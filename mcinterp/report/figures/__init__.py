@@ -2,9 +2,21 @@
 
 from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.attention import entropy_figure
+from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.patching import patching_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
+from mcinterp.report.figures.switching import exchange_figure, switching_figure
 
-__all__ = ["ablation_figure", "curve_figure", "entropy_figure", "patching_figure", "probe_figure", "scores_figure"]
+__all__ = [
+    "ablation_figure",
+    "components_figure",
+    "curve_figure",
+    "entropy_figure",
+    "exchange_figure",
+    "patching_figure",
+    "probe_figure",
+    "scores_figure",
+    "switching_figure",
+]

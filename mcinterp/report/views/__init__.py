@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mcinterp.report.parts import Section
-from mcinterp.report.views import ablation, attention, generic, patching, probes, taxonomy
+from mcinterp.report.views import ablation, attention, components, generic, patching, probes, switching, taxonomy
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
@@ -20,7 +20,10 @@ VIEWS: dict[str, tuple[str, View]] = {
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
 
-COMPARISON_VIEWS: dict[str, tuple[str, View]] = {}
+COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
+    "switching": ("Model switching", switching.view),
+    "components": ("Training of single components", components.view),
+}
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
 
