@@ -8,9 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from mcinterp.analysis.statistics import interval_columns, mean_estimate
+from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.analysis.weight_bench import WeightBench
 from mcinterp.errors import McinterpError
 from mcinterp.model.components import Component, transplant
@@ -25,6 +24,7 @@ STRETCHES = 240
 """A curve is averaged over at most so many equal stretches of its steps."""
 AVERAGED = 50
 """… and over so many last steps where it is asked when a level is reached."""
+CURVES = ("loss", "observed_mse", "masked_mse")
 LEVELS = {"half_at": 0.5, "fifth_at": 0.2}
 """Columns, and the shares of the run's plateau that they are about."""
 
@@ -161,17 +161,16 @@ class _Training:
         """Averages over stretches of steps."""
         if not len(self.metrics):
             return []
-        stretches = np.array_split(np.arange(len(self.metrics)), min(STRETCHES, len(self.metrics)))
-        return [self._stretch(self.metrics.iloc[rows]) for rows in stretches]
+        values = self.metrics[["step", *CURVES]].to_numpy(dtype=np.float64)
+        return [self._stretch(rows) for rows in np.array_split(values, min(STRETCHES, len(values)))]
 
-    def _stretch(self, rows: pd.DataFrame) -> dict[str, Any]:
-        names = ["loss", "observed_mse", "masked_mse"]
-        averages = mean_estimate(rows[names].to_numpy())
+    def _stretch(self, rows: Floats) -> dict[str, Any]:
+        averages = mean_estimate(rows[:, 1:])
         return {
             **self.about(),
-            "step": float(rows["step"].mean()),
+            "step": float(rows[:, 0].mean()),
             "n": len(rows) * self.run.config.training.batch_size,
-            **{key: value for i, name in enumerate(names) for key, value in averages.columns(name, i).items()},
+            **{key: value for i, name in enumerate(CURVES) for key, value in averages.columns(name, i).items()},
         }
 
     def reached(self, level: float) -> float:

@@ -77,7 +77,7 @@ def retrain(
         typer.Option(help="attention, mlp, positions, tokens (these by default), read-out, mlp:1, …; repeatable."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and data; by default the run's + 1.", min=0)] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps; by default as many as the run has.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps; by default a third of the run's.", min=1)] = None,
     control: Annotated[bool, typer.Option("--control", help="Train on without re-initialising the component.")] = False,
     device: Device = "auto",
     overrides: Overrides = None,
@@ -87,14 +87,16 @@ def retrain(
     Several components are trained one after the other. Stopped with Ctrl-C, the same command goes on from there.
     """
     from mcinterp.runs import retrain
-    from mcinterp.runs.retrain import COMPONENTS
+    from mcinterp.runs.retrain import COMPONENTS, retraining
 
     opened = open_run(run)
-    total = steps or opened.config.training.steps
-    for name in component or COMPONENTS:
-        say(f"retraining {name} of {opened.path}")
+    names, settings = component or COMPONENTS, (seed, steps, overrides or (), control)
+    # All of them first, so that a mistake in the last one is told before the first is trained.
+    totals = [retraining(opened, name, *settings).training.steps for name in names]
+    for name, total in zip(names, totals, strict=True):
+        say(f"retraining {name} of {opened.path} ({total} steps)")
         with training_progress(total, name) as progress:
-            trained = retrain(opened.path, name, seed, steps, overrides or (), control, device, progress)
+            trained = retrain(opened.path, name, *settings, device, progress)
         _tell(trained)
         print(trained.path, flush=True)
 

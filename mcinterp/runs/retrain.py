@@ -10,11 +10,13 @@ import yaml
 from mcinterp.config import RunConfig, parse_config
 from mcinterp.errors import CheckpointError, InputError, UsageError
 from mcinterp.model.components import Component
-from mcinterp.runs.checkpoint import WEIGHTS, Checkpoint
+from mcinterp.runs.checkpoint import WEIGHTS
 from mcinterp.runs.files import write_atomic
 from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
 from mcinterp.runs.train import Progress, train
 
+SHARE = 3
+"""A retraining takes this part of the run's steps: alone, a component drops long before the whole model did."""
 COMPONENTS = ("attention", "mlp", "positions", "tokens")
 """The components of Fig. 8 of arXiv 2410.22244."""
 
@@ -40,7 +42,7 @@ def retrain(
         component: as `mcinterp.model.components` describes them.
         seed: of the component's new weights (seed) and of the data (seed + 1); by default the run's own plus one, so
             that neither weights nor data are those that the run began with.
-        steps: how many; by default as many as the run has.
+        steps: how many; by default a third of the run's (see `SHARE`).
         overrides: `"training.field=value"` strings.
         control: leave the component's weights as they are, so that only training begins anew.
         device: `auto` or a torch device.
@@ -55,12 +57,43 @@ def retrain(
         ConfigError: if a retraining stands there with another configuration.
     """
     run = Run(path)
-    last = run.checkpoint("last")
-    config = _configuration(run, last, component, seed, steps, overrides, control)
+    config = retraining(run, component, seed, steps, overrides, control)
     folder = retrained_folder(run, config)
     if not (folder / CONFIG).exists():
-        _write_start(run.folder(last.step) / WEIGHTS, folder)
+        _write_start(run.folder(run.steps[-1]) / WEIGHTS, folder)
     return train(folder, config, device, progress)
+
+
+def retraining(
+    run: Run,
+    component: str,
+    seed: int | None = None,
+    steps: int | None = None,
+    overrides: Iterable[str] = (),
+    control: bool = False,
+) -> RunConfig:
+    """The configuration that `retrain` trains, called with the same."""
+    last = run.checkpoint("last")
+    chosen = Component.parse(component, last.weights)
+    if not chosen.parameters:
+        raise InputError(f"retrain: {chosen.name} has no parameters to train")
+    overrides = list(overrides)
+    foreign = next((text for text in overrides if not text.strip().startswith("training.")), None)
+    if foreign is not None:
+        raise UsageError(f"--set {foreign!r}: a retraining keeps task and model; set fields of training only")
+    seed = run.config.training.seed + 1 if seed is None else seed
+    tree = run.config.model_dump()
+    steps = -(-tree["training"]["steps"] // SHARE) if steps is None else steps
+    tree["training"] |= {"seed": seed, "steps": steps, "dense_checkpoints": 0}
+    tree["start"] = {
+        "config_hash": run.config.hash,
+        "step": last.step,
+        "digest": last.digest,
+        "component": chosen.name,
+        "seed": seed,
+        "reinitialised": not control,
+    }
+    return parse_config(yaml.safe_dump(tree), f"the retraining of {run.name}", overrides)
 
 
 def retrained_folder(run: Run, config: RunConfig) -> Path:
@@ -75,30 +108,6 @@ def retrained_folder(run: Run, config: RunConfig) -> Path:
 def retrained_runs(run: Run) -> list[Run]:
     """The retrainings that stand under a run's folder, by name."""
     return [Run(file.parent) for file in sorted((run.path / RETRAINED).glob(f"*/{CONFIG}"))]
-
-
-def _configuration(
-    run: Run,
-    last: Checkpoint,
-    component: str,
-    seed: int | None,
-    steps: int | None,
-    overrides: Iterable[str],
-    control: bool,
-) -> RunConfig:
-    chosen = Component.parse(component, last.weights)
-    if not chosen.parameters:
-        raise InputError(f"retrain: {chosen.name} has no parameters to train")
-    seed = run.config.training.seed + 1 if seed is None else seed
-    start = {"config_hash": run.config.hash, "step": last.step, "digest": last.digest, "component": chosen.name}
-    training = {"seed": seed, "dense_checkpoints": 0, **({"steps": steps} if steps else {})}
-    overrides = list(overrides)
-    foreign = next((text for text in overrides if not text.strip().startswith("training.")), None)
-    if foreign is not None:
-        raise UsageError(f"--set {foreign!r}: a retraining keeps task and model; set fields of training only")
-    changed = run.config.model_dump() | {"start": {**start, "seed": seed, "reinitialised": not control}}
-    changed["training"] |= training
-    return parse_config(yaml.safe_dump(changed), f"the retraining of {run.name}", overrides)
 
 
 def _write_start(weights: Path, folder: Path) -> None:
