@@ -26,11 +26,14 @@ if TYPE_CHECKING:
         analyse,
         attention_maps,
         class_members,
+        component_dynamics,
         embeddings,
         head_taxonomy,
         linear_probes,
+        model_switching,
         patching,
         plateau_measures,
+        switch,
         training_summary,
     )
     from mcinterp.config import (
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report
     from mcinterp.results import Result
-    from mcinterp.runs import Checkpoint, Run, densify, train
+    from mcinterp.runs import Checkpoint, Run, densify, retrain, train
     from mcinterp.task import MatrixBatch, MatrixCompletion
     from mcinterp.training import Transition, find_transition
 
@@ -70,10 +73,13 @@ _HOME = {
         "attention_maps",
         "class_members",
         "embeddings",
+        "component_dynamics",
         "head_taxonomy",
         "linear_probes",
+        "model_switching",
         "patching",
         "plateau_measures",
+        "switch",
         "training_summary",
     ),
     "mcinterp.config": (
@@ -98,7 +104,7 @@ _HOME = {
     "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report",),
     "mcinterp.results": ("Result",),
-    "mcinterp.runs": ("Checkpoint", "Run", "densify", "train"),
+    "mcinterp.runs": ("Checkpoint", "Run", "densify", "retrain", "train"),
     "mcinterp.task": ("MatrixBatch", "MatrixCompletion"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
@@ -131,6 +137,7 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "component_dynamics",
     "densify",
     "embeddings",
     "find_transition",
@@ -141,14 +148,17 @@ __all__ = [
     "load_config",
     "load_preset",
     "load_tf_matcomp",
+    "model_switching",
     "patching",
     "plateau_measures",
     "preset_names",
+    "retrain",
     "show",
     "show_ablation",
     "show_attention",
     "show_curve",
     "show_scores",
+    "switch",
     "to_bert",
     "train",
     "training_summary",

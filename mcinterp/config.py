@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -135,12 +135,26 @@ class TrainConfig(FrozenConfig):
         return self
 
 
+class StartConfig(FrozenConfig):
+    """Where the training of one component starts: another run's weights, of which the rest is kept as it is."""
+
+    config_hash: str = Field(description="Hash of the configuration of the run that the weights come from.")
+    step: int = Field(ge=0, description="Step of the checkpoint that they come from.")
+    digest: str = Field(description="SHA-256 of that checkpoint's weights, hexadecimal.")
+    component: str = Field(description="The parameters that are trained; all others are frozen.")
+    seed: int = Field(ge=0, lt=2**63, description="Seed of the component's new initial weights.")
+    reinitialised: bool = Field(
+        True, description="Whether the component starts from new weights; if not, the training is a control."
+    )
+
+
 class RunConfig(FrozenConfig):
     """Everything that decides a run's weights."""
 
     task: TaskConfig = Field(default_factory=lambda: TaskConfig(), description="What the model is asked.")
     model: ModelConfig = Field(default_factory=lambda: ModelConfig(), description="What answers.")
     training: TrainConfig = Field(default_factory=lambda: TrainConfig(), description="How it learns.")
+    start: StartConfig | None = Field(None, description="Where a retraining of one component starts; else nothing.")
 
     @cached_property
     def hash(self) -> str:
@@ -152,16 +166,18 @@ class RunConfig(FrozenConfig):
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
-        """The resolved configuration as YAML, in field order."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+        """The resolved configuration as YAML, in field order; a section that is not there is left out."""
+        sections = {name: section for name, section in self.model_dump().items() if section is not None}
+        return yaml.safe_dump(sections, sort_keys=False)
 
     def differences(self, other: RunConfig) -> list[str]:
         """Name every field that differs, with both values: `"training.seed: 0 here, 1 there"`."""
         here, there = _flatten(self.model_dump()), _flatten(other.model_dump())
-        return [f"{name}: {here[name]!r} here, {there[name]!r} there" for name in here if here[name] != there[name]]
+        names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+        return [f"{name}: {here.get(name)!r} here, {there.get(name)!r} there" for name in names]
 
 
-YOUNGER: Mapping[str, Any] = {}
+YOUNGER: Mapping[str, Any] = {"start": None}
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
 
 
@@ -267,10 +283,10 @@ def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> list[str]:
 
 
 def _section(schema: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The configuration that a field holds, if it holds one."""
+    """The configuration that a field holds, or may hold, if it holds one."""
     field = schema.model_fields.get(name)
-    annotation = field.annotation if field else None
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    kinds = [field.annotation, *get_args(field.annotation)] if field else []
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _fields_at(schema: type[BaseModel], path: list[str]) -> list[str]:

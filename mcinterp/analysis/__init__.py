@@ -2,12 +2,14 @@
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.embeddings import embeddings
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
+from mcinterp.analysis.switching import model_switching, switch
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.training_summary import training_summary
 
@@ -20,12 +22,15 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "component_dynamics",
     "embeddings",
     "head_taxonomy",
     "linear_probes",
+    "model_switching",
     "patching",
     "plateau_measures",
     "select_comparisons",
     "select_passes",
+    "switch",
     "training_summary",
 ]

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.embeddings import embeddings
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.probes import linear_probes
+from mcinterp.analysis.switching import model_switching
 from mcinterp.analysis.taxonomy import head_taxonomy
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.results import Result
@@ -111,6 +113,19 @@ COMPARISONS: dict[str, Comparison] = {
             "What moves while the loss stands still, and which of it before the loss?",
             128,
             lambda run, steps, samples, seed: plateau_measures(run, steps, samples, seed),
+        ),
+        Comparison(
+            "switching",
+            "What do the errors become with a component of another checkpoint, and from when on is it the final one?",
+            256,
+            lambda run, steps, samples, seed: model_switching(run, steps, samples, seed),
+        ),
+        Comparison(
+            "components",
+            "Which components, trained alone in the final model (see retrain), show a plateau and a drop?",
+            512,
+            lambda run, _, samples, seed: component_dynamics(run, samples, seed),
+            dynamics_fingerprint,
         ),
     )
 }

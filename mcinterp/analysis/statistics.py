@@ -86,6 +86,29 @@ def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
     return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
 
 
+def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:
+    """The ratio of two means over the same samples, Σ numerators / Σ denominators, of either sign.
+
+    The interval is that of the linearised residuals (delta method), as in `pooled_estimate`. It means nothing where
+    the denominator may be 0: there (its own interval holds 0) value and interval are NaN.
+
+    Args:
+        numerators: (n,).
+        denominators: (n,), of the same samples.
+    """
+    numerators, denominators = (np.asarray(part, dtype=np.float64) for part in (numerators, denominators))
+    below = mean_estimate(denominators)
+    n, total = len(denominators), denominators.sum()
+    if not (below.low > 0 or below.high < 0):
+        nan = np.asarray(np.nan)
+        return Estimate(nan, nan, nan, nan)
+    value = numerators.sum() / total + 0.0  # no −0
+    error = np.sqrt(((numerators - value * denominators) ** 2).sum() * n / (n - 1)) / abs(total)
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
+    p_value = 2 * stats.t.sf(abs(value) / error, n - 1) if error else float(value == 0)
+    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
+
+
 def false_discovery(p_values: Floats) -> Floats:
     """Benjamini–Hochberg q-values of a family of tests; NaN stay NaN."""
     p_values = np.asarray(p_values, dtype=np.float64)

@@ -1,8 +1,7 @@
-"""Commands that take checkpoints apart: analyze, report, ablate."""
+"""Commands that take checkpoints apart: analyze, report, ablate, switch."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,21 +20,15 @@ from mcinterp.cli.options import (
     split_names,
 )
 from mcinterp.cli.progress import say
+from mcinterp.cli.tables import Format, TableFile, TableFormat, readable, with_bounds, write_table
+from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mcinterp.runs import Checkpoint, Run
+
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
-
-
-class Format(StrEnum):
-    """How a table is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    latex = "latex"
-    markdown = "markdown"
 
 
 def analyze(
@@ -80,8 +73,8 @@ def ablate(
     samples: Annotated[int, typer.Option(help="Matrices.", min=2)] = 512,
     seed: Seed = 0,
     device: Device = "auto",
-    format: Annotated[Format, typer.Option(help="How the table is written.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="Write to a file instead of stdout.", metavar="FILE")] = None,
+    format: TableFormat = Format.table,
+    out: TableFile = None,
 ) -> None:
     """Ablate sets of heads and print a table of errors with and without them."""
     import pandas as pd
@@ -94,16 +87,49 @@ def ablate(
         for at in opened.select_steps(step)
     ]
     table = pd.concat([result.table("ablation") for result in results], ignore_index=True)
-    if format is Format.table:
-        verdicts = pd.concat([result.table("control")["verdict"] for result in results], ignore_index=True)
-        text = _readable(table, verdicts)
-    else:
-        text = _formatted(table, format)
-    if out is None:
-        print(text)
-    else:
-        out.write_text(text + "\n", encoding="utf-8")
-        say(f"{len(table)} rows written to {out}")
+    verdicts = pd.concat([result.table("control")["verdict"] for result in results], ignore_index=True)
+    write_table(table, _readable(table, verdicts), format, out)
+
+
+def switch(
+    run: RunArgument,
+    donor: Annotated[str, typer.Option("--from", help="Step that the component comes from, or first or last.")],
+    recipient: Annotated[str, typer.Option("--to", help="Step that it goes into, or first or last.")] = "last",
+    component: Annotated[
+        list[str] | None,
+        typer.Option(help="attention-qkv, mlp, mlp:1, layer:0, mlp+read-out, everything-but:attention, …; repeatable."),
+    ] = None,
+    donor_run: Annotated[
+        Path | None, typer.Option(help="Run that the component comes from; by default the same.", metavar="RUN2")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Matrices.", min=2)] = 512,
+    seed: Seed = 0,
+    device: Device = "auto",
+    format: TableFormat = Format.table,
+    out: TableFile = None,
+) -> None:
+    """Put components of one checkpoint into another and print a table of errors with and without them."""
+    from mcinterp.analysis import switch
+    from mcinterp.analysis.switching import COMPONENTS
+
+    opened = open_run(run, device)
+    given = open_run(donor_run, device) if donor_run else opened
+    result = switch(
+        _one_checkpoint(given, "--from", donor),
+        _one_checkpoint(opened, "--to", recipient),
+        component or COMPONENTS,
+        samples,
+        seed,
+    )
+    table = result.table("switching")
+    write_table(table, _switches(table), format, out)
+
+
+def _one_checkpoint(run: Run, option: str, step: str) -> Checkpoint:
+    steps = run.select_steps(step)
+    if len(steps) != 1:
+        raise UsageError(f"{option} {step!r} means the checkpoints {', '.join(map(str, steps))}; name one of them")
+    return run.checkpoint(steps[0])
 
 
 def _analyse(
@@ -124,16 +150,6 @@ def _analyse(
     return folder
 
 
-def _formatted(table: pd.DataFrame, format: Format) -> str:
-    if format is Format.csv:
-        return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
-    if format is Format.json:
-        return str(table.to_json(orient="records", indent=2))
-    if format is Format.latex:
-        return table.to_latex(index=False, float_format="%.4g", escape=True).rstrip("\n")
-    return str(table.to_markdown(index=False, floatfmt=".4g"))
-
-
 def _readable(table: pd.DataFrame, verdicts: pd.Series[str]) -> str:
     """The columns a person reads first, in a width a terminal has."""
     view = table[["step", "group", "method"]].copy()
@@ -141,7 +157,19 @@ def _readable(table: pd.DataFrame, verdicts: pd.Series[str]) -> str:
         pairs = zip(table[f"{entries}_mse_clean"], table[f"{entries}_mse"], strict=True)
         view[f"{entries} MSE"] = [f"{clean:.3g} → {ablated:.3g}" for clean, ablated in pairs]
     view["ratio"] = table["masked_ratio"].map("{:.2f}".format)
-    bounds = zip(table["masked_delta"], table["masked_delta_low"], table["masked_delta_high"], strict=True)
-    view["masked delta [95 %]"] = [f"{delta:+.4f} [{low:+.4f}, {high:+.4f}]" for delta, low, high in bounds]
+    view["masked delta [95 %]"] = with_bounds(table, "masked_delta")
     view["against control"] = verdicts
-    return str(view.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+    return readable(view)
+
+
+def _switches(table: pd.DataFrame) -> str:
+    """One line a component: the error of each kind of entries, and how far the masked one moved."""
+    masked = table[table["entries"] == "masked"].reset_index()
+    view = masked[["direction", "component"]].copy()
+    for entries in ("total", "observed", "masked"):
+        rows = table[table["entries"] == entries]
+        pairs = zip(rows["recipient_mse"], rows["switched_mse"], strict=True)
+        view[f"{entries} MSE"] = [f"{before:.3g} → {after:.3g}" for before, after in pairs]
+    view["masked change [95 %]"] = with_bounds(masked, "change")
+    view["moved to donor"] = ["" if moved != moved else f"{moved:.0%}" for moved in masked["moved"]]
+    return readable(view)

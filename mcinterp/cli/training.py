@@ -1,4 +1,4 @@
-"""Commands that train: train, densify, demo."""
+"""Commands that train: train, densify, retrain, demo."""
 
 from __future__ import annotations
 
@@ -70,6 +70,37 @@ def densify(
     print("\n".join(map(str, added)))
 
 
+def retrain(
+    run: RunArgument,
+    component: Annotated[
+        list[str] | None,
+        typer.Option(help="attention, mlp, positions, tokens (these by default), read-out, mlp:1, …; repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and data; by default the run's + 1.", min=0)] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps; by default a third of the run's.", min=1)] = None,
+    control: Annotated[bool, typer.Option("--control", help="Train on without re-initialising the component.")] = False,
+    device: Device = "auto",
+    overrides: Overrides = None,
+) -> None:
+    """Re-initialise one component of the last checkpoint and train it with the rest frozen; prints each folder.
+
+    Several components are trained one after the other. Stopped with Ctrl-C, the same command goes on from there.
+    """
+    from mcinterp.runs import retrain
+    from mcinterp.runs.retrain import COMPONENTS, retraining
+
+    opened = open_run(run)
+    names, settings = component or COMPONENTS, (seed, steps, overrides or (), control)
+    # All of them first, so that a mistake in the last one is told before the first is trained.
+    totals = [retraining(opened, name, *settings).training.steps for name in names]
+    for name, total in zip(names, totals, strict=True):
+        say(f"retraining {name} of {opened.path} ({total} steps)")
+        with training_progress(total, name) as progress:
+            trained = retrain(opened.path, name, *settings, device, progress)
+        _tell(trained)
+        print(trained.path, flush=True)
+
+
 def demo(
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(help="Checkpoints analysed at the same time.", min=1)] = 1,
@@ -85,8 +116,13 @@ def _train(path: Path, config: RunConfig, device: str) -> Run:
     say(f"training {path} ({config.training.steps} steps)")
     with training_progress(config.training.steps) as progress:
         trained = train(path, config, device, progress)
+    _tell(trained)
+    return trained
+
+
+def _tell(trained: Run) -> None:
+    """What came of training; a run that was stopped ends the command."""
     if not trained.finished:
         say(f"stopped at step {trained.steps[-1]}; the same command goes on from there")
         raise typer.Exit(1)
     say(f"trained: {trained.transition.statement}")
-    return trained

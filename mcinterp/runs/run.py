@@ -6,6 +6,8 @@
     step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
     training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
+    start.safetensors                of the retraining of a component: the weights of the run it comes from
+    retrained/<component>-seed1      retrainings of this run's components, each a run of its own
 
 Steps are written with eight digits; the first four lines are a layout that other people's scripts may rely on.
 """
@@ -31,6 +33,8 @@ CONFIG = "config.yaml"
 METRICS = "metrics.csv"
 STATE = "training-state.safetensors"
 REPLAY = "replay"
+START = "start.safetensors"
+RETRAINED = "retrained"
 
 
 class Run:

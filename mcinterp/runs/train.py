@@ -19,9 +19,10 @@ from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import fused_complete
-from mcinterp.runs.checkpoint import build_model, save_checkpoint, saved_digest, weights_digest
+from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
 from mcinterp.runs.run import CONFIG, METRICS, REPLAY, STATE, Run
+from mcinterp.runs.start import starting_model
 from mcinterp.task import MatrixCompletion
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.schedule import checkpoint_steps, replay_steps
@@ -101,7 +102,7 @@ class _Session:
 
     def __init__(self, run: Run, device: torch.device) -> None:
         self.run, self.device, self.config = run, device, run.config
-        self.model = build_model(run.config).move(device)
+        self.model = starting_model(run).move(device)
         self.task = MatrixCompletion(run.config.task)
         self.state = TrainState.fresh(trainable(self.model), run.config.training)
 

@@ -2,22 +2,27 @@
 
 from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.attention import entropy_figure
+from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
+from mcinterp.report.figures.switching import exchange_figure, switching_figure
 
 __all__ = [
     "ablation_figure",
+    "components_figure",
     "curve_figure",
     "entropy_figure",
+    "exchange_figure",
     "over_steps_figure",
     "patching_figure",
     "position_pictures_figure",
     "probe_figure",
     "scores_figure",
+    "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",
 ]

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mcinterp.report.parts import Section
-from mcinterp.report.views import ablation, attention, embeddings, generic, patching, plateau, probes, taxonomy
+from mcinterp.report.views import (
+    ablation,
+    attention,
+    components,
+    embeddings,
+    generic,
+    patching,
+    plateau,
+    probes,
+    switching,
+    taxonomy,
+)
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
@@ -23,6 +34,8 @@ VIEWS: dict[str, tuple[str, View]] = {
 COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
     "embeddings": ("Embeddings over training", embeddings.view),
     "plateau": ("What moves during the plateau", plateau.view),
+    "switching": ("Model switching", switching.view),
+    "components": ("Training of single components", components.view),
 }
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 

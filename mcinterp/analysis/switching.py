@@ -1,0 +1,227 @@
+"""Model switching: one model with a component of another, before and after the drop and along training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mcinterp.analysis.errors_by_entry import ENTRIES, EntryErrors
+from mcinterp.analysis.exchange import (
+    EXCHANGE_COLUMNS,
+    EXCHANGEABLE_COLUMNS,
+    TOLERANCE,
+    exchange_rows,
+    exchangeable_rows,
+)
+from mcinterp.analysis.statistics import interval_columns, ratio_estimate
+from mcinterp.analysis.weight_bench import WeightBench
+from mcinterp.errors import InputError
+from mcinterp.model.components import Component
+from mcinterp.results import Result, Table
+from mcinterp.runs import Checkpoint, Run
+
+COLUMNS = {
+    "direction": "whose component goes into whose model",
+    "component": "what is switched",
+    "kind": "component, or a control: nothing (must change nothing), everything (must give the donor), untrained (the "
+    "component of a fresh model of another seed)",
+    "donor": "run that the component comes from",
+    "donor_step": "its checkpoint",
+    "recipient": "run that it goes into",
+    "recipient_step": "its checkpoint",
+    "parameters": "how many numbers are switched",
+    "entries": "masked, observed or total",
+    "n": "matrices",
+    "seed": "seed of the batch",
+    **interval_columns("recipient_mse", "MSE of the recipient as it is"),
+    **interval_columns("donor_mse", "MSE of the donor as it is"),
+    **interval_columns("switched_mse", "MSE of the recipient with the donor's component"),
+    **interval_columns("change", "switched_mse − recipient_mse, paired over matrices"),
+    **interval_columns(
+        "moved",
+        "change / (donor_mse − recipient_mse), paired: 0 as the recipient, 1 as the donor; empty where the two do not "
+        "measurably differ",
+    ),
+}
+COMPONENTS = (
+    "attention-qkv",
+    "attention",
+    "mlp",
+    "tokens",
+    "positions",
+    "layer-norms",
+    "read-out",
+    "everything-but:attention",
+)
+CONTROLS = {"none": "nothing", "everything": "everything"}
+
+
+def switch(
+    donor: Checkpoint,
+    recipient: Checkpoint,
+    components: str | Sequence[str] = COMPONENTS,
+    samples: int = 512,
+    seed: int = 0,
+) -> Result:
+    """Put components of one checkpoint into another of the same shape, one at a time.
+
+    Two controls stand beside them: switching nothing, which changes nothing, and switching everything, which gives
+    the donor (but for the token-type embedding, which is in no component and zero in every model trained here).
+
+    Args:
+        donor: where components come from.
+        recipient: where they go; its task gives the matrices.
+        components: one or several, as `mcinterp.model.components` describes them.
+        samples: matrices, at least 2.
+        seed: of the matrices.
+
+    Returns:
+        table `switching`, three rows a component: masked, observed and all entries. Source: Sec. 3.1.2 and 3.2.1 of
+        arXiv 2410.22244.
+
+    Raises:
+        InputError: for an unknown component, or if the two models are not of the same shape.
+    """
+    names = [components] if isinstance(components, str) else list(components)
+    _check_shapes(donor, recipient)
+    bench = WeightBench(recipient, samples, seed)
+    pair = _Pair(bench, f"step {donor.step} → step {recipient.step}", donor, recipient)
+    rows = [row for name in [*names, *CONTROLS] for row in pair.rows(name, CONTROLS.get(name, "component"))]
+    return Result(
+        "switch",
+        "Switched components",
+        {"components": names, "samples": samples, "seed": seed},
+        {"donor_digest": donor.digest, "recipient_digest": recipient.digest},
+        {"switching": Table.of(COLUMNS, rows)},
+    )
+
+
+def model_switching(
+    run: Run,
+    steps: Sequence[int] | None = None,
+    samples: int = 256,
+    seed: int = 0,
+    components: Sequence[str] = COMPONENTS,
+) -> Result:
+    """Switch components between a run's checkpoints.
+
+    Before and after: the checkpoint in the middle of the plateau (the first where there is no drop) and the last,
+    each component from either into the other. Along training: each checkpoint's component into the last checkpoint,
+    which shows when it became as good there as the final one, and between neighbouring checkpoints, both ways.
+
+    Args:
+        run: the run.
+        steps: checkpoints to compare; None for all.
+        samples: matrices, at least 2, the same for every model; between neighbours, of which there are many, a
+            quarter of them.
+        seed: of the matrices.
+        components: which, as `mcinterp.model.components` describes them.
+
+    Returns:
+        tables `pre_post`, `exchange` and `exchangeable`. Source: Sec. 3.1.2 and 3.2.1 of arXiv 2410.22244.
+    """
+    steps = sorted(steps if steps is not None else run.steps)
+    if not steps:
+        raise InputError(f"model_switching: run {run.name} has no checkpoint to compare")
+    wanted = run.select_steps("auto")[0]
+    before, last = (run.checkpoint(step) for step in (min(steps, key=lambda step: abs(step - wanted)), steps[-1]))
+    bench = WeightBench(last, samples, seed)
+    neighbours = WeightBench(last, max(2, samples // 4), seed)
+    exchange = exchange_rows(run, steps, components, bench, neighbours)
+    plateau, source = _plateau(run, bench)
+    facts = {
+        "before": before.step,
+        "after": last.step,
+        "components": list(components),
+        "tolerance_share": TOLERANCE,
+        "tolerance": TOLERANCE * plateau,
+        "plateau": plateau,
+        "plateau_source": source,
+    }
+    return Result(
+        "switching",
+        "Model switching",
+        {"samples": samples, "seed": seed, "components": list(components)},
+        facts,
+        {
+            "pre_post": Table.of(COLUMNS, _before_and_after(bench, before, last, components)),
+            "exchangeable": Table.of(EXCHANGEABLE_COLUMNS, exchangeable_rows(exchange, plateau)),
+            "exchange": Table.of(EXCHANGE_COLUMNS, exchange),
+        },
+    )
+
+
+class _Pair:
+    """A donor and a recipient on the same matrices."""
+
+    def __init__(self, bench: WeightBench, direction: str, donor: Checkpoint, recipient: Checkpoint) -> None:
+        self.bench, self.direction, self.donor, self.recipient = bench, direction, donor, recipient
+        self.donor_errors, self.recipient_errors = bench.errors(donor.weights), bench.errors(recipient.weights)
+
+    def rows(self, name: str, kind: str) -> list[dict[str, Any]]:
+        """The rows of one component: masked, observed and all entries."""
+        donor, recipient = self.donor.weights, self.recipient.weights
+        component = Component.parse(name, recipient)
+        switched = self.bench.switched(donor, recipient, component)
+        size = sum(recipient[parameter].numel() for parameter in component.parameters)
+        about = {
+            "direction": self.direction,
+            "component": component.name,
+            "kind": kind,
+            "donor": self.donor.run_name,
+            "donor_step": self.donor.step,
+            "recipient": self.recipient.run_name,
+            "recipient_step": self.recipient.step,
+            "parameters": size,
+        }
+        return [{**about, "entries": entries, **self._columns(switched, entries)} for entries in ENTRIES]
+
+    def _columns(self, switched: EntryErrors, entries: str) -> dict[str, Any]:
+        donor, recipient = self.donor_errors, self.recipient_errors
+        moved = ratio_estimate(
+            switched.sums[entries] - recipient.sums[entries], donor.sums[entries] - recipient.sums[entries]
+        )
+        return {
+            **self.bench.sizes(),
+            **recipient.mse(entries).columns("recipient_mse"),
+            **donor.mse(entries).columns("donor_mse"),
+            **switched.mse(entries).columns("switched_mse"),
+            **switched.minus(recipient, entries).columns("change"),
+            **moved.columns("moved"),
+        }
+
+
+def _before_and_after(
+    bench: WeightBench, before: Checkpoint, after: Checkpoint, components: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Both directions, each with its controls."""
+    untrained = Checkpoint.untrained(after.config, after.config.training.seed + 1)
+    rows = []
+    for direction, donor, recipient in (("after → before", after, before), ("before → after", before, after)):
+        pair = _Pair(bench, direction, donor, recipient)
+        rows += [row for name in [*components, *CONTROLS] for row in pair.rows(name, CONTROLS.get(name, "component"))]
+        control = _Pair(bench, f"untrained → {direction.split()[-1]}", untrained, recipient)
+        rows += [row for name in components for row in control.rows(name, "untrained")]
+    return rows
+
+
+def _plateau(run: Run, bench: WeightBench) -> tuple[float, str]:
+    """The masked error that tolerances are measured by, and where it comes from."""
+    transition = run.transition
+    if transition.found:
+        return transition.plateau, "the run's plateau"
+    zero = EntryErrors.of(bench.batch.targets * 0, bench.batch.targets, bench.batch)
+    return float(zero.mse("masked").value), "the error of answering 0 at masked entries, as the run has no drop"
+
+
+def _check_shapes(donor: Checkpoint, recipient: Checkpoint) -> None:
+    for name in {**recipient.weights, **donor.weights}:
+        shapes = [
+            tuple(checkpoint.weights[name].shape) if name in checkpoint.weights else "absent"
+            for checkpoint in (donor, recipient)
+        ]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"switch: {donor.run_name} and {recipient.run_name} are models of different shapes: {name} is "
+                f"{shapes[0]} in the donor, {shapes[1]} in the recipient"
+            )

@@ -1,0 +1,59 @@
+"""A table on stdout or in a file, in the format that was asked for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mcinterp.cli.progress import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Format(StrEnum):
+    """How a table is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    latex = "latex"
+    markdown = "markdown"
+
+
+TableFormat = Annotated[Format, typer.Option(help="How the table is written.")]
+TableFile = Annotated[Path | None, typer.Option(help="Write to a file instead of stdout.", metavar="FILE")]
+
+
+def write_table(table: pd.DataFrame, text: str, format: Format, out: Path | None) -> None:
+    """Print a table, or write it to a file; `text` is its form for a reader, all other formats hold every column."""
+    written = text if format is Format.table else _formatted(table, format)
+    if out is None:
+        print(written)
+    else:
+        out.write_text(written + "\n", encoding="utf-8")
+        say(f"{len(table)} rows written to {out}")
+
+
+def readable(view: pd.DataFrame) -> str:
+    """A table of texts, aligned for a terminal."""
+    return str(view.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+
+
+def with_bounds(table: pd.DataFrame, column: str) -> list[str]:
+    """A change with its interval, as texts."""
+    bounds = zip(table[column], table[f"{column}_low"], table[f"{column}_high"], strict=True)
+    return [f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" for value, low, high in bounds]
+
+
+def _formatted(table: pd.DataFrame, format: Format) -> str:
+    if format is Format.csv:
+        return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
+    if format is Format.json:
+        return str(table.to_json(orient="records", indent=2))
+    if format is Format.latex:
+        return table.to_latex(index=False, float_format="%.4g", escape=True).rstrip("\n")
+    return str(table.to_markdown(index=False, floatfmt=".4g"))

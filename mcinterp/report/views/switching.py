@@ -1,0 +1,128 @@
+"""Switching: what a component of one checkpoint is worth in another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from mcinterp.report.figures import exchange_figure, switching_figure
+from mcinterp.report.figures.switching import LIMITS
+from mcinterp.report.numbers import interval, is_absent, number
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.results import Result
+
+CAPTION = (
+    "MSE of step {recipient} with one component of step {donor}, with 95 % interval, on a logarithmic axis; crosses: "
+    "with the component of an untrained model. Lines: masked MSE of step {recipient} as it is, and of step {donor}. "
+    "attention-qkv is W_Q, W_K and W_V with their biases, in every layer; attention has W_O too."
+)
+HEAT_MAP = (
+    "Change of the masked MSE, as a share of the plateau, when {what}; orange is worse, blue is better, colours end at "
+    "{limit:.0%}. The row everything is the other checkpoint itself."
+)
+SWEEPS = {
+    "into the last": "a component of each checkpoint is put into the last one",
+    "later → earlier": "a component of each checkpoint is put into the one before it",
+    "earlier → later": "a component of the checkpoint before is put into each one",
+}
+HIDDEN = {"donor", "recipient", "donor_step", "recipient_step", "recipient_mse", "donor_mse"}
+TOLD = ("attention-qkv", "everything-but:attention")
+
+
+def view(result: Result, others: Mapping[str, Result]) -> Section:
+    """Show the switches of a run."""
+    training = others.get("training")
+    transition = (training.facts.get("transition") or {}) if training else {}
+    before, after = number(result.facts["before"]), number(result.facts["after"])
+    figures = [
+        FigureView(CAPTION.format(recipient=before, donor=after), switching_figure(result, "before")),
+        FigureView(CAPTION.format(recipient=after, donor=before), switching_figure(result, "after")),
+    ]
+    for comparison, what in SWEEPS.items():
+        figure = exchange_figure(result, comparison, transition)
+        if figure is not None:
+            figures.append(FigureView(HEAT_MAP.format(what=what, limit=LIMITS[comparison]), figure))
+    tables = [
+        table_view(result.tables[name].frame, result.tables[name].columns, caption, hide=HIDDEN, folded=folded)
+        for name, caption, folded in (
+            ("exchangeable", "From when on each component can stand in for the last one's", False),
+            ("pre_post", f"Every switch between steps {before} and {after}", True),
+        )
+        if not result.table(name).empty
+    ]
+    return Section(result.name, result.title, sentences(result), figures, tables)
+
+
+def sentences(result: Result) -> list[str]:
+    """What attention is worth before and after, what the controls do, and when components become exchangeable."""
+    frame = result.table("pre_post")
+    before, after = result.facts["before"], result.facts["after"]
+    if before == after:
+        return [f"There is one checkpoint only (step {number(after)}), so that every switch changes nothing."]
+    told = [
+        _told(frame, direction, component) for component in TOLD for direction in ("after → before", "before → after")
+    ]
+    parts = [*told, _controls(frame), _exchangeable(result)]
+    return [part for part in parts if part]
+
+
+def _told(frame: pd.DataFrame, direction: str, component: str) -> str:
+    rows = frame[(frame["direction"] == direction) & (frame["component"] == component)].to_dict("records")
+    if not rows:
+        return ""
+    masked, observed, total = ({row["entries"]: row for row in rows}[name] for name in ("masked", "observed", "total"))
+    moved = ""
+    if not is_absent(masked["moved"]):
+        share = interval(*(100 * masked[f"moved{end}"] for end in ("", "_low", "_high")))
+        moved = f", {share} % of the way to that of step {number(masked['donor_step'])}"
+    return (
+        f"Step {number(masked['recipient_step'])} with {component} of step {number(masked['donor_step'])}: the masked "
+        f"MSE {_verb(masked)}, {number(masked['recipient_mse'])} → {number(masked['switched_mse'])} (change "
+        f"{_change(masked)}, n = {number(masked['n'])}){moved}; the observed MSE goes from "
+        f"{number(observed['recipient_mse'])} to {number(observed['switched_mse'])}, that of all entries from "
+        f"{number(total['recipient_mse'])} to {number(total['switched_mse'])}."
+    )
+
+
+def _verb(row: Mapping[Any, Any]) -> str:
+    if row["change_low"] > 0:
+        return "rises"
+    return "falls" if row["change_high"] < 0 else "does not measurably change"
+
+
+def _change(row: Mapping[Any, Any]) -> str:
+    return interval(row["change"], row["change_low"], row["change_high"])
+
+
+def _controls(frame: pd.DataFrame) -> str:
+    nothing, everything = (frame[frame["kind"] == kind] for kind in ("nothing", "everything"))
+    if nothing.empty or everything.empty:
+        return ""
+    unchanged, off = nothing["change"].abs().max(), (everything["switched_mse"] - everything["donor_mse"]).abs().max()
+    if unchanged == 0 and off == 0:
+        return "Controls: switching nothing changes nothing, and switching everything gives the donor, both exactly."
+    return (
+        f"The controls fail, so that this section cannot be trusted: switching nothing changes an MSE by "
+        f"{number(unchanged)}, and switching everything misses the donor's by {number(off)}."
+    )
+
+
+def _exchangeable(result: Result) -> str:
+    frame = result.table("exchangeable")
+    frame = frame[frame["component"] != "everything"]
+    if frame.empty:
+        return ""
+    known = frame[frame["from_step"].notna()].sort_values("from_step", kind="stable")
+    steps = dict.fromkeys(int(step) for step in known["from_step"])
+    parts = [f"step {number(step)}: {', '.join(known[known['from_step'] == step]['component'])}" for step in steps]
+    never = frame[frame["from_step"].isna()]["component"]
+    parts += [f"the last step only: {', '.join(never)}"] if len(never) else []
+    share, tolerance = result.facts["tolerance_share"], number(result.facts["tolerance"])
+    return (
+        f"Checkpoints whose component can replace that of step {number(result.facts['after'])}, so that the masked MSE "
+        f"rises by less than {tolerance} ({share:.0%} of {result.facts['plateau_source']}, upper end of the interval), "
+        f"begin at {'; '.join(parts)}."
+    )

@@ -1,0 +1,119 @@
+"""Train one component of a finished model again, with everything else frozen at its last weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from mcinterp.config import RunConfig, parse_config
+from mcinterp.errors import CheckpointError, InputError, UsageError
+from mcinterp.model.components import Component
+from mcinterp.runs.checkpoint import WEIGHTS
+from mcinterp.runs.files import write_atomic
+from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
+from mcinterp.runs.train import Progress, train
+
+SHARE = 3
+"""A retraining takes this part of the run's steps: alone, a component drops long before the whole model did."""
+COMPONENTS = ("attention", "mlp", "positions", "tokens")
+"""The components of Fig. 8 of arXiv 2410.22244."""
+
+
+def retrain(
+    path: Path | str,
+    component: str,
+    seed: int | None = None,
+    steps: int | None = None,
+    overrides: Iterable[str] = (),
+    control: bool = False,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Run:
+    """Re-initialise one component of a run's last checkpoint, freeze the rest, and train it; or go on with that.
+
+    The retraining is a run of its own under `RUN/retrained/`, stopped, continued and opened as any other. Its
+    configuration is the run's, but for `start`, the seed, no checkpoints across its drop (which would be replayed)
+    and what the arguments change; a schedule stretches over the retraining's own steps.
+
+    Args:
+        path: folder of the run that was trained.
+        component: as `mcinterp.model.components` describes them.
+        seed: of the component's new weights (seed) and of the data (seed + 1); by default the run's own plus one, so
+            that neither weights nor data are those that the run began with.
+        steps: how many; by default a third of the run's (see `SHARE`).
+        overrides: `"training.field=value"` strings.
+        control: leave the component's weights as they are, so that only training begins anew.
+        device: `auto` or a torch device.
+        progress: called after every step.
+
+    Returns:
+        the retraining's run. Source: Sec. 4 and Fig. 8 of arXiv 2410.22244.
+
+    Raises:
+        InputError: for an unknown component, or one without parameters.
+        UsageError: for an override that is not about training.
+        ConfigError: if a retraining stands there with another configuration.
+    """
+    run = Run(path)
+    config = retraining(run, component, seed, steps, overrides, control)
+    folder = retrained_folder(run, config)
+    if not (folder / CONFIG).exists():
+        _write_start(run.folder(run.steps[-1]) / WEIGHTS, folder)
+    return train(folder, config, device, progress)
+
+
+def retraining(
+    run: Run,
+    component: str,
+    seed: int | None = None,
+    steps: int | None = None,
+    overrides: Iterable[str] = (),
+    control: bool = False,
+) -> RunConfig:
+    """The configuration that `retrain` trains, called with the same."""
+    last = run.checkpoint("last")
+    chosen = Component.parse(component, last.weights)
+    if not chosen.parameters:
+        raise InputError(f"retrain: {chosen.name} has no parameters to train")
+    overrides = list(overrides)
+    foreign = next((text for text in overrides if not text.strip().startswith("training.")), None)
+    if foreign is not None:
+        raise UsageError(f"--set {foreign!r}: a retraining keeps task and model; set fields of training only")
+    seed = run.config.training.seed + 1 if seed is None else seed
+    tree = run.config.model_dump()
+    steps = -(-tree["training"]["steps"] // SHARE) if steps is None else steps
+    tree["training"] |= {"seed": seed, "steps": steps, "dense_checkpoints": 0}
+    tree["start"] = {
+        "config_hash": run.config.hash,
+        "step": last.step,
+        "digest": last.digest,
+        "component": chosen.name,
+        "seed": seed,
+        "reinitialised": not control,
+    }
+    return parse_config(yaml.safe_dump(tree), f"the retraining of {run.name}", overrides)
+
+
+def retrained_folder(run: Run, config: RunConfig) -> Path:
+    """Where the retraining that `config` describes is kept."""
+    if config.start is None:
+        raise InputError(f"the configuration {config.hash} is not that of a retraining: it has no start")
+    # A colon is a letter of no file name on Windows.
+    name = config.start.component.replace(":", "-") + ("" if config.start.reinitialised else "-control")
+    return run.path / RETRAINED / f"{name}-seed{config.start.seed}"
+
+
+def retrained_runs(run: Run) -> list[Run]:
+    """The retrainings that stand under a run's folder, by name."""
+    return [Run(file.parent) for file in sorted((run.path / RETRAINED).glob(f"*/{CONFIG}"))]
+
+
+def _write_start(weights: Path, folder: Path) -> None:
+    """Copy the weights before the configuration is written, so that a run that stands has them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / START, weights.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"a retraining cannot be written to {folder}: {error}") from None
