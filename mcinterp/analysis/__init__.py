@@ -2,11 +2,14 @@
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.patching import patching
+from mcinterp.analysis.position_sensitivity import position_sensitivity
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
+from mcinterp.analysis.token_intervention import token_intervention
 from mcinterp.analysis.training_summary import training_summary
 
 __all__ = [
@@ -18,10 +21,13 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "distribution_shift",
     "head_taxonomy",
     "linear_probes",
     "patching",
+    "position_sensitivity",
     "select_comparisons",
     "select_passes",
+    "token_intervention",
     "training_summary",
 ]
