@@ -30,8 +30,8 @@ P_MASKS = tuple(round(0.05 * step, 2) for step in range(2, 13))
 TRAINING, FRESH = "training", "training, fresh batch"
 
 COLUMNS = {
-    "sweep": "what is varied: law, rank, rank (variance kept: factors scaled so that entries keep the variance they have in "
-    "training) or p_mask; everything else is as in training",
+    "sweep": "what is varied: law, rank, rank (variance kept: factors scaled so that entries keep the variance that "
+    "they have in training) or p_mask; everything else is as in training",
     "condition": "the law, rank or p_mask; training: nothing is varied; training, fresh batch: the control",
     "factors": "law of the factors; full-rank: of the entries themselves",
     "factor_scale": "half-width of the uniform law, standard deviation of the Gaussian, b of the Laplace",

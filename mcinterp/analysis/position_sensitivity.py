@@ -56,8 +56,8 @@ COLUMNS = {
     **interval_columns("observed_moved", "mean square by which the output moves at observed entries"),
     **interval_columns(
         "masked_moved",
-        "mean square by which the output moves at masked entries (data too: beyond moving with its entry): 0 for a model "
-        "that does not tell the exchanged positions apart",
+        "mean square by which the output moves at masked entries (data too: beyond moving with its entry): 0 for a "
+        "model that does not tell the exchanged positions apart",
     ),
 }
 EACH_COLUMNS = {
