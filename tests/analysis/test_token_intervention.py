@@ -93,7 +93,9 @@ def test_constants_are_measured_once_and_in_order(random_checkpoint):
 
 @pytest.mark.parametrize("value", [0.445, 3.01, -17, float("nan"), float("inf")])
 def test_a_value_without_token_is_one_clear_sentence(random_checkpoint, value):
-    with pytest.raises(InputError, match=r"has no token; the vocabulary holds -3 to 3 in steps of 0\.01, and None stands"):
+    with pytest.raises(
+        InputError, match=r"has no token; the vocabulary holds -3 to 3 in steps of 0\.01, and None stands"
+    ):
         token_intervention(random_checkpoint, [None, value], samples=8)
 
 
