@@ -40,6 +40,9 @@ COLUMNS = {
     **interval_columns("masked_mse", "MSE between output and truth at the replaced entries"),
     **interval_columns("zero_mse", "the same of answering 0 there"),
     **interval_columns(
+        "gained", "zero_mse − masked_mse, paired over matrices: positive when nearer to the truth than 0"
+    ),
+    **interval_columns(
         "observed_change",
         "observed_mse minus that with MASK left in place, paired over matrices: null for a model that copies entry by "
         "entry, and 0 by construction for MASK",
@@ -148,6 +151,7 @@ def _rows(checkpoint: Checkpoint, batch: MatrixBatch, tokens: dict[float | None,
                 **control.minus(to_value, "masked").columns("copied"),
                 **to_truth.mse("masked").columns("masked_mse"),
                 **zero.mse("masked").columns("zero_mse"),
+                **zero.minus(to_truth, "masked").columns("gained"),
                 **to_truth.minus(to_truth_clean, "observed").columns("observed_change"),
             }
         )

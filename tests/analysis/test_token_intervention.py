@@ -59,6 +59,7 @@ def test_every_number_is_that_of_the_slow_encoder(random_checkpoint, kind):
     assert row["control_mse"] == pytest.approx(mse(clean, constant, ~seen), rel=1e-5)
     assert row["masked_mse"] == pytest.approx(mse(outputs, targets, ~seen), rel=1e-5)
     assert row["zero_mse"] == pytest.approx((targets[~seen] ** 2).mean())
+    assert row["gained"] == pytest.approx(row["zero_mse"] - row["masked_mse"], abs=1e-9)
     assert row["copied"] == pytest.approx(mse(clean, constant, ~seen) - mse(outputs, constant, ~seen), rel=1e-4)
     change = mse(outputs, targets, seen) - mse(clean, targets, seen)
     assert row["observed_change"] == pytest.approx(change, abs=1e-6)

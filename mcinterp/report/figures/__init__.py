@@ -4,7 +4,22 @@ from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.attention import entropy_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.patching import patching_figure
+from mcinterp.report.figures.positions import moved_figure, positions_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
+from mcinterp.report.figures.shift import laws_figure, shift_figure
+from mcinterp.report.figures.tokens import tokens_figure
 
-__all__ = ["ablation_figure", "curve_figure", "entropy_figure", "patching_figure", "probe_figure", "scores_figure"]
+__all__ = [
+    "ablation_figure",
+    "curve_figure",
+    "entropy_figure",
+    "laws_figure",
+    "moved_figure",
+    "patching_figure",
+    "positions_figure",
+    "probe_figure",
+    "scores_figure",
+    "shift_figure",
+    "tokens_figure",
+]
