@@ -104,10 +104,10 @@ def _exchanged(kinds: list[pd.Series]) -> str:
     changes = ", ".join(f"{_ci(row, 'masked_delta')} ({row['kind']})" for row in kinds)
     moved = ", ".join(f"{_ci(row, 'masked_moved')} ({row['kind']})" for row in kinds)
     return (
-        "Whole rows or columns exchanged, which keeps both memberships, cannot change the mean error of any model but by "
-        f"chance, since such matrices are as likely as before (changes: {changes}). Single outputs at masked entries "
-        f"move by a mean square of {moved}; 0 would mean that a row or column is known only by which entries share it. "
-        f"The clean masked MSE is {number(kinds[0]['masked_mse_clean'])}."
+        "Whole rows or columns exchanged, which keeps both memberships, cannot change the mean error of any model but "
+        f"by chance, since such matrices are as likely as before (changes: {changes}). Single outputs at masked "
+        f"entries move by a mean square of {moved}; 0 would mean that a row or column is known only by which entries "
+        f"share it. The clean masked MSE is {number(kinds[0]['masked_mse_clean'])}."
     )
 
 
