@@ -3,14 +3,17 @@
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.component_dynamics import component_dynamics
+from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
+from mcinterp.analysis.position_sensitivity import position_sensitivity
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
 from mcinterp.analysis.switching import model_switching, switch
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
+from mcinterp.analysis.token_intervention import token_intervention
 from mcinterp.analysis.training_summary import training_summary
 
 __all__ = [
@@ -23,14 +26,17 @@ __all__ = [
     "attention_maps",
     "class_members",
     "component_dynamics",
+    "distribution_shift",
     "embeddings",
     "head_taxonomy",
     "linear_probes",
     "model_switching",
     "patching",
     "plateau_measures",
+    "position_sensitivity",
     "select_comparisons",
     "select_passes",
     "switch",
+    "token_intervention",
     "training_summary",
 ]

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
+from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
+from mcinterp.analysis.position_sensitivity import position_sensitivity
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.switching import model_switching
 from mcinterp.analysis.taxonomy import head_taxonomy
+from mcinterp.analysis.token_intervention import token_intervention
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
@@ -94,6 +97,24 @@ PASSES: dict[str, Pass] = {
             "What can be read linearly off the residual stream of each layer?",
             2048,
             lambda checkpoint, _, samples, seed: linear_probes(checkpoint, samples, seed=seed),
+        ),
+        Pass(
+            "tokens",
+            "Is the model copying: does it answer the value of a token put in the place of MASK?",
+            512,
+            lambda checkpoint, _, samples, seed: token_intervention(checkpoint, samples=samples, seed=seed),
+        ),
+        Pass(
+            "positions",
+            "What of a position matters: its row, its column, or its place?",
+            256,
+            lambda checkpoint, _, samples, seed: position_sensitivity(checkpoint, samples=samples, seed=seed),
+        ),
+        Pass(
+            "shift",
+            "What does the model make of laws, ranks and shares of masked entries that it was not trained on?",
+            1024,
+            lambda checkpoint, _, samples, seed: distribution_shift(checkpoint, samples, seed),
         ),
     )
 }

@@ -109,6 +109,41 @@ def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:
     return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
 
 
+def pooled_difference(sums: Floats, counts: Floats, other_sums: Floats, other_counts: Floats) -> Estimate:
+    """Σ sums / Σ counts minus the same of another condition, with an interval over samples.
+
+    Sample i of one condition stands beside sample i of the other, so that what they share (a matrix, a mask) leaves the
+    interval; where they share nothing the interval is that of independent samples. With the same counts in both it is
+    `pooled_estimate` of the differences.
+
+    Args:
+        sums: (n,), the sum of a quantity over a sample's entries.
+        counts: (n,), what to divide by: how many entries the sample has, or the sum of another quantity over them.
+        other_sums: (n,), of the other condition.
+        other_counts: (n,), of the other condition.
+    """
+    first, second = _linearised(sums, counts), _linearised(other_sums, other_counts)
+    n = int(((np.asarray(counts) > 0) | (np.asarray(other_counts) > 0)).sum())
+    value = np.asarray(first[0] - second[0])
+    if n < 2:
+        nan = np.full_like(value, np.nan)
+        return Estimate(value, nan, nan, nan)
+    error = np.sqrt(((first[1] - second[1]) ** 2).sum() * n / (n - 1))
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
+    p_value = 2 * stats.t.sf(np.abs(value) / error, n - 1) if error > 0 else np.where(value == 0, 1.0, 0.0)
+    return Estimate(value, value - half, value + half, np.asarray(p_value))
+
+
+def _linearised(sums: Floats, counts: Floats) -> tuple[float, Floats]:
+    """A ratio of totals, and what each sample adds to its error (delta method)."""
+    sums, counts = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    total = counts.sum()
+    if total <= 0:
+        return float("nan"), np.full_like(sums, np.nan)
+    ratio = float(sums.sum() / total)
+    return ratio, (sums - ratio * counts) / total
+
+
 def false_discovery(p_values: Floats) -> Floats:
     """Benjamini–Hochberg q-values of a family of tests; NaN stay NaN."""
     p_values = np.asarray(p_values, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Interventions on heads, as context managers that always remove their hooks and check that each one fired."""
+"""Interventions on heads and positions, as context managers that remove their hooks and check that each one fired."""
 
 from __future__ import annotations
 
@@ -91,6 +91,26 @@ def replaced_z(heads: HeadSet, source: Sequence[Tensor] | Mapping[int, Tensor]) 
         return replace
 
     return Intervention({f"blocks.{layer}.attn.hook_z": edit(layer, own) for layer, own in heads.by_layer().items()})
+
+
+def permuted_positions(order: Sequence[int]) -> Intervention:
+    """Give position p the positional embedding that belongs to position `order[p]`.
+
+    Args:
+        order: every position once.
+
+    Raises:
+        InputError: if it is not a permutation; in the forward pass, if it is one of another number of positions.
+    """
+    if sorted(order) != list(range(len(order))):
+        raise InputError(f"a permutation must hold every position 0 … {len(order) - 1} once, got {list(order)!r:.80}")
+
+    def permute(embedding: Tensor) -> Tensor:
+        if embedding.shape[-2] != len(order):
+            raise InputError(f"a permutation of {len(order)} positions does not fit {embedding.shape[-2]} of them")
+        return embedding[..., list(order), :]
+
+    return Intervention({"embed.hook_pos_embed": permute})
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
+from mcinterp.report.figures.positions import moved_figure, positions_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
+from mcinterp.report.figures.shift import laws_figure, shift_figure
 from mcinterp.report.figures.switching import exchange_figure, switching_figure
+from mcinterp.report.figures.tokens import tokens_figure
 
 __all__ = [
     "ablation_figure",
@@ -17,12 +20,17 @@ __all__ = [
     "curve_figure",
     "entropy_figure",
     "exchange_figure",
+    "laws_figure",
+    "moved_figure",
     "over_steps_figure",
     "patching_figure",
     "position_pictures_figure",
+    "positions_figure",
     "probe_figure",
     "scores_figure",
+    "shift_figure",
     "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",
+    "tokens_figure",
 ]

@@ -13,9 +13,12 @@ from mcinterp.report.views import (
     generic,
     patching,
     plateau,
+    positions,
     probes,
+    shift,
     switching,
     taxonomy,
+    tokens,
 )
 from mcinterp.results import Result
 
@@ -27,6 +30,9 @@ VIEWS: dict[str, tuple[str, View]] = {
     "ablation": ("Group ablations", ablation.view),
     "patching": ("Activation patching", patching.view),
     "probes": ("Linear probes", probes.view),
+    "tokens": ("Token intervention", tokens.view),
+    "positions": ("Position sensitivity", positions.view),
+    "shift": ("Distribution shift", shift.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 

@@ -1,0 +1,206 @@
+"""Position sensitivity: what the errors become when positions carry the embeddings of other positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from mcinterp.analysis import permutations
+from mcinterp.analysis.answers import answers
+from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.permutations import Order
+from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, pooled_estimate
+from mcinterp.errors import InputError
+from mcinterp.model import intervene
+from mcinterp.model.interventions import permuted_positions
+from mcinterp.results import Result, Table
+from mcinterp.runs import Checkpoint
+from mcinterp.task import MatrixBatch
+
+NULL = {
+    "transposition": "on average",
+    "rows": "on average",
+    "columns": "on average",
+    "data too": "exactly",
+    "none": "exactly",
+}
+"""Kinds whose change of the mean errors is 0 whatever the model, and in which sense."""
+CONTROLS = 2
+"""Permutations of the kind that changes nothing at all, and needs no average."""
+
+_ENTRIES = ("observed", "masked")
+COLUMNS = {
+    "kind": "which positional embeddings were exchanged. all positions: any with any; row membership: within each "
+    "column on its own, so that the column stays but which entries share a row is broken; column membership: within "
+    "each row on its own; rows, columns: whole rows or columns with each other, so that both memberships stay; "
+    "transposition: row with column; data too: all positions, and entries, masks and targets with them; none",
+    "null": "whether the change of the mean errors is 0 whatever the model: exactly, on average (matrices and masks "
+    "with exchanged rows or columns are as likely as before) or no",
+    "n_permutations": "random permutations, averaged over",
+    "n": "matrices, the same under every permutation",
+    "seed": "seed of matrices, masks and permutations",
+    "observed_mse_clean": "L_obs of the model as it is",
+    "observed_mse": "L_obs with permuted positions",
+    **interval_columns("observed_delta", "observed_mse − observed_mse_clean, paired over matrices"),
+    "observed_spread": "standard deviation of observed_mse over the permutations",
+    "masked_mse_clean": "L_mask of the model as it is",
+    "masked_mse": "L_mask with permuted positions",
+    "masked_ratio": "masked_mse / masked_mse_clean",
+    **interval_columns("masked_delta", "masked_mse − masked_mse_clean, paired over matrices"),
+    "masked_spread": "standard deviation of masked_mse over the permutations",
+    **interval_columns("zero_mse", "L_mask of answering 0"),
+    **interval_columns("observed_moved", "mean square by which the output moves at observed entries"),
+    **interval_columns(
+        "masked_moved",
+        "mean square by which the output moves at masked entries (data too: beyond moving with its entry): 0 for a "
+        "model that does not tell the exchanged positions apart",
+    ),
+}
+EACH_COLUMNS = {
+    "kind": "as in the positions table",
+    "permutation": "number of the permutation, from 0; its order is in the array of the kind",
+    "n": "matrices",
+    "seed": "seed of matrices, masks and permutations",
+    **interval_columns("observed_delta", "change of L_obs, paired over matrices"),
+    **interval_columns("masked_delta", "change of L_mask, paired over matrices"),
+}
+
+
+def position_sensitivity(checkpoint: Checkpoint, n_permutations: int = 8, samples: int = 256, seed: int = 0) -> Result:
+    """Permute the positional embeddings, and compare the errors, matrix by matrix, with those of the whole model.
+
+    The encoder treats positions alike but for their embeddings, so that running it with permuted embeddings is running
+    it on a matrix permuted the other way and putting its answers back. Two things follow. Permuting entries, masks and
+    targets together with the embeddings changes nothing at all: the control *data too*, beside the empty permutation.
+    And exchanging whole rows or whole columns of the embeddings, or transposing a square, leaves the *mean* errors of
+    every model as they are, because such a matrix and mask are as likely as before: these are controls for the errors,
+    null up to sampling. What they do ask is whether the model uses a row's identity beyond which entries share the row:
+    if so, single outputs move, which `masked_moved` measures. Which membership the errors hang on is asked by breaking
+    the one and keeping the other.
+
+    Args:
+        checkpoint: what to look at.
+        n_permutations: random permutations of each kind, at least 1; fewer where there are not as many.
+        samples: matrices, at least 2.
+        seed: of matrices, masks and permutations.
+
+    Returns:
+        tables `positions`, a row for each kind, and `each`, a row for each permutation; an array of each kind's
+        permutations. Source: Sec. 3.2.1 of arXiv 2410.22244.
+    """
+    if samples < 2 or n_permutations < 1:
+        needs = "needs at least 2 samples and 1 permutation of a kind"
+        raise InputError(f"position_sensitivity: {needs}, got {samples} and {n_permutations}")
+    batch = checkpoint.sample(samples, seed)
+    clean = answers(checkpoint.model, batch.inputs, hooked=True)
+    orders = _orders(*batch.shape, n_permutations, seed)
+    kinds = [_Kind.of(checkpoint, batch, clean, name, own) for name, own in orders.items() if own]
+    clean_errors = EntryErrors.of(clean, batch.targets, batch)
+    zero = EntryErrors.of(torch.zeros_like(clean), batch.targets, batch)
+    about = {"n": samples, "seed": seed}
+    rows = [about | kind.row(clean_errors, zero) for kind in kinds]
+    each = [about | row for kind in kinds for row in kind.each(clean_errors)]
+    arrays = {f"order {kind.name}": np.stack(orders[kind.name]) for kind in kinds}
+    return Result(
+        "positions",
+        "Position sensitivity",
+        {"n_permutations": n_permutations, "samples": samples, "seed": seed},
+        {"kinds": [kind.name for kind in kinds], "axes": {key: ["permutation", "position"] for key in arrays}},
+        {
+            "positions": Table.of(COLUMNS, [{name: row[name] for name in COLUMNS} for row in rows]),
+            "each": Table.of(EACH_COLUMNS, each),
+        },
+        arrays,
+    )
+
+
+def _orders(rows: int, cols: int, count: int, seed: int) -> dict[str, list[Order]]:
+    """The permutations of each kind; a kind that the matrix is too small for has none."""
+    generator = np.random.default_rng(seed)
+    size = (rows, cols, count, generator)
+    everything = permutations.everything(*size)
+    return {
+        "all positions": everything,
+        "row membership": permutations.within_columns(*size),
+        "column membership": permutations.within_rows(*size),
+        "rows": permutations.whole_rows(*size),
+        "columns": permutations.whole_columns(*size),
+        "transposition": permutations.transposition(rows, cols),
+        "data too": everything[:CONTROLS],
+        "none": permutations.identity(rows, cols),
+    }
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of permutation, with the errors under each of its permutations and how far the outputs moved."""
+
+    name: str
+    errors: list[EntryErrors]
+    moved: list[EntryErrors]
+
+    @classmethod
+    def of(
+        cls, checkpoint: Checkpoint, batch: MatrixBatch, clean: torch.Tensor, name: str, orders: Sequence[Order]
+    ) -> _Kind:
+        errors, moved = [], []
+        for order in orders:
+            given = _permuted(batch, order) if name == "data too" else batch
+            expected = clean[:, order] if name == "data too" else clean
+            with intervene(checkpoint.model, permuted_positions(order.tolist())):
+                output = answers(checkpoint.model, given.inputs, hooked=True)
+            errors.append(EntryErrors.of(output, given.targets, given))
+            moved.append(EntryErrors.of(output, expected, given))
+        return cls(name, errors, moved)
+
+    def row(self, clean: EntryErrors, zero: EntryErrors) -> dict[str, Any]:
+        mse = {entries: [float(errors.mse(entries).value) for errors in self.errors] for entries in _ENTRIES}
+        row: dict[str, Any] = {
+            "kind": self.name,
+            "null": NULL.get(self.name, "no"),
+            "n_permutations": len(self.errors),
+            **zero.mse("masked").columns("zero_mse"),
+        }
+        for entries in _ENTRIES:
+            before = float(clean.mse(entries).value)
+            row |= {
+                f"{entries}_mse_clean": before,
+                f"{entries}_mse": float(np.mean(mse[entries])),
+                f"{entries}_spread": float(np.std(mse[entries], ddof=1)) if len(self.errors) > 1 else float("nan"),
+                **_average(self.errors, entries, clean).columns(f"{entries}_delta"),
+                **_average(self.moved, entries).columns(f"{entries}_moved"),
+            }
+        ratio = row["masked_mse"] / row["masked_mse_clean"] if row["masked_mse_clean"] else float("nan")
+        return row | {"masked_ratio": ratio}
+
+    def each(self, clean: EntryErrors) -> list[dict[str, Any]]:
+        deltas = [
+            {
+                column: value
+                for entries in _ENTRIES
+                for column, value in errors.minus(clean, entries).columns(f"{entries}_delta").items()
+            }
+            for errors in self.errors
+        ]
+        return [{"kind": self.name, "permutation": index, **delta} for index, delta in enumerate(deltas)]
+
+
+def _average(errors: Sequence[EntryErrors], entries: str, clean: EntryErrors | None = None) -> Estimate:
+    """The mean error over permutations, or its change, with an interval over matrices."""
+    sums: Floats = np.mean([part.sums[entries] for part in errors], axis=0)
+    counts = errors[0].counts[entries]
+    return pooled_estimate(sums - clean.sums[entries] if clean else sums, counts)
+
+
+def _permuted(batch: MatrixBatch, order: Order) -> MatrixBatch:
+    """The batch with its entries in another order: position p holds what `order[p]` held."""
+    return replace(
+        batch,
+        inputs=batch.inputs[:, order],
+        targets=batch.targets[:, order],
+        observed=batch.observed[:, order],
+    )

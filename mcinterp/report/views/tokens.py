@@ -1,0 +1,109 @@
+"""Token intervention: whether the model answers the value of the token that stands in the place of MASK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import pandas as pd
+
+from mcinterp.report.figures import tokens_figure
+from mcinterp.report.numbers import interval, is_absent, number
+from mcinterp.report.parts import Cell, FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
+from mcinterp.results import Result
+
+CAPTION = (
+    "Mean square between the output and the value of the token that stands in the place of MASK (0 for MASK itself), "
+    "with 95 % interval, on a logarithmic axis; grey: the same output with MASK left there; diamonds: L_obs. Far left "
+    "of grey: the output is the token's value."
+)
+HEADING = "Token in the place of MASK: mean square between the output there and its value (0 for MASK)"
+MASK = "MASK"
+
+
+def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
+    """Show the token intervention of a checkpoint."""
+    table = result.tables["tokens"]
+    return Section(
+        result.name,
+        result.title,
+        sentences(table.frame),
+        [FigureView(CAPTION, tokens_figure(result))],
+        [table_view(table.frame, table.columns, "Every token and kind of input", hide={"value"})],
+    )
+
+
+def rows(steps: Steps) -> list[Row]:
+    """The error to the token's value at every checkpoint, one row a token and kind of input."""
+    frames = [result.table("tokens") for result in found(steps, "tokens")]
+    kinds = dict.fromkeys(pair for frame in frames for pair in zip(frame["input"], frame["token"], strict=True))
+    return [
+        (HEADING, f"{token}, {name}", "", each(steps, "tokens", partial(_cell, (name, token)))) for name, token in kinds
+    ]
+
+
+def sentences(frame: pd.DataFrame) -> list[str]:
+    """What the output is at MASK, then what it is at the tokens of values, for each kind of input."""
+    if frame["value_mse"].isna().all():
+        return ["No entry was masked, so that no token could be replaced."]
+    said = [_at_mask(row) for _, row in frame[frame["token"] == MASK].iterrows()]
+    values = frame[frame["token"] != MASK]
+    return said + [_at_values(str(name), rows) for name, rows in values.groupby("input", sort=False)]
+
+
+def _ci(row: pd.Series, column: str) -> str:
+    return interval(row[column], row[f"{column}_low"], row[f"{column}_high"])
+
+
+def _at_mask(row: pd.Series) -> str:
+    if row["gained_low"] > 0:
+        verdict = "nearer to the truth than 0 is"
+    elif row["gained_high"] < 0:
+        verdict = "farther from the truth than 0 is"
+    else:
+        verdict = "not measurably nearer to the truth than 0 is"
+    return (
+        f"At MASK ({row['input']}, n = {number(row['n'])}) the mean square of the output is {_ci(row, 'value_mse')}, "
+        f"and it is {verdict}: error {number(row['masked_mse'])}, where answering 0 has {number(row['zero_mse'])} "
+        f"(difference {_ci(row, 'gained')})."
+    )
+
+
+def _at_values(name: str, rows: pd.DataFrame) -> str:
+    parts = [
+        f"{_ci(row, 'value_mse')} at the token of {row['token'].removeprefix('value ')} "
+        f"({number(row['control_mse'])} with MASK there)"
+        for _, row in rows.iterrows()
+    ]
+    with_mask = (rows["observed_mse"] - rows["observed_change"]).iloc[0]
+    worst = rows.iloc[int(rows["observed_mse"].argmax())]
+    return (
+        f"With a value in the place of MASK ({name}) {_verdict(rows)}: mean square to it {', '.join(parts)}. L_obs is "
+        f"{number(with_mask)} with MASK and at most {number(worst['observed_mse'])} with a value (change "
+        f"{_ci(worst, 'observed_change')})."
+    )
+
+
+def _verdict(rows: pd.DataFrame) -> str:
+    nearer, farther = int((rows["copied_low"] > 0).sum()), int((rows["copied_high"] < 0).sum())
+    if nearer == len(rows):
+        return "the output there moves towards the token's value"
+    if farther == len(rows):
+        return "the output there moves away from the token's value"
+    if nearer == farther == 0:
+        return "the output there does not measurably move towards the token's value"
+    return (
+        f"the output there moves towards the token's value for {nearer} of {len(rows)} values, and away for {farther}"
+    )
+
+
+def _cell(kind: tuple[str, str], result: Result) -> Cell:
+    frame = result.table("tokens")
+    chosen = frame[(frame["input"] == kind[0]) & (frame["token"] == kind[1])]
+    if chosen.empty or is_absent(chosen.iloc[0]["value_mse"]):
+        return NOTHING
+    row = chosen.iloc[0]
+    beside = "" if kind[1] == MASK else f"{number(row['control_mse'])} with MASK there; "
+    return Cell(_ci(row, "value_mse"), note=f"{beside}L_obs {number(row['observed_mse'])}")

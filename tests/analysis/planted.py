@@ -1,0 +1,46 @@
+"""Models whose answers are known by hand: their weights are written down, not trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.runs import Checkpoint
+
+D_MODEL = 4
+
+
+def planted_copier(**task: object) -> Checkpoint:
+    """Answers the value of each token and 0 at MASK; attention, MLP and positions contribute nothing.
+
+    A token of value x is embedded as (a, −a, b, −b) with a = x / scale and a² + b² = 2: mean 0 and variance 1, so that
+    every LayerNorm leaves it as it is; the read-out gives a · scale.
+    """
+    config = RunConfig(
+        task=TaskConfig(**{"rows": 4, "cols": 4, "rank": 2, "v_min": -3.0, "v_max": 3.0} | task),
+        model=ModelConfig(n_layers=1, n_heads=2, d_model=D_MODEL, d_mlp=8),
+    )
+    values = config.task.v_min + np.arange(config.task.d_vocab - 1) / 10**config.task.decimals
+    scale = max(-config.task.v_min, config.task.v_max)
+    a = values / scale
+    b = np.sqrt(2 - a**2)
+    embedding = np.vstack([np.zeros(D_MODEL), np.stack([a, -a, b, -b], axis=1)])
+    read_out = torch.tensor([scale / 2, -scale / 2, 0.0, 0.0])[:, None]
+    silent = ("W_O", "W_out", "W_pos", "b_U")
+    return with_weights(
+        Checkpoint.untrained(config, seed=0),
+        {"embed.embed.W_E": torch.tensor(embedding, dtype=torch.float32), "unembed.W_U": read_out},
+        zero=silent,
+    )
+
+
+def with_weights(checkpoint: Checkpoint, weights: dict[str, torch.Tensor], zero: tuple[str, ...] = ()) -> Checkpoint:
+    """The same checkpoint with some weights replaced, and those whose names end in `zero` set to 0."""
+    changed = {
+        name: torch.zeros_like(weight) if name.endswith(zero) and zero else weight
+        for name, weight in checkpoint.weights.items()
+    }
+    return replace(checkpoint, weights=changed | weights)
