@@ -1,7 +1,9 @@
 """Passes that take a checkpoint apart, each from a checkpoint and settings to a frozen result."""
 
 from mcinterp.analysis.ablation import ablation
+from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.baselines.candidates import CANDIDATES
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
@@ -10,11 +12,13 @@ from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.training_summary import training_summary
 
 __all__ = [
+    "CANDIDATES",
     "COMPARISONS",
     "PASSES",
     "Comparison",
     "Pass",
     "ablation",
+    "algorithm_fit",
     "analyse",
     "attention_maps",
     "class_members",

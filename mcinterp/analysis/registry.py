@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
+from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
@@ -90,6 +91,12 @@ PASSES: dict[str, Pass] = {
             "What can be read linearly off the residual stream of each layer?",
             2048,
             lambda checkpoint, _, samples, seed: linear_probes(checkpoint, samples, seed=seed),
+        ),
+        Pass(
+            "algorithm",
+            "What algorithm is it? Which known way to complete a matrix explains the model's answers?",
+            512,
+            lambda checkpoint, _, samples, seed: algorithm_fit(checkpoint, samples, seed),
         ),
     )
 }
