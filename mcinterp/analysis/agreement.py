@@ -35,13 +35,13 @@ def unexplained(predictions: Floats, answers: Floats, weight: Floats) -> Estimat
         of shape (…); NaN where every prediction is 0.
     """
     left = _sums((predictions - answers) ** 2, weight)
-    return pooled_estimate(left, np.broadcast_to(_across(_sums(predictions**2, weight), left), left.shape))
+    return pooled_estimate(left, _across(_sums(predictions**2, weight), left))
 
 
 def unexplained_difference(predictions: Floats, answers: Floats, others: Floats, weight: Floats) -> Estimate:
-    """`unexplained` of `others` minus that of `answers`, paired over samples; all of shape (n, pos)."""
-    difference = (predictions - others) ** 2 - (predictions - answers) ** 2
-    return pooled_estimate(_sums(difference, weight), _sums(predictions**2, weight))
+    """`unexplained` of `others` (…, n, pos) minus that of `answers` (n, pos), paired over samples; of shape (…)."""
+    difference = _sums((predictions - others) ** 2 - (predictions - answers) ** 2, weight)
+    return pooled_estimate(difference, _across(_sums(predictions**2, weight), difference))
 
 
 def best_scale(predictions: Floats, answers: Floats, weight: Floats) -> Floats:
@@ -95,5 +95,5 @@ def _sums(values: Floats, weight: Floats) -> Floats:
 
 
 def _across(counts: Floats, like: Floats) -> Floats:
-    """(n,) as (n, 1, …) with as many axes as `like`."""
-    return counts.reshape(counts.shape + (1,) * (like.ndim - 1))
+    """(n,) repeated to the shape (n, …) of `like`."""
+    return np.broadcast_to(counts.reshape(counts.shape + (1,) * (like.ndim - 1)), like.shape)

@@ -49,6 +49,7 @@ COLUMNS = {
         "to_model over the mean square (about 0) of the model's predictions: the share that the candidate leaves. "
         "The candidate zero leaves 1; more than 1 is worse than answering 0",
     ),
+    **interval_columns("behind", "unexplained minus that of the best candidate, paired over matrices"),
     "scale": "number by which the candidate is multiplied to come nearest to the model",
     **interval_columns("scaled_unexplained", "unexplained of the candidate times its scale; at most 1"),
     **interval_columns("to_truth", "MSE between the candidate and the truth at masked entries"),
@@ -218,9 +219,11 @@ def _rows(predictions: Floats, answers: Floats, problem: Problem) -> list[dict[s
     """The numbers of each of the answers (k, n, pos) against predictions and truth."""
     truth, masked = problem.truth, problem.masked
     scale = best_scale(predictions, answers, masked)
+    best = int(_nearest_first(predictions, answers[: len(problem.completions.names)], masked)[0])
     estimates = {
         "to_model": mean_square(answers - predictions, masked),
         "unexplained": unexplained(predictions, answers, masked),
+        "behind": unexplained_difference(predictions, answers[best], answers, masked),
         "scaled_unexplained": unexplained(predictions, scaled(predictions, answers, masked), masked),
         "to_truth": mean_square(answers - truth, masked),
         "correlation": correlation(answers, predictions, masked),
@@ -234,23 +237,24 @@ def _rows(predictions: Floats, answers: Floats, problem: Problem) -> list[dict[s
 
 
 def _facts(predictions: Floats, problem: Problem) -> dict[str, Any]:
-    """The candidate nearest to the model: what it leaves, and how much more the next and the truth leave (paired)."""
+    """The candidate nearest to the model: what it leaves, and how much more the next one leaves (paired)."""
     answers, masked, names = problem.completions.values, problem.masked, problem.completions.names
-    order = np.argsort(mean_square(answers - predictions, masked).value, kind="stable")
-    best, second = int(order[0]), int(order[1])
+    best, second = _nearest_first(predictions, answers, masked)[:2].tolist()
     left = unexplained(predictions, answers[best], masked)
     margin = unexplained_difference(predictions, answers[best], answers[second], masked)
-    truth_margin = unexplained_difference(predictions, answers[best], problem.truth, masked)
     return {
         "best": names[best],
         **_plain(left.columns("unexplained")),
         "second": names[second],
         **_plain(margin.columns("margin")),
-        **_plain(truth_margin.columns("truth_margin")),
         "prediction_mean_square": float(mean_square(predictions, masked).value),
         "masked_entries": int(masked.sum()),
         "candidates": list(names),
     }
+
+
+def _nearest_first(predictions: Floats, answers: Floats, masked: Floats) -> NDArray[np.intp]:
+    return np.argsort(mean_square(answers - predictions, masked).value, kind="stable")
 
 
 def _plain(columns: dict[str, float]) -> dict[str, float | None]:

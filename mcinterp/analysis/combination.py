@@ -22,7 +22,7 @@ COLUMNS = {
     **interval_columns("gain", "unexplained of the one candidate minus this, paired over the test matrices"),
     **interval_columns(
         "control_unexplained",
-        "control: the same fit with candidates computed for other matrices; 1 or a little more is nothing explained",
+        "control: the same fit with candidates computed for other matrices; 1 or more is nothing explained",
     ),
 }
 WEIGHT_COLUMNS = {
@@ -59,7 +59,7 @@ def combination_rows(
         rows.append(
             {
                 "fit": fit,
-                "candidates": _named(names, weights),
+                "candidates": _named(names, weights, real["one candidate"], fit),
                 "n_train": half,
                 "n_test": len(predictions) - half,
                 "seed": seed,
@@ -96,6 +96,5 @@ def _answer(answers: Floats, weights: Floats) -> Floats:
     return np.tensordot(weights, answers, 1)
 
 
-def _named(names: tuple[str, ...], weights: Floats) -> str:
-    used = [name for name, weight in zip(names, weights, strict=True) if weight > 0]
-    return used[0] if len(used) == 1 else f"{len(used)} of {len(names)}"
+def _named(names: tuple[str, ...], weights: Floats, one: Floats, fit: str) -> str:
+    return f"{int((weights > 0).sum())} of {len(names)}" if fit == "combination" else names[int(one.argmax())]

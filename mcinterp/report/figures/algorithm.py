@@ -11,7 +11,7 @@ from mcinterp.results import Result
 
 LIMIT = 1.5
 """The candidate zero leaves 1; how much worse than that a candidate is does not matter."""
-SHOWN, LISTED = 3, 6
+SHOWN, LISTED = 3, 5
 """How many candidates the figures of bins show at first, and how many their legend offers."""
 
 
@@ -67,16 +67,15 @@ def algorithm_bins_figure(algorithm: Result, table: str, axis: str) -> go.Figure
         axis: what the bins are, for the axis.
     """
     frame = algorithm.table(table)
-    figure = blank(340, axis, "MSE at masked entries")
+    figure = blank(380, axis, "MSE at masked entries")
     figure.update_xaxes(type="category")
     ranked = nearest_first(algorithm.table("candidates"))["candidate"]
     candidates = [name for name in ranked if name in set(frame["candidate"])][:LISTED]
     truth = frame.drop_duplicates("bin")
-    _add_bins(figure, truth, "model_mse", "the model to the truth", INK, True)
+    _add_bins(figure, truth, "model_mse", "model to truth", INK, True)
     for index, candidate in enumerate(candidates):
         rows = frame[frame["candidate"] == candidate]
-        name = f"{candidate} to the model"
-        _add_bins(figure, rows, "to_model", name, SERIES[index % len(SERIES)], index < SHOWN)
+        _add_bins(figure, rows, "to_model", str(candidate), SERIES[index % len(SERIES)], index < SHOWN)
     drawn = frame[frame["candidate"].isin(candidates[:SHOWN])]
     # Bins of few matrices have intervals that would flatten everything else.
     top = max(float(truth["model_mse"].max()), float(drawn["to_model"].max()) if len(drawn) else 0.0)

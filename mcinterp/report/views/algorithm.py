@@ -17,26 +17,28 @@ from mcinterp.results import Result
 
 TRUTH = "the truth"
 CAPTION = (
-    "What each candidate leaves of the model's predictions at masked entries, nearest first, with 95 % interval: 0 where "
-    "the model answers what the candidate does, 1 where the candidate is no nearer than the answer 0. Triangles lie "
-    "further right. The truth is no candidate: it shows what a perfect completion would leave."
+    "What each candidate leaves of the model's predictions at masked entries, nearest first, with 95 % interval: 0 "
+    "where the model answers as the candidate does, 1 where it is no nearer than the answer 0. Triangles lie further "
+    "right. The truth is no candidate: it shows what a perfect completion would leave."
 )
 BINS = {
     "by_observed": (
         "observed entries in the entry's row and column",
-        "by how much of their row and column is observed",
+        "by how many entries of their row and column are observed",
     ),
     "by_conditioning": (
         "largest usable pivot, |det|^(1/r)",
-        "by conditioning: the largest |det|^(1/r) of an observed r × r block that determines the entry through a "
-        "vanishing minor (for rank 1 the largest |X_lk| that can be divided by)",
+        "by conditioning, the largest |det|^(1/r) of an observed r × r block that gives the entry through a vanishing "
+        "minor (for rank 1 the largest |X_lk| to divide by)",
     ),
 }
 BINS_CAPTION = (
-    "Masked entries {how}: error of the model to the truth, and of the nearest candidates to the model, with 95 % "
-    "interval. Further candidates are switched on in the legend."
+    "Masked entries {how}: MSE of the model to the truth (dashed) and of the nearest candidates to the model, with "
+    "95 % interval. Further candidates are switched on in the legend."
 )
-FIRST = ["candidate", "n", "seed", "unexplained", "scaled_unexplained", "correlation", "error_correlation"]
+NAMED = 4
+"""How many candidates that are as near as the best a sentence names."""
+FIRST = ["candidate", "n", "seed", "unexplained", "behind", "scaled_unexplained", "correlation", "error_correlation"]
 FIRST += ["to_model", "to_truth", "model_mse"]
 CONTROLS = ["candidate", "n", "seed", "control_scaled_unexplained", "control_correlation"]
 CONTROLS += ["untrained_scaled_unexplained"]
@@ -61,9 +63,13 @@ def _tables(result: Result) -> list[TableView]:
     used = weights.frame[(weights.frame["weight"] > 0) | (weights.frame["control_weight"] > 0)]
     bins = [
         table_view(
-            result.table(name), result.tables[name].columns, f"Masked entries {how}", hide=BIN_HIDDEN, folded=True
+            result.table(name),
+            result.tables[name].columns,
+            f"Masked entries, {name.replace('_', ' ')}",
+            hide=BIN_HIDDEN,
+            folded=True,
         )
-        for name, (_, how) in BINS.items()
+        for name in BINS
     ]
     return [
         table_view(_columns(frame, FIRST), table.columns, "Every candidate, nearest first", folded=True),
@@ -84,48 +90,54 @@ def _columns(frame: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
 def sentences(result: Result) -> list[str]:
     """The nearest candidate and what it leaves; the truth; all candidates together; the control."""
     facts = result.facts
-    rows = result.table("candidates").set_index("candidate")
+    table = result.table("candidates").set_index("candidate")
     if is_absent(facts["unexplained"]):
         return ["The model's predictions at masked entries are all 0, so that there is nothing to explain."]
-    parts = [_nearest(facts, int(rows["n"].iloc[0]))]
+    parts = [_nearest(facts, table)]
     if facts["best"] != "zero":
-        parts.append(_against_truth(facts, rows))
-    parts += [_combined(result.table("combination")), _control(rows)]
+        parts.append(_against_truth(facts, table))
+    parts += [_combined(result.table("combination")), _control(table)]
     return [part for part in parts if part]
 
 
-def _nearest(facts: Mapping[str, Any], n: int) -> str:
-    left, margin = _interval(facts, "unexplained"), _interval(facts, "margin")
-    count = plural(len(facts["candidates"]), "candidate")
-    apart = not is_absent(facts["margin_low"]) and facts["margin_low"] > 0
+def _nearest(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
+    count, n = plural(len(facts["candidates"]), "candidate"), number(int(table["n"].iloc[0]))
+    where = f"to the model's predictions at masked entries (n = {n})"
     if facts["best"] == "zero":
-        doubt = "" if apart else ", an interval that does not exclude 0"
-        return (
-            f"None of {count} is nearer to the model's predictions at masked entries than the answer 0 (n = {number(n)}); "
-            f"the next, {facts['second']}, leaves {margin} of their mean square more{doubt}."
-        )
-    verdict = "which tells the two apart" if apart else "which does not tell the two apart"
-    return (
-        f"Of {count}, {facts['best']} is nearest to the model's predictions at masked entries (n = {number(n)}): it leaves "
-        f"{left} of their mean square, where the answer 0 leaves 1. The next, {facts['second']}, leaves {margin} more, "
-        f"{verdict}."
-    )
-
-
-def _against_truth(facts: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    margin = _interval(facts, "truth_margin")
-    if is_absent(facts["truth_margin_low"]) or facts["truth_margin_low"] <= 0 <= facts["truth_margin_high"]:
-        verdict = f"so the model is as near to the truth as to {facts['best']}"
-    elif facts["truth_margin"] > 0:
-        verdict = f"so the model is nearer to {facts['best']} than to the truth"
+        text = f"None of {count} is nearer {where} than the answer 0"
     else:
-        verdict = f"so the model is nearer to the truth than to {facts['best']}"
-    text = f"The truth leaves {number(_of(rows, TRUTH, 'unexplained'))}, {verdict} (difference {margin})"
-    errors = _of(rows, facts["best"], "error_correlation")
-    if is_absent(errors):
+        left = _interval(facts, "unexplained")
+        text = f"Of {count}, “{facts['best']}” is nearest {where}: it leaves {left} of their mean square"
+        text += ", where the answer 0 leaves 1"
+    return f"{text}. The next, “{facts['second']}”, leaves {_interval(facts, 'margin')} more{_ties(facts, table)}."
+
+
+def _ties(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
+    """How many candidates the paired intervals do not tell from the best."""
+    others = table.drop(index=[facts["best"], TRUTH], errors="ignore")
+    near = others[others["behind_low"] <= 0]
+    if near.empty:
+        return ", which tells the two apart"
+    names = ", ".join(f"“{name}”" for name in near.sort_values("behind").index[:NAMED])
+    more = f" and {len(near) - NAMED} more" if len(near) > NAMED else ""
+    return f"; not told apart from the best by a paired interval: {names}{more}"
+
+
+def _against_truth(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
+    if TRUTH not in table.index:
+        return ""
+    best, truth = f"“{facts['best']}”", table.loc[TRUTH]
+    if truth["behind_low"] > 0:
+        verdict = f"so the model is nearer to {best} than to the truth"
+    elif truth["behind_high"] < 0:
+        verdict = f"so the model is nearer to the truth than to {best}"
+    else:
+        verdict = f"so the model is not measurably nearer to {best} than to the truth"
+    text = f"The truth leaves {number(truth['unexplained'])}, {verdict} (difference {_interval(truth, 'behind')})"
+    errors = table.loc[facts["best"]]
+    if is_absent(errors["error_correlation"]):
         return f"{text}."
-    bounds = (_of(rows, facts["best"], f"error_correlation_{end}") for end in ("low", "high"))
-    return f"{text}; the errors of the two correlate by {interval(errors, *bounds)}."
+    return f"{text}; the errors of model and candidate correlate by {_interval(errors, 'error_correlation')}."
 
 
 def _combined(frame: pd.DataFrame) -> str:
@@ -133,22 +145,21 @@ def _combined(frame: pd.DataFrame) -> str:
     if one.empty or combined.empty or is_absent(combined.iloc[0]["unexplained"]):
         return ""
     row = combined.iloc[0]
-    gain = interval(row["gain"], row["gain_low"], row["gain_high"])
     if row["gain_low"] > 0:
         verdict = "less than"
     elif row["gain_high"] < 0:
         verdict = "more than"
     else:
-        verdict = "which the interval does not tell from"
+        verdict = "not measurably different from"
     return (
         f"On matrices it was not fitted on, the best non-negative combination of candidates leaves "
-        f"{interval(row['unexplained'], row['unexplained_low'], row['unexplained_high'])}, {verdict} the best single "
-        f"one's {number(one.iloc[0]['unexplained'])} (gain {gain})."
+        f"{_interval(row, 'unexplained')}, {verdict} the best single "
+        f"one's {number(one.iloc[0]['unexplained'])} (gain {_interval(row, 'gain')})."
     )
 
 
-def _control(rows: pd.DataFrame) -> str:
-    known = rows[rows["control_correlation_low"].notna()]
+def _control(table: pd.DataFrame) -> str:
+    known = table[table["control_correlation_low"].notna()]
     if known.empty:
         return ""
     outside = int(((known["control_correlation_low"] > 0) | (known["control_correlation_high"] < 0)).sum())
@@ -160,16 +171,12 @@ def _control(rows: pd.DataFrame) -> str:
     )
 
 
-def _interval(facts: Mapping[str, Any], name: str) -> str:
-    return interval(facts[name], facts[f"{name}_low"], facts[f"{name}_high"])
-
-
-def _of(rows: pd.DataFrame, candidate: str, column: str) -> Any:
-    return rows.loc[candidate, column] if candidate in rows.index else None
+def _interval(values: Mapping[str, Any] | pd.Series, name: str) -> str:
+    return interval(values[name], values[f"{name}_low"], values[f"{name}_high"])
 
 
 def rows(steps: Steps) -> list[Row]:
-    """What explains each checkpoint best, how much it leaves, and what the last checkpoint's best leaves of the others."""
+    """What explains each checkpoint best, what it leaves, and what the last checkpoint's best leaves of the others."""
     results = found(steps, "algorithm")
     if not results:
         return []
@@ -205,4 +212,4 @@ def _cell(chosen: pd.DataFrame) -> Cell:
     if chosen.empty or is_absent(chosen.iloc[0]["unexplained"]):
         return NOTHING
     row = chosen.iloc[0]
-    return Cell(interval(row["unexplained"], row["unexplained_low"], row["unexplained_high"]))
+    return Cell(_interval(row, "unexplained"))
