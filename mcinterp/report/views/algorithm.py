@@ -23,10 +23,12 @@ CAPTION = (
 )
 BINS = {
     "by_observed": (
+        "Masked entries by number observed",
         "observed entries in the entry's row and column",
         "by how many entries of their row and column are observed",
     ),
     "by_conditioning": (
+        "Masked entries by conditioning",
         "largest usable pivot, |det|^(1/r)",
         "by conditioning, the largest |det|^(1/r) of an observed r × r block that gives the entry through a vanishing "
         "minor (for rank 1 the largest |X_lk| to divide by)",
@@ -51,7 +53,7 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     figures = [FigureView(CAPTION, algorithm_figure(result))]
     figures += [
         FigureView(BINS_CAPTION.format(how=how), algorithm_bins_figure(result, name, axis))
-        for name, (axis, how) in BINS.items()
+        for name, (_, axis, how) in BINS.items()
         if len(result.table(name))
     ]
     return Section(result.name, result.title, sentences(result), figures, _tables(result))
@@ -62,14 +64,8 @@ def _tables(result: Result) -> list[TableView]:
     frame = nearest_first(table.frame)
     used = weights.frame[(weights.frame["weight"] > 0) | (weights.frame["control_weight"] > 0)]
     bins = [
-        table_view(
-            result.table(name),
-            result.tables[name].columns,
-            f"Masked entries, {name.replace('_', ' ')}",
-            hide=BIN_HIDDEN,
-            folded=True,
-        )
-        for name in BINS
+        table_view(result.table(name), result.tables[name].columns, title, hide=BIN_HIDDEN, folded=True)
+        for name, (title, _, _) in BINS.items()
     ]
     return [
         table_view(_columns(frame, FIRST), table.columns, "Every candidate, nearest first", folded=True),
@@ -126,7 +122,7 @@ def _ties(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
 def _against_truth(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
     if TRUTH not in table.index:
         return ""
-    best, truth = f"“{facts['best']}”", table.loc[TRUTH]
+    best, truth = f"“{facts['best']}”", table[table.index == TRUTH].iloc[0]
     if truth["behind_low"] > 0:
         verdict = f"so the model is nearer to {best} than to the truth"
     elif truth["behind_high"] < 0:
@@ -134,7 +130,7 @@ def _against_truth(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
     else:
         verdict = f"so the model is not measurably nearer to {best} than to the truth"
     text = f"The truth leaves {number(truth['unexplained'])}, {verdict} (difference {_interval(truth, 'behind')})"
-    errors = table.loc[facts["best"]]
+    errors = table[table.index == facts["best"]].iloc[0]
     if is_absent(errors["error_correlation"]):
         return f"{text}."
     return f"{text}; the errors of model and candidate correlate by {_interval(errors, 'error_correlation')}."
