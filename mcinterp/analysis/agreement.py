@@ -35,13 +35,13 @@ def unexplained(predictions: Floats, answers: Floats, weight: Floats) -> Estimat
         of shape (…); NaN where every prediction is 0.
     """
     left = _sums((predictions - answers) ** 2, weight)
-    return pooled_estimate(left, _across(_sums(predictions**2, weight), left))
+    return _share(left, _sums(predictions**2, weight))
 
 
 def unexplained_difference(predictions: Floats, answers: Floats, others: Floats, weight: Floats) -> Estimate:
     """`unexplained` of `others` (…, n, pos) minus that of `answers` (n, pos), paired over samples; of shape (…)."""
     difference = _sums((predictions - others) ** 2 - (predictions - answers) ** 2, weight)
-    return pooled_estimate(difference, _across(_sums(predictions**2, weight), difference))
+    return _share(difference, _sums(predictions**2, weight))
 
 
 def best_scale(predictions: Floats, answers: Floats, weight: Floats) -> Floats:
@@ -94,6 +94,8 @@ def _sums(values: Floats, weight: Floats) -> Floats:
     return np.moveaxis((values * weight).sum(-1), -1, 0)
 
 
-def _across(counts: Floats, like: Floats) -> Floats:
-    """(n,) repeated to the shape (n, …) of `like`."""
-    return np.broadcast_to(counts.reshape(counts.shape + (1,) * (like.ndim - 1)), like.shape)
+def _share(parts: Floats, whole: Floats) -> Estimate:
+    """Σ parts / Σ whole over samples, of (n, …) and (n,); NaN where the whole is 0."""
+    if not whole.any():
+        return Estimate(*(np.full(parts.shape[1:], np.nan) for _ in range(4)))
+    return pooled_estimate(parts, whole)
