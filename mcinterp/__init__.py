@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcinterp.analysis import (
+        CANDIDATES,
         COMPARISONS,
         PASSES,
         ablation,
+        algorithm_fit,
         analyse,
         attention_maps,
         class_members,
@@ -69,9 +71,11 @@ __version__ = version("mcinterp")
 
 _HOME = {
     "mcinterp.analysis": (
+        "CANDIDATES",
         "COMPARISONS",
         "PASSES",
         "ablation",
+        "algorithm_fit",
         "analyse",
         "attention_maps",
         "class_members",
@@ -117,6 +121,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "CANDIDATES",
     "COMPARISONS",
     "PASSES",
     "Checkpoint",
@@ -140,6 +145,7 @@ __all__ = [
     "Transition",
     "UsageError",
     "ablation",
+    "algorithm_fit",
     "analyse",
     "attention_maps",
     "class_members",

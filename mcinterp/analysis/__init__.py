@@ -1,7 +1,9 @@
 """Passes that take a checkpoint apart, each from a checkpoint and settings to a frozen result."""
 
 from mcinterp.analysis.ablation import ablation
+from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.baselines.candidates import CANDIDATES
 from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
@@ -17,11 +19,13 @@ from mcinterp.analysis.token_intervention import token_intervention
 from mcinterp.analysis.training_summary import training_summary
 
 __all__ = [
+    "CANDIDATES",
     "COMPARISONS",
     "PASSES",
     "Comparison",
     "Pass",
     "ablation",
+    "algorithm_fit",
     "analyse",
     "attention_maps",
     "class_members",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
+from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.distribution_shift import distribution_shift
@@ -115,6 +116,12 @@ PASSES: dict[str, Pass] = {
             "What does the model make of laws, ranks and shares of masked entries that it was not trained on?",
             1024,
             lambda checkpoint, _, samples, seed: distribution_shift(checkpoint, samples, seed),
+        ),
+        Pass(
+            "algorithm",
+            "What algorithm is it? Which known way to complete a matrix explains the model's answers?",
+            512,
+            lambda checkpoint, _, samples, seed: algorithm_fit(checkpoint, samples, seed),
         ),
     )
 }

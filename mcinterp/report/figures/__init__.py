@@ -1,6 +1,7 @@
 """Plotly figures of stored results, the same on a page and in a notebook."""
 
 from mcinterp.report.figures.ablation import ablation_figure
+from mcinterp.report.figures.algorithm import algorithm_bins_figure, algorithm_figure
 from mcinterp.report.figures.attention import entropy_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
@@ -16,6 +17,8 @@ from mcinterp.report.figures.tokens import tokens_figure
 
 __all__ = [
     "ablation_figure",
+    "algorithm_bins_figure",
+    "algorithm_figure",
     "components_figure",
     "curve_figure",
     "entropy_figure",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from mcinterp.report.parts import Section
 from mcinterp.report.views import (
     ablation,
+    algorithm,
     attention,
     components,
     embeddings,
@@ -33,6 +34,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "tokens": ("Token intervention", tokens.view),
     "positions": ("Position sensitivity", positions.view),
     "shift": ("Distribution shift", shift.view),
+    "algorithm": ("What algorithm is it?", algorithm.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
