@@ -2,6 +2,8 @@
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.baselines import nuclear_norm_completion
+from mcinterp.analysis.nuclear_norm import nuclear_norm
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
@@ -20,6 +22,8 @@ __all__ = [
     "class_members",
     "head_taxonomy",
     "linear_probes",
+    "nuclear_norm",
+    "nuclear_norm_completion",
     "patching",
     "select_comparisons",
     "select_passes",

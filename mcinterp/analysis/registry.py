@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.nuclear_norm import nuclear_norm
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.taxonomy import head_taxonomy
@@ -90,6 +91,12 @@ PASSES: dict[str, Pass] = {
             "What can be read linearly off the residual stream of each layer?",
             2048,
             lambda checkpoint, _, samples, seed: linear_probes(checkpoint, samples, seed=seed),
+        ),
+        Pass(
+            "nuclear",
+            "Does the model minimise the nuclear norm, and how good is that as a completion?",
+            512,
+            lambda checkpoint, _, samples, seed: nuclear_norm(checkpoint, samples, seed=seed),
         ),
     )
 }

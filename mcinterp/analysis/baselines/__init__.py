@@ -1,0 +1,20 @@
+"""Classical solvers of the tasks, beside which the models are put."""
+
+from mcinterp.analysis.baselines.nuclear import (
+    Completion,
+    has_unique_minimiser,
+    nuclear_norm_completion,
+    regularised_completion,
+    solve_nuclear_norm,
+)
+from mcinterp.analysis.baselines.reference import nuclear_norm_reference, regularised_reference
+
+__all__ = [
+    "Completion",
+    "has_unique_minimiser",
+    "nuclear_norm_completion",
+    "nuclear_norm_reference",
+    "regularised_completion",
+    "regularised_reference",
+    "solve_nuclear_norm",
+]
