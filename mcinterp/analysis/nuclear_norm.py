@@ -51,7 +51,7 @@ SOLVER_COLUMNS = {
     "transposed_difference": "control: largest relative change of the least norm when the input is transposed; a "
     "maximum, hence without interval",
     "largest_gap": "largest relative duality gap, which bounds a minimiser's excess over the least norm; a maximum",
-    "checked": "matrices solved through cvxpy with Clarabel as well",
+    "checked": "matrices that cvxpy with Clarabel was given too and solved, by its own word, to its tolerance",
     "reference_difference": "control: largest relative difference between the least norms found by both; a maximum",
 }
 REGULARISED_COLUMNS = {
@@ -91,7 +91,7 @@ def nuclear_norm(
         regularised_samples: matrices, at most `samples` of them, for the regularised problem at the training p_mask.
         shares: each p_mask; that of the training is added if it is not among them.
         weights: λ of the regularised problem.
-        checked: matrices of each batch that Clarabel solves as well.
+        checked: matrices of each batch that Clarabel is given as well.
         seed: of matrices and masks.
 
     Returns:

@@ -8,7 +8,7 @@ For ν ≥ 0 and a matrix M that is zero outside the observed entries Ω,
 ν = 0 is nuclear norm minimisation with X = M on Ω. For ν > 0 the first line is 1/(2ν) ‖P_Ω(X − M)‖² + ‖X‖_*. As
 semidefinite programs with Z = [[W₁, X], [Xᵀ, W₂]] ⪰ 0 and S = [[I, −Y], [−Yᵀ, I]] ⪰ 0, where ‖X‖_* ≤ ½ tr Z with
 equality at the best W₁ and W₂, the gap of a feasible pair is ½⟨Z, S⟩. Each step is Mehrotra's predictor and corrector
-along the direction of Helmberg, Rendl, Vanderbei and Wolkowicz (SIAM J. Optim. 6, 1996), which takes one linear system in
+along the direction of Helmberg, Rendl, Vanderbei and Wolkowicz (SIAM J. Optim. 6, 1996), which takes a linear system in
 the observed entries.
 """
 
@@ -152,7 +152,9 @@ def _step(state: Instances, mu: Tensor) -> None:
     move_dual, move_primal = _direction(state, inverse, factor, aim)
     length = _longest(lambda at, step: _stays_inside(state, move_dual, move_primal, at, step), state.penalty)
     gone = (INSIDE * length)[:, None, None]
-    state.Z, state.Y = state.Z + gone * move_primal, state.Y + gone * move_dual
+    # Where no length stays inside, the move may be anything, NaN too, and the instance stands still.
+    state.Z = torch.where(gone > 0, state.Z + gone * move_primal, state.Z)
+    state.Y = torch.where(gone > 0, state.Y + gone * move_dual, state.Y)
     # A long step shows that the path is straight here, a short one that it bends.
     bent = torch.where(length < 0.75, 3 * state.centring, state.centring)
     adapted = torch.where(length >= 0.9, 0.3 * state.centring, bent)
@@ -197,13 +199,11 @@ def _outer(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
 
 
 def _direction(state: Instances, inverse: Tensor, factor: Tensor, aim: Tensor) -> tuple[Tensor, Tensor]:
-    """DY and dZ = aim + ½(Z D S⁻¹ + S⁻¹ D Z) with dX + ν dY = M − X − νY on the observed entries."""
+    """The moves dY and dZ = aim + ½(Z D S⁻¹ + S⁻¹ D Z) with dX + ν dY = M − X − νY on the observed entries."""
     rows = state.target.shape[1]
     missing = state.target - state.completed - state.penalty[:, None, None] * state.Y - aim[:, :rows, rows:]
     wanted = missing.flatten(1).gather(1, state.positions) * state.valid
-    solved = torch.cholesky_solve(wanted[:, :, None], factor)[:, :, 0]
-    # Where the factor broke down the instance stands still, and is reported as not converged.
-    solved = solved.nan_to_num(0.0, 0.0, 0.0) * state.valid
+    solved = torch.cholesky_solve(wanted[:, :, None], factor)[:, :, 0] * state.valid
     change = torch.zeros_like(state.Y).flatten(1).scatter_add_(1, state.positions, solved).view_as(state.Y)
     return change, aim + _symmetric_part(state.Z @ symmetric_blocks(change) @ inverse)
 

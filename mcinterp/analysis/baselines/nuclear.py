@@ -130,8 +130,9 @@ def solve_nuclear_norm(
     # Matrices with as many observed entries are solved together. Those without any, or with zeros alone, are done.
     order = counts.argsort(stable=True)
     order = order[target[order].flatten(1).any(1)]
-    together = max(1, ELEMENTS[values.device.type] // target[0].numel() ** 2) if len(target) else 1
-    for at in torch.split(order, together):
+    together = max(1, ELEMENTS[values.device.type] // max(1, target.shape[1:].numel()) ** 2)
+    for start in range(0, len(order), together):
+        at = order[start : start + together]
         X[at], Y[at], steps[at] = minimise(target[at], observed[at], scale[at] / 2, tolerance, max_iterations)
     return _certified(target, observed, None if weight is None else scale, X, Y, steps, tolerance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,7 +65,11 @@ class _Program:
         if self.weight is not None:
             self.weight.value = weight
         try:
-            self.problem.solve(solver=cvxpy.CLARABEL)
+            with warnings.catch_warnings():
+                # The status says the same, and is refused below.
+                warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+                # A warm start would keep the scaling of the instance before, and with it a trace of the order.
+                self.problem.solve(solver=cvxpy.CLARABEL, warm_start=False)
         except cvxpy.error.SolverError as error:
             raise SolverError(f"Clarabel failed on instance {index}: {error}") from None
         if self.problem.status != cvxpy.OPTIMAL:
