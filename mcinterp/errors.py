@@ -30,6 +30,10 @@ class TrainingError(McinterpError):
     """Training cannot go on: the loss diverged, or the run belongs to another configuration."""
 
 
+class SolverError(McinterpError):
+    """A numerical problem was not solved to the accuracy asked for."""
+
+
 class UsageError(McinterpError):
     """A command was called with words it does not understand (exit code 2)."""
 

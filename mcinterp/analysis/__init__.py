@@ -3,10 +3,12 @@
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.baselines import nuclear_norm_completion
 from mcinterp.analysis.baselines.candidates import CANDIDATES
 from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
+from mcinterp.analysis.nuclear_norm import nuclear_norm
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.position_sensitivity import position_sensitivity
@@ -35,6 +37,8 @@ __all__ = [
     "head_taxonomy",
     "linear_probes",
     "model_switching",
+    "nuclear_norm",
+    "nuclear_norm_completion",
     "patching",
     "plateau_measures",
     "position_sensitivity",

@@ -14,6 +14,7 @@ from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
+from mcinterp.analysis.nuclear_norm import nuclear_norm
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.position_sensitivity import position_sensitivity
@@ -122,6 +123,12 @@ PASSES: dict[str, Pass] = {
             "What algorithm is it? Which known way to complete a matrix explains the model's answers?",
             512,
             lambda checkpoint, _, samples, seed: algorithm_fit(checkpoint, samples, seed),
+        ),
+        Pass(
+            "nuclear",
+            "Does the model minimise the nuclear norm, and how good is that as a completion?",
+            512,
+            lambda checkpoint, _, samples, seed: nuclear_norm(checkpoint, samples, seed=seed),
         ),
     )
 }

@@ -1,1 +1,20 @@
 """Ways to complete a low-rank matrix from its observed entries, without a model: what a model is compared with."""
+
+from mcinterp.analysis.baselines.nuclear import (
+    Completion,
+    has_unique_minimiser,
+    nuclear_norm_completion,
+    regularised_completion,
+    solve_nuclear_norm,
+)
+from mcinterp.analysis.baselines.reference import nuclear_norm_reference, regularised_reference
+
+__all__ = [
+    "Completion",
+    "has_unique_minimiser",
+    "nuclear_norm_completion",
+    "nuclear_norm_reference",
+    "regularised_completion",
+    "regularised_reference",
+    "solve_nuclear_norm",
+]

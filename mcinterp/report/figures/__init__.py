@@ -6,6 +6,7 @@ from mcinterp.report.figures.attention import entropy_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
+from mcinterp.report.figures.nuclear import completion_error_figure, nuclear_norm_figure, regularised_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
 from mcinterp.report.figures.positions import moved_figure, positions_figure
@@ -19,17 +20,20 @@ __all__ = [
     "ablation_figure",
     "algorithm_bins_figure",
     "algorithm_figure",
+    "completion_error_figure",
     "components_figure",
     "curve_figure",
     "entropy_figure",
     "exchange_figure",
     "laws_figure",
     "moved_figure",
+    "nuclear_norm_figure",
     "over_steps_figure",
     "patching_figure",
     "position_pictures_figure",
     "positions_figure",
     "probe_figure",
+    "regularised_figure",
     "scores_figure",
     "shift_figure",
     "switching_figure",

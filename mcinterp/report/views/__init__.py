@@ -12,6 +12,7 @@ from mcinterp.report.views import (
     components,
     embeddings,
     generic,
+    nuclear,
     patching,
     plateau,
     positions,
@@ -35,6 +36,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "positions": ("Position sensitivity", positions.view),
     "shift": ("Distribution shift", shift.view),
     "algorithm": ("What algorithm is it?", algorithm.view),
+    "nuclear": ("Nuclear norm minimisation", nuclear.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
