@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import nnls
 
 from mcinterp.analysis import CANDIDATES, PASSES, algorithm_fit
 from mcinterp.analysis.agreement import best_scale, correlation, unexplained, unexplained_difference
@@ -74,6 +75,30 @@ def test_a_planted_mixture_needs_the_combination(problem: Problem, noise: np.nda
     assert joint.loc["combination", "gain_low"] > 0
     assert joint.loc["combination", "gain"] == pytest.approx(joint.loc["one candidate", "unexplained"])
     assert joint.loc["combination", "control_unexplained"] > 0.9
+
+
+def test_the_combination_is_fitted_on_one_half_and_tested_on_the_other(problem: Problem, noise: np.ndarray) -> None:
+    predictions = answers_of(problem, "minors") + 0.3 * noise
+    result = explained(predictions, problem, noise)
+    masked = ~problem.observed.reshape(N, -1)
+    train, test = (masked & (np.arange(N) // (N // 2) == half)[:, None] for half in (0, 1))
+    answers = problem.completions.values
+    weights, _ = nnls(answers[:, train].T, predictions[train])
+    best = int(((answers[:, train] - predictions[train]) ** 2).sum(1).argmin())
+    scale = answers[best, train] @ predictions[train] / (answers[best, train] @ answers[best, train])
+    joint = result.table("combination").set_index("fit")
+    fits = {
+        "one candidate": answers[best],
+        "one candidate, scaled": scale * answers[best],
+        "combination": np.tensordot(weights, answers, 1),
+    }
+    for fit, answer in fits.items():
+        left = [((predictions - answer)[part] ** 2).sum() / (predictions[part] ** 2).sum() for part in (train, test)]
+        assert joint.loc[fit, ["train_unexplained", "unexplained"]].tolist() == pytest.approx(left)
+    gain = joint.loc["one candidate", "unexplained"] - joint["unexplained"]
+    assert joint["gain"].tolist() == pytest.approx(gain.tolist(), abs=1e-12)
+    assert result.table("weights")["weight"].tolist() == pytest.approx(weights.tolist())
+    assert (joint["n_train"] == N // 2).all()
 
 
 def test_an_answer_of_zero_is_the_candidate_zero(problem: Problem, noise: np.ndarray) -> None:

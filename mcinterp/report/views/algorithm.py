@@ -100,7 +100,7 @@ def _nearest(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
     count, n = plural(len(facts["candidates"]), "candidate"), number(int(table["n"].iloc[0]))
     where = f"to the model's predictions at masked entries (n = {n})"
     if facts["best"] == "zero":
-        text = f"None of {count} is nearer {where} than the answer 0"
+        text = f"None of {count} is nearer {where} than the answer 0, which leaves all (1) of their mean square"
     else:
         left = _interval(facts, "unexplained")
         text = f"Of {count}, “{facts['best']}” is nearest {where}: it leaves {left} of their mean square"
