@@ -23,12 +23,16 @@ class FrozenConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def _lists_as_tuples(value: Any) -> Any:
+def _pairs(value: Any) -> Any:
     """YAML has lists where a frozen configuration has tuples."""
-    return tuple(map(_lists_as_tuples, value)) if isinstance(value, list | tuple) else value
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(v, list | tuple) and len(v) == 2 for v in value):
+        raise ValueError(f"must be pairs of rows and cols such as [[4, 4], [5, 5]], got {value!r:.80}")
+    return tuple(map(tuple, value))
 
 
-Sizes = Annotated[tuple[tuple[int, int], ...] | None, BeforeValidator(_lists_as_tuples)]
+Sizes = Annotated[tuple[tuple[int, int], ...] | None, BeforeValidator(_pairs)]
 """(rows, cols) of each size of a mixture."""
 
 

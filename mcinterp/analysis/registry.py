@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.by_size import errors_by_size
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.taxonomy import head_taxonomy
@@ -90,6 +91,12 @@ PASSES: dict[str, Pass] = {
             "What can be read linearly off the residual stream of each layer?",
             2048,
             lambda checkpoint, _, samples, seed: linear_probes(checkpoint, samples, seed=seed),
+        ),
+        Pass(
+            "sizes",
+            "What are the errors on matrices of each size that the model was trained on?",
+            512,
+            lambda checkpoint, _, samples, seed: errors_by_size(checkpoint, samples=samples, seed=seed),
         ),
     )
 }

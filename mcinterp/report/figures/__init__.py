@@ -6,5 +6,14 @@ from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.patching import patching_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
+from mcinterp.report.figures.sizes import sizes_figure
 
-__all__ = ["ablation_figure", "curve_figure", "entropy_figure", "patching_figure", "probe_figure", "scores_figure"]
+__all__ = [
+    "ablation_figure",
+    "curve_figure",
+    "entropy_figure",
+    "patching_figure",
+    "probe_figure",
+    "scores_figure",
+    "sizes_figure",
+]

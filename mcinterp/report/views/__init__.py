@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mcinterp.report.parts import Section
-from mcinterp.report.views import ablation, attention, generic, patching, probes, taxonomy
+from mcinterp.report.views import ablation, attention, generic, patching, probes, sizes, taxonomy
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
@@ -16,6 +16,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "ablation": ("Group ablations", ablation.view),
     "patching": ("Activation patching", patching.view),
     "probes": ("Linear probes", probes.view),
+    "sizes": ("Errors by matrix size", sizes.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
