@@ -30,8 +30,7 @@ COLUMNS = {
     **interval_columns("zero_mse", "baseline: MSE of answering 0 at these entries"),
     **interval_columns("gain", "zero_mse − mse, paired over matrices: positive means better than answering 0"),
     "padding_difference": "control: largest |difference| between the answers to the padded matrices and those of the "
-    "same weights to the same matrices without padding, over all entries, near 0; empty for the largest size, which has "
-    "no padding",
+    "same weights to the same matrices without padding, near 0; empty for the largest size, which has no padding",
 }
 
 

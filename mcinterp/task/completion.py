@@ -92,10 +92,11 @@ class MatrixCompletion:
             InputError: if the shapes do not fit the task, or a value has no token, or the task has no padding.
         """
         expected = (len(matrices), self.config.rows, self.config.cols)
-        if any(tuple(given.shape) != expected for given in (matrices, observed, present) if given is not None):
-            shapes = " and ".join(str(tuple(given.shape)) for given in (matrices, observed, present) if given is not None)
+        shapes = [tuple(given.shape) for given in (matrices, observed, present) if given is not None]
+        if any(shape != expected for shape in shapes):
             raise InputError(
-                f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got {shapes}"
+                f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got "
+                f"{' and '.join(map(str, shapes))}"
             )
         values = matrices.round(decimals=self.config.decimals).flatten(1)
         seen = observed.flatten(1).contiguous()

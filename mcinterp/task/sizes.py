@@ -1,8 +1,8 @@
 """Matrices of several sizes in one batch: which positions of the largest one's grid each of them has.
 
-Entry (i, j) of a matrix of any size sits at position i·cols + j, with `cols` that of the largest matrix: a position always
-means the same row and the same column, so that the positional embedding can mean them too. A smaller matrix has the top
-left block of the grid; the other positions hold PAD, are attended to by nobody and are in no loss and no score.
+Entry (i, j) of a matrix of any size sits at position i·cols + j, with `cols` that of the largest matrix: a position
+always means the same row and the same column, so that the positional embedding can mean them too. A smaller matrix has
+the top left block of the grid; the other positions hold PAD, are attended to by nobody and are in no loss and no score.
 """
 
 from __future__ import annotations

@@ -150,5 +150,11 @@ def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
     )
 
 
-BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (_class_rows, _ablation_rows, _patching_rows, _probe_rows, sizes.rows)
+BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (
+    _class_rows,
+    _ablation_rows,
+    _patching_rows,
+    _probe_rows,
+    sizes.rows,
+)
 """What each pass contributes, in the order of the rows."""

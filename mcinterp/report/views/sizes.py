@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -58,7 +59,7 @@ def sentences(result: Result) -> list[str]:
     return texts
 
 
-def _clause(row: Mapping[str, float | str]) -> str:
+def _clause(row: Mapping[Any, Any] | pd.Series) -> str:
     size = f"{row['size']}{'' if row['trained'] else ' (not trained on)'}"
     if row["mse"] != row["mse"]:
         return f"{size} – no masked entries"
@@ -66,11 +67,10 @@ def _clause(row: Mapping[str, float | str]) -> str:
     return f"{size} – {score}, {_verdict(row)} answering 0 ({number(row['zero_mse'])})"
 
 
-def _verdict(row: Mapping[str, float | str]) -> str:
-    low, high = float(row["gain_low"]), float(row["gain_high"])
-    if low > 0:
+def _verdict(row: Mapping[Any, Any] | pd.Series) -> str:
+    if row["gain_low"] > 0:
         return "better than"
-    return "worse than" if high < 0 else "not told apart from"
+    return "worse than" if row["gain_high"] < 0 else "not told apart from"
 
 
 def _padding_sentence(difference: float) -> str:
