@@ -30,7 +30,7 @@ COLUMNS = {
     **interval_columns("zero_mse", "baseline: MSE of answering 0 at these entries"),
     **interval_columns("gain", "zero_mse − mse, paired over matrices: positive means better than answering 0"),
     "padding_difference": "control: largest |difference| between the answers to the padded matrices and those of the "
-    "same weights to the same matrices without padding, near 0; empty for the largest size, which has no padding",
+    "same weights to the same matrices without padding, near 0; empty for the size without padding",
 }
 
 
@@ -67,7 +67,7 @@ def errors_by_size(
         {
             "sizes": [size_name(size) for size in chosen],
             "trained_sizes": [size_name(size) for size in trained_sizes(task)],
-            "largest": size_name((task.rows, task.cols)),
+            "grid": size_name((task.rows, task.cols)),
         },
         {"sizes": Table.of(COLUMNS, [row for one in measured for row in one.rows(task, seed)])},
     )

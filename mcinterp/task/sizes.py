@@ -16,7 +16,7 @@ from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 
 SizeLike = tuple[int, int] | Literal["mixed", "largest"]
-"""`mixed`: each matrix's drawn as in training; `largest`: that of the grid for all; or (rows, cols) for all."""
+"""`mixed`: each matrix's drawn as in training; `largest`: the whole grid for all; or (rows, cols) for all."""
 
 
 def present_entries(config: TaskConfig, n: int, size: SizeLike, generator: torch.Generator) -> Tensor | None:

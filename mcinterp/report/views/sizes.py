@@ -55,7 +55,8 @@ def sentences(result: Result) -> list[str]:
     if difference == difference:
         texts.append(_padding_sentence(float(difference)))
     if len(facts["trained_sizes"]) > 1:
-        texts.append(f"The other sections look at matrices of the largest size, {facts['largest']}.")
+        unseen = "" if facts["grid"] in facts["trained_sizes"] else ", a size that the model was not trained on"
+        texts.append(f"The other sections look at matrices without padding, {facts['grid']}{unseen}.")
     return texts
 
 
