@@ -17,6 +17,7 @@ from mcinterp.report.views.training import run_facts
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
 
+TWO, THREE = "2\u00a0×\u00a02", "3\u00a0×\u00a03"
 MODEL = ModelConfig(n_layers=1, n_heads=2, d_model=8, d_mlp=16, init_std=0.3)
 
 
@@ -42,11 +43,12 @@ def changed(result: Result, row: int, **values: float) -> Result:
 def test_the_sentences_are_the_numbers(result: Result) -> None:
     first, control, others = sentences(result)
     row = result.table("sizes").iloc[0]
-    assert first.startswith("L_mask by size (n = 20 a size): 2 × 2 – ")
-    assert interval(row["mse"], row["mse_low"], row["mse_high"]) in first
-    assert f"answering 0 ({number(row['zero_mse'])}); 3 × 3 – " in first
+    assert first.startswith("L_mask (n = 20 a size) is ")
+    assert f"{interval(row['mse'], row['mse_low'], row['mse_high'])} on {TWO} matrices, " in first
+    assert f"answering 0 ({number(row['zero_mse'])}); " in first
+    assert first.index(TWO) < first.index(THREE)
     assert control.startswith("Control: padding changes no answer beyond rounding (by at most ")
-    assert others == "The other sections look at matrices without padding, 3 × 4."
+    assert others == "The other sections look at matrices without padding, 3\u00a0×\u00a04."
 
 
 def test_the_verdict_follows_the_interval(result: Result) -> None:
@@ -63,7 +65,7 @@ def test_padding_that_leaks_is_said(result: Result) -> None:
 def test_absent_values_are_said(result: Result) -> None:
     nan = float("nan")
     absent = changed(result, 0, mse=nan, mse_low=nan, mse_high=nan, gain=nan, gain_low=nan, gain_high=nan)
-    assert "2 × 2 – no masked entries; 3 × 3 – " in sentences(absent)[0]
+    assert f"not defined on {TWO} matrices, which have no masked entry; " in sentences(absent)[0]
     assert view(absent, {}).figures[0].json
     assert rows({5: {"sizes": absent}})[0][3][0].text == "–"
 
@@ -71,16 +73,16 @@ def test_absent_values_are_said(result: Result) -> None:
 def test_sizes_that_were_not_trained_on_are_named() -> None:
     crossed = checkpoint(sizes=((2, 4), (3, 2)))
     texts = sentences(errors_by_size(crossed, sizes=[(2, 4), (3, 3)], samples=20))
-    assert "2 × 4 – " in texts[0]
-    assert "3 × 3 (not trained on) – " in texts[0]
-    assert texts[2].endswith("without padding, 3 × 4, a size that the model was not trained on.")
+    assert " on 2\u00a0×\u00a04 matrices, " in texts[0]
+    assert f" on {THREE} matrices (not trained on), " in texts[0]
+    assert texts[2].endswith("without padding, 3\u00a0×\u00a04, a size that the model was not trained on.")
 
 
 def test_one_size_has_a_sentence_and_a_table_only() -> None:
     result = errors_by_size(checkpoint(), samples=20)
     section = view(result, {})
     assert len(section.sentences) == 1
-    assert section.sentences[0].startswith("L_mask by size (n = 20 a size): 3 × 4 – ")
+    assert section.sentences[0].startswith("L_mask (n = 20 a size) is ")
     assert list(section.figures) == []
     assert len(section.tables) == 1
     assert rows({0: {"sizes": result}}) == []
@@ -114,7 +116,7 @@ def test_the_table_of_changes_has_a_row_a_size(result: Result) -> None:
 def test_a_stored_result_becomes_a_page(trained: Run, tmp_path: Path) -> None:
     analyse(trained, tmp_path, [40], passes=["sizes"], samples=16)
     page = write_report(tmp_path).parent / "step-00000040.html"
-    assert "L_mask by size (n = 16 a size): 5 × 5 – " in page.read_text(encoding="utf-8")
+    assert "L_mask (n = 16 a size) is " in page.read_text(encoding="utf-8")
 
 
 def test_the_runs_facts_name_its_sizes(trained: Run) -> None:

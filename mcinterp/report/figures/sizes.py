@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
-from mcinterp.report.palette import CONTROL, SERIES
+from mcinterp.report.palette import MUTED, SERIES
 from mcinterp.results import Result
 
 
@@ -20,7 +20,7 @@ def sizes_figure(sizes: Result) -> go.Figure:
     figure.update_xaxes(rangemode="tozero")
     masked = frame[frame["entries"] == "masked"]
     series = (
-        ("answering 0, masked entries", masked, "zero_mse", CONTROL, "line-ns-open"),
+        ("answering 0, masked entries", masked, "zero_mse", MUTED, "line-ns-open"),
         ("masked entries", masked, "mse", SERIES[1], "circle"),
         ("observed entries", frame[frame["entries"] == "observed"], "mse", SERIES[0], "circle"),
     )

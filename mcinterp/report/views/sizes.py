@@ -50,22 +50,27 @@ def sentences(result: Result) -> list[str]:
     frame, facts = result.table("sizes"), result.facts
     masked = frame[frame["entries"] == "masked"]
     clauses = "; ".join(_clause(row) for row in masked.to_dict("records"))
-    texts = [f"L_mask by size (n = {number(int(frame['n'].iloc[0]))} a size): {clauses}."]
+    texts = [f"L_mask (n = {number(int(frame['n'].iloc[0]))} a size) is {clauses}."]
     difference = frame["padding_difference"].max()
     if difference == difference:
         texts.append(_padding_sentence(float(difference)))
     if len(facts["trained_sizes"]) > 1:
         unseen = "" if facts["grid"] in facts["trained_sizes"] else ", a size that the model was not trained on"
-        texts.append(f"The other sections look at matrices without padding, {facts['grid']}{unseen}.")
+        texts.append(f"The other sections look at matrices without padding, {_unbroken(facts['grid'])}{unseen}.")
     return texts
 
 
 def _clause(row: Mapping[Any, Any] | pd.Series) -> str:
-    size = f"{row['size']}{'' if row['trained'] else ' (not trained on)'}"
+    matrices = f"{_unbroken(row['size'])} matrices{'' if row['trained'] else ' (not trained on)'}"
     if row["mse"] != row["mse"]:
-        return f"{size} – no masked entries"
+        return f"not defined on {matrices}, which have no masked entry"
     score = interval(row["mse"], row["mse_low"], row["mse_high"])
-    return f"{size} – {score}, {_verdict(row)} answering 0 ({number(row['zero_mse'])})"
+    return f"{score} on {matrices}, {_verdict(row)} answering 0 ({number(row['zero_mse'])})"
+
+
+def _unbroken(size: str) -> str:
+    """A size that no line break divides."""
+    return size.replace(" ", "\u00a0")
 
 
 def _verdict(row: Mapping[Any, Any] | pd.Series) -> str:
