@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from mcinterp.errors import ConfigError, nearest_name
@@ -21,6 +21,19 @@ class FrozenConfig(BaseModel):
     """Base of every configuration: immutable, strict about types, and closed to unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _pairs(value: Any) -> Any:
+    """YAML has lists where a frozen configuration has tuples."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(v, list | tuple) and len(v) == 2 for v in value):
+        raise ValueError(f"must be pairs of rows and cols such as [[4, 4], [5, 5]], got {value!r:.80}")
+    return tuple(map(tuple, value))
+
+
+Sizes = Annotated[tuple[tuple[int, int], ...] | None, BeforeValidator(_pairs)]
+"""(rows, cols) of each size of a mixture."""
 
 
 class TaskConfig(FrozenConfig):
@@ -49,6 +62,11 @@ class TaskConfig(FrozenConfig):
         description="How a value becomes a token; 'truncate' repeats the float truncation of the authors' code, "
         "for weights trained by it.",
     )
+    sizes: Sizes = Field(
+        None,
+        description="For matrices of several sizes in one batch: the (rows, cols) from which each matrix's is drawn, "
+        "uniformly; `rows` and `cols` are then the largest of them. Smaller matrices are padded. None: one size.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> TaskConfig:
@@ -60,17 +78,38 @@ class TaskConfig(FrozenConfig):
                 raise ValueError(f"{name} {value} has more than {self.decimals} decimals")
         if self.factors != "full-rank" and self.rank > min(self.rows, self.cols):
             raise ValueError(f"rank {self.rank} exceeds the smaller side of a {self.rows} × {self.cols} matrix")
+        if self.sizes is not None:
+            self._check_sizes(self.sizes)
         return self
+
+    def _check_sizes(self, sizes: tuple[tuple[int, int], ...]) -> None:
+        if len(set(sizes)) < max(2, len(sizes)):
+            raise ValueError("sizes must be at least two, all different; leave it out for matrices of one size")
+        smallest = min(min(size) for size in sizes)
+        if smallest < 1:
+            raise ValueError(f"sizes must have sides of at least 1, got {smallest}")
+        largest = tuple(map(max, zip(*sizes, strict=True)))
+        if (self.rows, self.cols) != largest:
+            raise ValueError(
+                f"rows {self.rows} and cols {self.cols} must be the largest of sizes, {largest[0]} and {largest[1]}"
+            )
+        if self.factors != "full-rank" and self.rank > smallest:
+            raise ValueError(f"rank {self.rank} exceeds the smallest side of sizes, {smallest}")
 
     @property
     def n_positions(self) -> int:
-        """Length of the input sequence: one position per entry."""
+        """Length of the input sequence: one position per entry of the largest matrix."""
         return self.rows * self.cols
 
     @property
     def d_vocab(self) -> int:
-        """Number of tokens: MASK (id 0) and one for each representable value."""
-        return 2 + round((self.v_max - self.v_min) * 10**self.decimals)
+        """Number of tokens: MASK (id 0), one for each representable value, and PAD (the last) where there are sizes."""
+        return 2 + round((self.v_max - self.v_min) * 10**self.decimals) + (self.sizes is not None)
+
+    @property
+    def pad_token(self) -> int | None:
+        """The token of positions that a smaller matrix does not have; None where all matrices have one size."""
+        return None if self.sizes is None else self.d_vocab - 1
 
 
 class ModelConfig(FrozenConfig):
@@ -177,7 +216,7 @@ class RunConfig(FrozenConfig):
         return [f"{name}: {here.get(name)!r} here, {there.get(name)!r} there" for name in names]
 
 
-YOUNGER: Mapping[str, Any] = {"start": None}
+YOUNGER: Mapping[str, Any] = {"start": None, "task.sizes": None}
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
 
 

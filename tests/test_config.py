@@ -35,6 +35,7 @@ OTHER = {
     "task.decimals": 1,
     "task.out_of_range": "clip",
     "task.tokens": "truncate",
+    "task.sizes": ((5, 5), (7, 7)),
     "model.n_layers": 5,
     "model.n_heads": 4,
     "model.d_model": 512,

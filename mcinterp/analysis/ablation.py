@@ -139,7 +139,7 @@ class _Bench:
 
 def _intervention(heads: HeadSet, method: str, clean: CleanRun) -> Intervention:
     if method == "uniform":
-        return uniform_pattern(heads)
+        return uniform_pattern(heads, clean.padding)
     if method == "zero":
         return replaced_z(heads, [torch.zeros_like(z) for z in clean.z])
     if method == "mean":

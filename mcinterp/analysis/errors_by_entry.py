@@ -27,10 +27,10 @@ class EntryErrors:
 
     @classmethod
     def of(cls, output: Tensor, targets: Tensor, batch: MatrixBatch) -> EntryErrors:
-        """Errors of `output` against `targets`, both (n, rows·cols), by the masks of `batch`."""
+        """Errors of `output` against `targets`, both (n, rows·cols), by the masks of `batch`; padding is in none."""
         square = (output - targets).square().double().cpu().numpy()
-        observed = batch.observed.cpu().numpy().astype(np.float64)
-        weights = {"masked": 1 - observed, "observed": observed, "total": np.ones_like(observed)}
+        masked, observed = (part.cpu().numpy().astype(np.float64) for part in (batch.masked, batch.observed))
+        weights = {"masked": masked, "observed": observed, "total": masked + observed}
         return cls(
             {name: (square * weight).sum(1) for name, weight in weights.items()},
             {name: weight.sum(1) for name, weight in weights.items()},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.by_size import errors_by_size
 from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
@@ -129,6 +130,12 @@ PASSES: dict[str, Pass] = {
             "Does the model minimise the nuclear norm, and how good is that as a completion?",
             512,
             lambda checkpoint, _, samples, seed: nuclear_norm(checkpoint, samples, seed=seed),
+        ),
+        Pass(
+            "sizes",
+            "What are the errors on matrices of each size that the model was trained on?",
+            512,
+            lambda checkpoint, _, samples, seed: errors_by_size(checkpoint, samples=samples, seed=seed),
         ),
     )
 }

@@ -37,7 +37,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
     metrics = run.metrics
     facts = {
         "run": run.name,
-        "config": run.config.model_dump(),
+        "config": run.config.model_dump(mode="json"),
         "config_hash": run.config.hash,
         "steps": run.steps,
         "analysed": list(analysed),

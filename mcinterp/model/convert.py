@@ -38,7 +38,11 @@ _PROJECTIONS = {"Q": "query", "K": "key", "V": "value"}
 
 
 def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
-    """The same network as a `BertModel` (no pooler) and a read-out; hidden states, attentions and outputs agree."""
+    """The same network as a `BertModel` (no pooler) and a read-out; hidden states, attentions and outputs agree.
+
+    A model with a padding token keeps it as the last of its vocabulary. A `BertModel` does not know it: give it
+    `attention_mask=tokens != model.pad_token`; its answers then agree wherever there is an entry.
+    """
     from transformers import BertConfig, BertModel
 
     config = model.model_config
@@ -67,7 +71,12 @@ def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
 
 
 def from_bert(
-    bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor], n_heads: int, n_positions: int, eps: float = 1e-12
+    bert: Mapping[str, Tensor],
+    read_out: Mapping[str, Tensor],
+    n_heads: int,
+    n_positions: int,
+    eps: float = 1e-12,
+    pad_token: int | None = None,
 ) -> MatrixEncoder:
     """A `MatrixEncoder` from the state dictionaries of a `BertModel` and of its read-out.
 
@@ -77,9 +86,11 @@ def from_bert(
         n_heads: heads a layer, which weights do not tell.
         n_positions: sequence length; further position embeddings are dropped.
         eps: epsilon of the LayerNorms.
+        pad_token: the token that marks padding, if the model had one, which weights do not tell either.
 
     Raises:
-        CheckpointError: naming the first parameter that is missing or of another shape.
+        CheckpointError: naming the first parameter that is missing or of another shape; or if `pad_token` is not in the
+            vocabulary.
     """
     word = _entry(bert, _EMBEDDINGS["embed.embed.W_E"])
     n_layers = len({name.split(".")[2] for name in bert if name.startswith("encoder.layer.")})
@@ -93,7 +104,9 @@ def from_bert(
         layer_norm_eps=eps,
         mask_embedding="learned" if bool(word[0].any()) else "zero",
     )
-    model = MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions)
+    if pad_token is not None and not 0 <= pad_token < len(word):
+        raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the BERT weights")
+    model = MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
     load_weights(model, encoder_weights(bert, read_out, n_layers, n_heads, n_positions), source="BERT weights")
     return model
 

@@ -35,9 +35,12 @@ class MatrixEncoder(HookedEncoder):
         d_vocab: number of tokens.
         n_positions: sequence length.
         seed: of the initial weights.
+        pad_token: a token that marks positions without an entry, to which no head attends; None where there is none.
     """
 
-    def __init__(self, config: ModelConfig, d_vocab: int, n_positions: int, seed: int = 0) -> None:
+    def __init__(
+        self, config: ModelConfig, d_vocab: int, n_positions: int, seed: int = 0, pad_token: int | None = None
+    ) -> None:
         with warnings.catch_warnings():
             # Deprecated in favour of an interface that exists from TransformerLens 4 on; this package pins below it.
             warnings.filterwarnings("ignore", message="HookedEncoder is deprecated", category=DeprecationWarning)
@@ -46,6 +49,7 @@ class MatrixEncoder(HookedEncoder):
         if config.mask_embedding == "zero":
             self.embed.embed = PaddedEmbed(self.cfg)
         self.model_config = config
+        self.pad_token = pad_token
         self.embed.token_type_embed.W_token_type.requires_grad_(False)
         self._initialise(torch.Generator().manual_seed(seed))
         self.setup()
@@ -59,18 +63,32 @@ class MatrixEncoder(HookedEncoder):
         """
         if return_type not in ("logits", None):
             raise InputError(f"MatrixEncoder returns 'logits' or None, not {return_type!r}")
-        output = self.unembed(self.encoder_output(self._checked(input)))
+        output = self._read_out(input)
         return output if return_type else None
 
     def complete(self, tokens: Tensor) -> Tensor:
         """The answer at every position: token ids (batch, pos) to values (batch, pos)."""
-        return self.unembed(self.encoder_output(self._checked(tokens)))[..., 0]
+        return self._read_out(tokens)[..., 0]
 
-    def complete_from(self, layer: int, resid_pre: Tensor) -> Tensor:
-        """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire."""
+    def complete_from(self, layer: int, resid_pre: Tensor, padding: Tensor | None = None) -> Tensor:
+        """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire.
+
+        `padding` is that of the tokens that the input came from, as `padding` gives it.
+        """
         for block in self.blocks[layer:]:
-            resid_pre = block(resid_pre)
+            resid_pre = block(resid_pre, padding)
         return self.unembed(resid_pre)[..., 0]
+
+    def padding(self, tokens: Tensor) -> Tensor | None:
+        """What attention scores are raised by for tokens (batch, pos): 0 at an entry's key, −∞ at padding.
+
+        Returns:
+            float32, (batch, 1, 1, pos); None for a model without a padding token.
+        """
+        if self.pad_token is None:
+            return None
+        zeros = torch.zeros(tokens.shape, device=tokens.device)
+        return zeros.masked_fill(tokens == self.pad_token, -torch.inf)[:, None, None]
 
     def weights(self) -> dict[str, Tensor]:
         """Every parameter by HookedEncoder's name, detached, contiguous, on the CPU; buffers are left out."""
@@ -85,6 +103,12 @@ class MatrixEncoder(HookedEncoder):
         """Move to a device without the message that `to` prints."""
         self.to(device, print_details=False)
         return self
+
+    def _read_out(self, tokens: Tensor) -> Tensor:
+        """The read-out of every position, (batch, pos, 1)."""
+        tokens = self._checked(tokens)
+        present = None if self.pad_token is None else (tokens != self.pad_token).long()
+        return self.unembed(self.encoder_output(tokens, one_zero_attention_mask=present))
 
     def _checked(self, tokens: Tensor) -> Tensor:
         if tokens.ndim != 2 or tokens.shape[1] != self.n_positions:

@@ -20,8 +20,9 @@ def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
     token = F.embedding(tokens, embed.embed.W_E, padding_idx=padding)
     position = embed.pos_embed.W_pos + embed.token_type_embed.W_token_type[0]
     resid = _layer_norm(token + position, embed.ln, eps)
+    absent = model.padding(tokens)
     for block in model.blocks:
-        resid = _layer_norm(resid + _attention(resid, block.attn), block.ln1, eps)
+        resid = _layer_norm(resid + _attention(resid, block.attn, absent), block.ln1, eps)
         resid = _layer_norm(resid + _mlp(resid, block.mlp), block.ln2, eps)
     return (resid @ model.unembed.W_U + model.unembed.b_U)[..., 0]
 
@@ -36,14 +37,15 @@ def _mlp(resid: Tensor, mlp: nn.Module) -> Tensor:
     return torch.addmm(mlp.b_out, hidden, mlp.W_out).view_as(resid)  # type: ignore[arg-type]
 
 
-def _attention(resid: Tensor, attn: nn.Module) -> Tensor:
-    """The attention block's output (batch, pos, d_model), bias included."""
+def _attention(resid: Tensor, attn: nn.Module, absent: Tensor | None) -> Tensor:
+    """The attention block's output (batch, pos, d_model), bias included; `absent` is added to the scores."""
     n_batch, n_pos, d_model = resid.shape
     weight = torch.cat([attn.W_Q, attn.W_K, attn.W_V])  # type: ignore[list-item]
     bias = torch.cat([attn.b_Q, attn.b_K, attn.b_V])  # type: ignore[list-item]
     n_heads, d_head = weight.shape[0] // 3, weight.shape[2]
     qkv = torch.addmm(bias.flatten(), resid.flatten(0, 1), weight.transpose(0, 1).reshape(d_model, -1))
     q, k, v = qkv.view(n_batch, n_pos, 3, n_heads, d_head).permute(2, 0, 3, 1, 4)
-    pattern = ((q * d_head**-0.5) @ k.transpose(-1, -2)).softmax(-1)
+    scores = (q * d_head**-0.5) @ k.transpose(-1, -2)
+    pattern = (scores if absent is None else scores + absent).softmax(-1)
     z = (pattern @ v).transpose(1, 2).reshape(n_batch * n_pos, -1)
     return torch.addmm(attn.b_O, z, attn.W_O.reshape(-1, d_model)).view_as(resid)  # type: ignore[arg-type, operator]

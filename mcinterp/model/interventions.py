@@ -60,13 +60,18 @@ def _recording(edit: Edit, name: str, fired: dict[str, bool]) -> Callable[[Tenso
     return hook_function
 
 
-def uniform_pattern(heads: HeadSet) -> Intervention:
-    """Replace the softmax probabilities of `heads` by 1/n_positions at every key."""
+def uniform_pattern(heads: HeadSet, padding: Tensor | None = None) -> Intervention:
+    """Replace the softmax probabilities of `heads` by 1/n at every one of n keys, padding left out.
+
+    Args:
+        heads: which heads.
+        padding: of the batch, as `MatrixEncoder.padding` gives it; None where no key is padding.
+    """
 
     def edit(heads_of_layer: list[int]) -> Edit:
         def uniform(pattern: Tensor) -> Tensor:
             changed = pattern.clone()
-            changed[:, heads_of_layer] = 1.0 / pattern.shape[-1]
+            changed[:, heads_of_layer] = 1.0 / pattern.shape[-1] if padding is None else padding.softmax(-1)
             return changed
 
         return uniform
@@ -121,11 +126,13 @@ class CleanRun:
         output: (batch, pos).
         resid_pre: input of each block, each (batch, pos, d_model).
         z: outputs of the heads of each block before W_O, each (batch, pos, n_heads, d_head).
+        padding: which keys are padding, as `MatrixEncoder.padding` gives it; None for a model without.
     """
 
     output: Tensor
     resid_pre: tuple[Tensor, ...]
     z: tuple[Tensor, ...]
+    padding: Tensor | None = None
 
 
 @torch.no_grad()
@@ -136,7 +143,8 @@ def clean_run(model: MatrixEncoder, tokens: Tensor) -> CleanRun:
     outputs = [f"blocks.{layer}.attn.hook_z" for layer in layers]
     wanted = {*residuals, *outputs}
     output, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
-    return CleanRun(output[..., 0], tuple(cache[n] for n in residuals), tuple(cache[n] for n in outputs))
+    resid_pre, z = (tuple(cache[name] for name in names) for names in (residuals, outputs))
+    return CleanRun(output[..., 0], resid_pre, z, model.padding(tokens))
 
 
 @torch.no_grad()
@@ -146,4 +154,4 @@ def complete_with(model: MatrixEncoder, clean: CleanRun, heads: HeadSet, interve
         return clean.output
     layer = heads.heads[0].layer
     with intervene(model, intervention):
-        return model.complete_from(layer, clean.resid_pre[layer])
+        return model.complete_from(layer, clean.resid_pre[layer], clean.padding)

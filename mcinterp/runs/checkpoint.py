@@ -22,6 +22,7 @@ from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.runs.files import atomic_folder, tensor_bytes, write_atomic
 from mcinterp.task import MatrixBatch, MatrixCompletion
 from mcinterp.task.masks import MaskLike
+from mcinterp.task.sizes import SizeLike
 
 WEIGHTS = "model.safetensors"
 RECORD = "checkpoint.json"
@@ -63,15 +64,17 @@ class Checkpoint:
         """The task that the run was trained on."""
         return MatrixCompletion(self.config.task)
 
-    def sample(self, n: int, seed: int = 0, mask: MaskLike | None = None) -> MatrixBatch:
+    def sample(self, n: int, seed: int = 0, mask: MaskLike | None = None, size: SizeLike = "largest") -> MatrixBatch:
         """Draw `n` fresh matrices on the checkpoint's device.
 
         Args:
             n: how many.
             seed: the same seed gives the same batch on any device, and the same matrices under every mask.
             mask: None for random masks, a name such as `rows:3,6`, or a boolean array (rows, cols), True = observed.
+            size: in a task of several sizes, `largest`, so that every position is an entry of every matrix, as most
+                passes need; `mixed`, as in training; or (rows, cols).
         """
-        batch = self.task.sample(n, torch.Generator().manual_seed(seed), mask)
+        batch = self.task.sample(n, torch.Generator().manual_seed(seed), mask, size)
         return self.task.to(batch, torch.device(self.device))
 
     @classmethod
@@ -90,7 +93,7 @@ class Checkpoint:
 def build_model(config: RunConfig, seed: int | None = None) -> MatrixEncoder:
     """The run's model with its initial weights (or those of another seed)."""
     seed = config.training.seed if seed is None else seed
-    return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions, seed)
+    return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions, seed, config.task.pad_token)
 
 
 def save_checkpoint(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mcinterp.config import TaskConfig
@@ -13,6 +14,7 @@ from mcinterp.errors import InputError
 from mcinterp.task.batch import Batch
 from mcinterp.task.masks import MaskLike, observed_mask, random_observed
 from mcinterp.task.matrices import sample_matrices
+from mcinterp.task.sizes import SizeLike, fixed_size, present_entries
 from mcinterp.task.tokens import tokenise
 
 
@@ -22,15 +24,23 @@ class MatrixBatch(Batch):
 
     Attributes:
         inputs: token ids, int64, (n, rows·cols).
-        targets: the rounded matrices, float32, (n, rows·cols).
-        observed: bool, (n, rows·cols), False where the input is MASK.
-        shape: (rows, cols).
+        targets: the rounded matrices, float32, (n, rows·cols); 0 where there is no entry.
+        observed: bool, (n, rows·cols), False where the input is MASK or PAD.
+        shape: (rows, cols), of the largest matrix where there are several sizes.
         n_clipped: how many observed values were clipped to the vocabulary.
+        present: bool, (n, rows·cols), False where a smaller matrix has no entry (`mcinterp.task.sizes`); None where
+            every matrix has all of them.
     """
 
     observed: Tensor
     shape: tuple[int, int]
     n_clipped: int = 0
+    present: Tensor | None = None
+
+    @property
+    def masked(self) -> Tensor:
+        """bool, (n, rows·cols), True where the input is MASK: entries that there are and that are not observed."""
+        return ~self.observed if self.present is None else self.present & ~self.observed
 
 
 class MatrixCompletion:
@@ -42,55 +52,89 @@ class MatrixCompletion:
     def __init__(self, config: TaskConfig) -> None:
         self.config = config
 
-    def sample(self, n: int, generator: torch.Generator, mask: MaskLike | None = None) -> MatrixBatch:
+    def sample(
+        self, n: int, generator: torch.Generator, mask: MaskLike | None = None, size: SizeLike = "mixed"
+    ) -> MatrixBatch:
         """Draw `n` matrices; mask each at random with `p_mask`, or all with the same `mask`.
 
-        Matrices are drawn before masks, so that the same generator state gives the same matrices under every mask.
+        Matrices are drawn before sizes and masks, so that the same generator state gives the same matrices under every
+        mask; those of a smaller size are the top left blocks of the same.
 
         Args:
-            mask: None for random masks, a name of `mcinterp.task.masks`, or a boolean (rows, cols) array, True where
-                observed.
+            mask: None for random masks, a name of `mcinterp.task.masks`, or a boolean array, True where observed. It
+                has the rows and columns of `size`; where sizes are mixed, those of the largest, and each matrix takes
+                its block.
+            size: in a task of several sizes, which to draw; without meaning in others.
+
+        Raises:
+            InputError: if the mask or the size does not fit the task.
         """
         matrices = sample_matrices(self.config, n, generator)
+        present = present_entries(self.config, n, size, generator)
         if mask is None:
             observed = random_observed(n, self.config.rows, self.config.cols, self.config.p_mask, generator)
         else:
-            observed = observed_mask(mask, self.config.rows, self.config.cols).expand(n, -1, -1)
-        return self.batch(matrices, observed)
+            rows, cols = fixed_size(self.config, size)
+            own = observed_mask(mask, rows, cols)
+            observed = F.pad(own, (0, self.config.cols - cols, 0, self.config.rows - rows)).expand(n, -1, -1)
+        return self.batch(matrices, observed, present)
 
-    def batch(self, matrices: Tensor, observed: Tensor) -> MatrixBatch:
-        """Make a batch of given matrices and masks, both (n, rows, cols); matrices are rounded.
+    def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
+        """Make a batch of given matrices and masks, each (n, rows, cols); matrices are rounded.
+
+        Args:
+            matrices: float.
+            observed: bool, True where observed.
+            present: bool, False where a matrix of a smaller size has no entry, whatever the other two hold there; None
+                where all have all.
 
         Raises:
-            InputError: if the shapes do not fit the task, or a value has no token.
+            InputError: if the shapes do not fit the task, or a value has no token, or the task has no padding.
         """
         expected = (len(matrices), self.config.rows, self.config.cols)
-        if tuple(matrices.shape) != expected or tuple(observed.shape) != expected:
+        shapes = [tuple(given.shape) for given in (matrices, observed, present) if given is not None]
+        if any(shape != expected for shape in shapes):
             raise InputError(
                 f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got "
-                f"{tuple(matrices.shape)} and {tuple(observed.shape)}"
+                f"{' and '.join(map(str, shapes))}"
             )
         values = matrices.round(decimals=self.config.decimals).flatten(1)
         seen = observed.flatten(1).contiguous()
+        if present is not None:
+            return self._padded(values, seen, present.flatten(1))
         tokens, n_clipped = tokenise(values, seen, self.config)
         return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped)
+
+    def _padded(self, values: Tensor, seen: Tensor, present: Tensor) -> MatrixBatch:
+        """A batch of several sizes, from (n, rows·cols) each."""
+        if self.config.pad_token is None:
+            raise InputError("batch: the task has no token for padding; task.sizes makes a task of several sizes")
+        seen = seen & present
+        tokens, n_clipped = tokenise(values, seen, self.config)
+        tokens = tokens.masked_fill(~present, self.config.pad_token)
+        values = values.masked_fill(~present, 0.0)
+        return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped, present)
 
     def negated(self, batch: MatrixBatch) -> MatrixBatch:
         """The batch of −X under the same masks: the corrupt input of activation patching."""
         shape = (len(batch), self.config.rows, self.config.cols)
-        return self.batch(-batch.targets.view(shape), batch.observed.view(shape))
+        present = None if batch.present is None else batch.present.view(shape)
+        return self.batch(-batch.targets.view(shape), batch.observed.view(shape), present)
 
     def loss(self, output: Tensor, batch: MatrixBatch) -> Tensor:
-        """Mean squared error over all entries; `output` is (n, rows·cols)."""
-        return (output - batch.targets).square().mean()
+        """Mean squared error over all entries that there are; `output` is (n, rows·cols)."""
+        error = (output - batch.targets).square()
+        if batch.present is None:
+            return error.mean()
+        return (error * batch.present).sum() / batch.present.sum()
 
     def scores(self, output: Tensor, batch: MatrixBatch) -> Mapping[str, Tensor]:
         """MSE over observed and over masked entries, and mean |prediction| at masked ones; NaN where there are none."""
         error = (output - batch.targets).square()
-        masked = (~batch.observed).to(error.dtype)
-        n_masked, n_observed = masked.sum(), (1 - masked).sum()
+        masked, seen = batch.masked.to(error.dtype), batch.observed.to(error.dtype)
+        n_masked, n_observed = masked.sum(), seen.sum()
         return {
-            "observed_mse": (error * (1 - masked)).sum() / n_observed,
+            "observed_mse": (error * seen).sum() / n_observed,
             "masked_mse": (error * masked).sum() / n_masked,
             "masked_abs_mean": (output.abs() * masked).sum() / n_masked,
         }
@@ -102,4 +146,5 @@ class MatrixCompletion:
             inputs=batch.inputs.to(device),
             targets=batch.targets.to(device),
             observed=batch.observed.to(device),
+            present=None if batch.present is None else batch.present.to(device),
         )

@@ -1,4 +1,7 @@
-"""Values to tokens and back: id 0 is MASK, id 1 + k is the value v_min + k·10^(−decimals)."""
+"""Values to tokens and back: id 0 is MASK, id 1 + k is the value v_min + k·10^(−decimals).
+
+Where a task has several sizes the last id is PAD, which stands at positions that a smaller matrix does not have.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tens
 
 
 def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
-    """The value of each token, float32; MASK becomes NaN.
+    """The value of each token, float32; MASK and PAD become NaN.
 
     Raises:
         InputError: if an id is outside the vocabulary.
@@ -50,7 +53,10 @@ def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
             f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}"
         )
     values = (tokens.double() - 1) / 10**config.decimals + config.v_min
-    return values.masked_fill(tokens == MASK_TOKEN, torch.nan).round(decimals=config.decimals).float()
+    without_value = tokens == MASK_TOKEN
+    if config.pad_token is not None:
+        without_value |= tokens == config.pad_token
+    return values.masked_fill(without_value, torch.nan).round(decimals=config.decimals).float()
 
 
 def value_token(value: float, config: TaskConfig) -> int:

@@ -13,6 +13,7 @@ from mcinterp.report.figures.positions import moved_figure, positions_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
 from mcinterp.report.figures.shift import laws_figure, shift_figure
+from mcinterp.report.figures.sizes import sizes_figure
 from mcinterp.report.figures.switching import exchange_figure, switching_figure
 from mcinterp.report.figures.tokens import tokens_figure
 
@@ -36,6 +37,7 @@ __all__ = [
     "regularised_figure",
     "scores_figure",
     "shift_figure",
+    "sizes_figure",
     "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",

@@ -18,6 +18,7 @@ from mcinterp.report.views import (
     positions,
     probes,
     shift,
+    sizes,
     switching,
     taxonomy,
     tokens,
@@ -37,6 +38,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "shift": ("Distribution shift", shift.view),
     "algorithm": ("What algorithm is it?", algorithm.view),
     "nuclear": ("Nuclear norm minimisation", nuclear.view),
+    "sizes": ("Errors by matrix size", sizes.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 

@@ -12,7 +12,7 @@ from mcinterp.report.numbers import number
 from mcinterp.report.palette import class_colour
 from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.tables import head_list
-from mcinterp.report.views import ablation, algorithm, nuclear, patching, positions, probes, shift, tokens
+from mcinterp.report.views import ablation, algorithm, nuclear, patching, positions, probes, shift, sizes, tokens
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.taxonomy import classes, members
 from mcinterp.results import Result
@@ -160,5 +160,6 @@ BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (
     shift.rows,
     algorithm.rows,
     nuclear.rows,
+    sizes.rows,
 )
 """What each pass contributes, in the order of the rows."""

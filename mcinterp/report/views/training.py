@@ -72,7 +72,8 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
 def _task(task: Mapping[str, Any]) -> str:
     if not task:
         return ""
-    size = f"{task.get('rows')} × {task.get('cols')}"
+    sizes = task.get("sizes") or [(task.get("rows"), task.get("cols"))]
+    size = ", ".join(f"{rows} × {cols}" for rows, cols in sizes)
     law = f"rank {task.get('rank')}, {task.get('factors')} factors, p_mask {task.get('p_mask')}"
     return f"{task.get('kind')}, {size}, {law}"
 
