@@ -30,6 +30,10 @@ class TrainingError(McinterpError):
     """Training cannot go on: the loss diverged, or the run belongs to another configuration."""
 
 
+class RunBusyError(TrainingError):
+    """Another process is training the run; it can be continued when that one has ended."""
+
+
 class UsageError(McinterpError):
     """A command was called with words it does not understand (exit code 2)."""
 
