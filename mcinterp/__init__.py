@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         head_taxonomy,
         linear_probes,
         patching,
+        sweep_summary,
         training_summary,
     )
     from mcinterp.config import (
@@ -51,9 +52,9 @@ if TYPE_CHECKING:
     from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, intervene
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show_ablation, show_attention, show_curve, show_scores
-    from mcinterp.report import write_report
+    from mcinterp.report import write_report, write_sweep_report
     from mcinterp.results import Result
-    from mcinterp.runs import Checkpoint, Run, densify, train
+    from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, run_sweep, train
     from mcinterp.task import MatrixBatch, MatrixCompletion
     from mcinterp.training import Transition, find_transition
 
@@ -70,6 +71,7 @@ _HOME = {
         "head_taxonomy",
         "linear_probes",
         "patching",
+        "sweep_summary",
         "training_summary",
     ),
     "mcinterp.config": (
@@ -92,9 +94,9 @@ _HOME = {
     "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "intervene"),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show_ablation", "show_attention", "show_curve", "show_scores"),
-    "mcinterp.report": ("write_report",),
+    "mcinterp.report": ("write_report", "write_sweep_report"),
     "mcinterp.results": ("Result",),
-    "mcinterp.runs": ("Checkpoint", "Run", "densify", "train"),
+    "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "run_sweep", "train"),
     "mcinterp.task": ("MatrixBatch", "MatrixCompletion"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
@@ -118,6 +120,7 @@ __all__ = [
     "Result",
     "Run",
     "RunConfig",
+    "Sweep",
     "TaskConfig",
     "TrainConfig",
     "TrainingError",
@@ -135,17 +138,21 @@ __all__ = [
     "linear_probes",
     "load_config",
     "load_preset",
+    "load_sweep",
     "load_tf_matcomp",
     "patching",
     "preset_names",
+    "run_sweep",
     "show_ablation",
     "show_attention",
     "show_curve",
     "show_scores",
+    "sweep_summary",
     "to_bert",
     "train",
     "training_summary",
     "write_report",
+    "write_sweep_report",
 ]
 
 

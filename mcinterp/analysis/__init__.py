@@ -6,6 +6,7 @@ from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
+from mcinterp.analysis.sweep import sweep_summary
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.training_summary import training_summary
 
@@ -23,5 +24,6 @@ __all__ = [
     "patching",
     "select_comparisons",
     "select_passes",
+    "sweep_summary",
     "training_summary",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcinterp.cli.formats import Format, formatted
 from mcinterp.cli.options import (
     REPORTS,
     Device,
@@ -26,16 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
-
-
-class Format(StrEnum):
-    """How a table is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    latex = "latex"
-    markdown = "markdown"
 
 
 def analyze(
@@ -98,7 +88,7 @@ def ablate(
         verdicts = pd.concat([result.table("control")["verdict"] for result in results], ignore_index=True)
         text = _readable(table, verdicts)
     else:
-        text = _formatted(table, format)
+        text = formatted(table, format)
     if out is None:
         print(text)
     else:
@@ -122,16 +112,6 @@ def _analyse(
     folder = out or REPORTS / opened.name
     analyse(opened, folder, opened.select_steps(steps), split_names(passes), samples, seed, jobs, say)
     return folder
-
-
-def _formatted(table: pd.DataFrame, format: Format) -> str:
-    if format is Format.csv:
-        return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
-    if format is Format.json:
-        return str(table.to_json(orient="records", indent=2))
-    if format is Format.latex:
-        return table.to_latex(index=False, float_format="%.4g", escape=True).rstrip("\n")
-    return str(table.to_markdown(index=False, floatfmt=".4g"))
 
 
 def _readable(table: pd.DataFrame, verdicts: pd.Series[str]) -> str:

@@ -1,7 +1,9 @@
 """A run on disk: config, metrics, checkpoints; written atomically, verified when read, resumable."""
 
 from mcinterp.runs.checkpoint import Checkpoint
+from mcinterp.runs.grid import Sweep, load_sweep
 from mcinterp.runs.run import Run
+from mcinterp.runs.sweep import run_sweep
 from mcinterp.runs.train import densify, train
 
-__all__ = ["Checkpoint", "Run", "densify", "train"]
+__all__ = ["Checkpoint", "Run", "Sweep", "densify", "load_sweep", "run_sweep", "train"]

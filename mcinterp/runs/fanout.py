@@ -10,13 +10,10 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from mcinterp.errors import TrainingError, UsageError
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 PAUSE_SECONDS = 5.0
 """Between two rounds, so that trainings of a broken round can finish their step and save."""
@@ -139,13 +136,13 @@ def _processes_without_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
-def _client(scheduler: str) -> Client:
+def _client(scheduler: str) -> Any:
     try:
         from distributed import Client
     except ImportError:
         raise UsageError("--scheduler needs the package distributed: pip install 'mcinterp[cluster]'") from None
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise TrainingError(f"no Dask scheduler answers at {scheduler}: {str(error).splitlines()[0]}") from None
     if not client.ncores():

@@ -115,6 +115,8 @@ def read_failures(folder: Path) -> dict[str, str]:
 
 def _prepared(sweep: Sweep, folder: Path) -> Path:
     """The sweep's folder, with its declaration, once no run in it contradicts that."""
+    if (folder / CONFIG).is_file():
+        raise ConfigError(f"{folder} is the folder of a run; a sweep needs one of its own")
     for run in sweep.runs:
         if (folder / run.name / CONFIG).is_file():
             differences = Run(folder / run.name).config.differences(run.config)
