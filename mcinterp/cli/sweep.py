@@ -107,6 +107,8 @@ def _train(
 def _line(outcome: Outcome) -> str:
     if outcome.state == "kept":
         return f"{outcome.name}: kept, it was finished"
+    if outcome.state == "stopped" and not outcome.seconds:
+        return f"{outcome.name}: left for the next time"
     begun = "continued, " if outcome.continued else ""
     sentence = f": {outcome.sentence}" if outcome.sentence else ""
     return f"{outcome.name}: {begun}{outcome.state} after {outcome.seconds:.1f} s{sentence}"

@@ -19,6 +19,8 @@ PAUSE_SECONDS = 5.0
 """Between two rounds, so that trainings of a broken round can finish their step and save."""
 LOOK_SECONDS = 0.5
 """How often a training looks whether it is to stop."""
+CONNECT_SECONDS = 10.0
+"""How long a Dask scheduler may take to answer."""
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 FanOut = Callable[[Callable[..., Any], list[tuple[Any, ...]]], Iterator[Any]]
@@ -142,7 +144,7 @@ def _client(scheduler: str) -> Any:
     except ImportError:
         raise UsageError("--scheduler needs the package distributed: pip install 'mcinterp[cluster]'") from None
     try:
-        client: Any = Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise TrainingError(f"no Dask scheduler answers at {scheduler}: {str(error).splitlines()[0]}") from None
     if not client.ncores():
