@@ -25,7 +25,12 @@ distributed = pytest.importorskip("distributed")
 def scheduler() -> Iterator[str]:
     """The address of a scheduler with two worker processes."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
     ) as cluster:
         yield str(cluster.scheduler_address)
 
@@ -100,7 +105,9 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pyt
 def test_a_scheduler_without_workers_is_named(tmp_path: Path) -> None:
     sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
     with (
-        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50) as empty,
+        distributed.LocalCluster(
+            n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as empty,
         pytest.raises(TrainingError, match=r"has no worker: start some with `dask worker tcp://"),
     ):
         run_sweep(sweep, tmp_path / "out", scheduler=empty.scheduler_address)

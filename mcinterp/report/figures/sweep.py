@@ -26,7 +26,7 @@ def sweep_curves_figure(summary: Result) -> go.Figure:
     runs, curves = summary.table("runs"), summary.table("curves")
     field, colours = colouring(summary)
     figure = blank(440, "step", str(summary.facts["progress_score"]).replace("_", " "), yaxis_type="log")
-    figure.update_yaxes(exponentformat="power", dtick=1)
+    figure.update_yaxes(exponentformat="power", dtick="D2")
     figure.update_xaxes(rangemode="nonnegative", tickformat=",d", hoverformat=",d")
     named: set[Any] = set()
     for run, value in zip(runs["run"], runs[field], strict=True):

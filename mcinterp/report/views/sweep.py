@@ -27,13 +27,15 @@ def view(summary: Result) -> Section:
     runs, groups = summary.tables["runs"], summary.tables["groups"]
     figures = [FigureView(_curves_caption(summary), sweep_curves_figure(summary))]
     if runs.frame["found"].any():
-        fields = summary.facts["fields"]
+        fields = summary.facts["others"] or summary.facts["fields"]
         figures += [FigureView(DROPS.format(field=field), sweep_drops_figure(summary, field)) for field in fields]
     score = str(summary.facts["progress_score"])
     meanings = {name: text.replace("the progress score", score) for name, text in runs.columns.items()}
     tables = [
         table_view(_rounded(groups.frame), groups.columns, "Averages over seeds"),
-        table_view(runs.frame, meanings, "Every run", hide={"run"}, folded=len(runs.frame) > FEW_ROWS),
+        table_view(
+            runs.frame, meanings, "Every run", hide={"run", "finished", "found"}, folded=len(runs.frame) > FEW_ROWS
+        ),
     ]
     return Section("sweep", "The runs", _sentences(summary), figures, tables)
 
@@ -79,7 +81,8 @@ def _of(count: int, total: int) -> str:
 
 def _drops(runs: pd.DataFrame, found: pd.DataFrame) -> str:
     if found.empty:
-        return "none shows a sudden drop, so there is no step of a drop to compare"
+        so_far = "" if runs["finished"].all() else " so far"
+        return f"none shows a sudden drop{so_far}, so there is no step of a drop to compare"
     first, last = found["steepest"].min(), found["steepest"].max()
     when = (
         f"at step {number(round(first))}"
