@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         patching,
         plateau_measures,
         position_sensitivity,
+        sweep_summary,
         switch,
         token_intervention,
         training_summary,
@@ -65,9 +66,9 @@ if TYPE_CHECKING:
     from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, intervene
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
-    from mcinterp.report import write_report
+    from mcinterp.report import write_report, write_sweep_report
     from mcinterp.results import Result
-    from mcinterp.runs import Checkpoint, Run, densify, retrain, train
+    from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
     from mcinterp.task import MatrixBatch, MatrixCompletion
     from mcinterp.training import Transition, find_transition
 
@@ -97,6 +98,7 @@ _HOME = {
         "switch",
         "position_sensitivity",
         "token_intervention",
+        "sweep_summary",
         "training_summary",
     ),
     "mcinterp.config": (
@@ -123,6 +125,9 @@ _HOME = {
     "mcinterp.report": ("write_report",),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "densify", "retrain", "train"),
+    "mcinterp.notebook": ("show_ablation", "show_attention", "show_curve", "show_scores"),
+    "mcinterp.report": ("write_report", "write_sweep_report"),
+    "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "run_sweep", "train"),
     "mcinterp.task": ("MatrixBatch", "MatrixCompletion"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
@@ -148,6 +153,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "SolverError",
+    "Sweep",
     "TaskConfig",
     "TrainConfig",
     "TrainingError",
@@ -170,6 +176,7 @@ __all__ = [
     "linear_probes",
     "load_config",
     "load_preset",
+    "load_sweep",
     "load_tf_matcomp",
     "model_switching",
     "nuclear_norm",
@@ -179,17 +186,20 @@ __all__ = [
     "position_sensitivity",
     "preset_names",
     "retrain",
+    "run_sweep",
     "show",
     "show_ablation",
     "show_attention",
     "show_curve",
     "show_scores",
+    "sweep_summary",
     "switch",
     "to_bert",
     "token_intervention",
     "train",
     "training_summary",
     "write_report",
+    "write_sweep_report",
 ]
 
 

@@ -34,6 +34,10 @@ class SolverError(McinterpError):
     """A numerical problem was not solved to the accuracy asked for."""
 
 
+class RunBusyError(TrainingError):
+    """Another process is training the run; it can be continued when that one has ended."""
+
+
 class UsageError(McinterpError):
     """A command was called with words it does not understand (exit code 2)."""
 

@@ -16,6 +16,7 @@ from mcinterp.analysis.position_sensitivity import position_sensitivity
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
 from mcinterp.analysis.runner import analyse
+from mcinterp.analysis.sweep import sweep_summary
 from mcinterp.analysis.switching import model_switching, switch
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.token_intervention import token_intervention
@@ -46,6 +47,7 @@ __all__ = [
     "position_sensitivity",
     "select_comparisons",
     "select_passes",
+    "sweep_summary",
     "switch",
     "token_intervention",
     "training_summary",

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from mcinterp.cli import analysis, listing, training
+from mcinterp.cli import analysis, listing, sweep, training
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for command in (
     training.train,
     training.densify,
     training.retrain,
+    sweep.sweep,
     analysis.report,
     analysis.analyze,
     analysis.ablate,

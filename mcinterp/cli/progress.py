@@ -50,6 +50,15 @@ def training_progress(total: int, activity: str = "training") -> Iterator[Callab
         yield update
 
 
+@contextmanager
+def sweep_progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show how many runs of a sweep have ended, in a terminal."""
+    columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} runs"), BarColumn(bar_width=None), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("runs", total=total)
+        yield lambda: bar.advance(task)
+
+
 def say(line: str) -> None:
     """Print a line of progress."""
     console.print(line, highlight=False, markup=False)

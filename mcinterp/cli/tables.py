@@ -30,7 +30,7 @@ TableFile = Annotated[Path | None, typer.Option(help="Write to a file instead of
 
 def write_table(table: pd.DataFrame, text: str, format: Format, out: Path | None) -> None:
     """Print a table, or write it to a file; `text` is its form for a reader, all other formats hold every column."""
-    written = text if format is Format.table else _formatted(table, format)
+    written = text if format is Format.table else formatted(table, format)
     if out is None:
         print(written)
     else:
@@ -49,7 +49,8 @@ def with_bounds(table: pd.DataFrame, column: str) -> list[str]:
     return [f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" for value, low, high in bounds]
 
 
-def _formatted(table: pd.DataFrame, format: Format) -> str:
+def formatted(table: pd.DataFrame, format: Format) -> str:
+    """All columns of a table, in a format that other programs read."""
     if format is Format.csv:
         return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
     if format is Format.json:

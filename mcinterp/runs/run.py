@@ -8,6 +8,7 @@
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
     start.safetensors                of the retraining of a component: the weights of the run it comes from
     retrained/<component>-seed1      retrainings of this run's components, each a run of its own
+    .lock                            held by the process that is training the run
 
 Steps are written with eight digits; the first four lines are a layout that other people's scripts may rely on.
 """
@@ -163,6 +164,11 @@ class Run:
         first = max(0, round(transition.start - margin))
         last = min(training.steps, round(transition.end + margin))
         return dense_steps(first, last, training.dense_checkpoints)
+
+    def missing_dense_steps(self) -> list[int]:
+        """Steps of `dense_window` that have no checkpoint yet; none before training has done all its steps."""
+        steps = self.steps
+        return [step for step in self.dense_window() if step not in steps] if self.finished else []
 
     def _around_the_drop(self, steps: list[int]) -> Iterable[int]:
         transition = self.transition

@@ -21,6 +21,7 @@ from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import fused_complete
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
+from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.run import CONFIG, METRICS, REPLAY, STATE, Run
 from mcinterp.runs.start import starting_model
 from mcinterp.task import MatrixCompletion
@@ -31,9 +32,16 @@ STATE_SECONDS = 60.0
 """The training state is saved at least this often, so that a kill loses no more."""
 
 Progress = Callable[[StepRecord], None]
+Stop = Callable[[], bool]
 
 
-def train(path: Path | str, config: RunConfig, device: str = "auto", progress: Progress | None = None) -> Run:
+def train(
+    path: Path | str,
+    config: RunConfig,
+    device: str = "auto",
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Run:
     """Train a run, or go on with one that stands, and keep checkpoints densely across the drop once it is found.
 
     Continuing is bit-identical on a CPU to never having stopped. Ctrl-C finishes the step, saves and returns; whether
@@ -44,19 +52,21 @@ def train(path: Path | str, config: RunConfig, device: str = "auto", progress: P
         config: of the run; a run that stands must have the same.
         device: `auto` (a CUDA device if there is one, else the CPU) or a torch device.
         progress: called after every step.
+        stop: asked after every step; True does what Ctrl-C does, for threads and for other machines.
 
     Raises:
         ConfigError: if the run stands with another configuration; the fields that differ are named.
-        TrainingError: if the loss diverges; the checkpoints so far are kept.
+        TrainingError: if the loss diverges (the checkpoints so far are kept), or another process is training the run.
     """
     run = _open_or_create(Path(path), config)
     session = _Session(run, resolve_device(device))
-    if not run.finished:
-        session.resume()
-        session.train(progress)
-    missing = [step for step in run.dense_window() if step not in run.steps] if run.finished else []
-    if missing:
-        session.replay(missing, progress)
+    with sole_writer(run.path):
+        if not run.finished:
+            session.resume()
+            session.train(progress, stop)
+        missing = run.missing_dense_steps()
+        if missing:
+            session.replay(missing, progress, stop)
     return run
 
 
@@ -70,7 +80,7 @@ def densify(
 
     Raises:
         InputError: if the steps do not lie within the run.
-        TrainingError: if the replay is not bit-identical to the first time.
+        TrainingError: if the replay is not bit-identical to the first time, or another process is training the run.
     """
     run = Run(path)
     done = int(run.metrics["step"].max())
@@ -78,7 +88,8 @@ def densify(
         raise InputError(f"densify: need 0 ≤ from ≤ to ≤ {done} and every ≥ 1, got {first}, {last}, {every}")
     missing = [step for step in range(first, last + 1, every) if step not in run.steps]
     if missing:
-        _Session(run, resolve_device(device)).replay(missing, progress)
+        with sole_writer(run.path):
+            _Session(run, resolve_device(device)).replay(missing, progress)
     return missing
 
 
@@ -113,19 +124,19 @@ class _Session:
         elif self.run.steps not in ([], [0]):
             raise TrainingError(f"run {self.run.name} cannot be continued: {self.run.path / STATE} is missing")
 
-    def train(self, progress: Progress | None) -> None:
-        """Train to the end, or until Ctrl-C."""
+    def train(self, progress: Progress | None, stop: Stop | None = None) -> None:
+        """Train to the end, until Ctrl-C, or until `stop` says so."""
         training = self.config.training
         at_checkpoint, at_replay = set(checkpoint_steps(training)), set(replay_steps(training))
         if self.state.step == 0:
             self._save_checkpoint({})
             self._save_state(_replay_file(self.run, 0))
         saved_at = time.monotonic()
-        with _metrics_file(self.run, self.state.step) as metrics, _stop_signal() as stop:
+        with _metrics_file(self.run, self.state.step) as metrics, _stop_signal() as signalled:
             for record in self._steps():
                 metrics.write(record)
                 # Asked once a step: a Ctrl-C that comes after this line ends the next step, which saves.
-                stopping = stop()
+                stopping = signalled() or (stop is not None and stop())
                 if record.step in at_checkpoint or stopping:
                     self._save_checkpoint({"loss": record.loss, **record.scores})
                 if record.step in at_replay:
@@ -140,7 +151,7 @@ class _Session:
                 if stopping:
                     return
 
-    def replay(self, steps: list[int], progress: Progress | None) -> None:
+    def replay(self, steps: list[int], progress: Progress | None, stop: Stop | None = None) -> None:
         """Train again from the nearest kept state, bit-identical to the first time, saving checkpoints at `steps`."""
         self.state.restore(read_tensors(self._replay_start(steps[0])))
         logged = dict(zip(self.run.metrics["step"], self.run.metrics["loss"], strict=True))
@@ -156,7 +167,7 @@ class _Session:
                 self._save_checkpoint({"loss": record.loss, **record.scores})
             if progress:
                 progress(record)
-            if record.step >= steps[-1]:
+            if record.step >= steps[-1] or (stop is not None and stop()):
                 return
 
     def _steps(self) -> Iterator[StepRecord]:

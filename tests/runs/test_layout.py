@@ -21,7 +21,7 @@ CONFIG = small_config()
 
 def test_the_folder_holds_what_is_documented_and_nothing_else(trained: Run) -> None:
     checkpoints = {f"step-{step:08d}" for step in checkpoint_steps(CONFIG.training)}
-    expected = {"config.yaml", "metrics.csv", "training-state.safetensors", "replay"} | checkpoints
+    expected = {"config.yaml", "metrics.csv", "training-state.safetensors", "replay", ".lock"} | checkpoints
     assert {entry.name for entry in trained.path.iterdir()} == expected
     replays = {f"step-{step:08d}.safetensors" for step in replay_steps(CONFIG.training)}
     assert {entry.name for entry in (trained.path / "replay").iterdir()} == replays

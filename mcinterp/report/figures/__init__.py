@@ -14,6 +14,7 @@ from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
 from mcinterp.report.figures.shift import laws_figure, shift_figure
 from mcinterp.report.figures.sizes import sizes_figure
+from mcinterp.report.figures.sweep import sweep_curves_figure, sweep_drops_figure
 from mcinterp.report.figures.switching import exchange_figure, switching_figure
 from mcinterp.report.figures.tokens import tokens_figure
 
@@ -38,6 +39,8 @@ __all__ = [
     "scores_figure",
     "shift_figure",
     "sizes_figure",
+    "sweep_curves_figure",
+    "sweep_drops_figure",
     "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",

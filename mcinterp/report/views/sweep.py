@@ -1,0 +1,147 @@
+"""A sweep: which runs dropped, when, and how far they came."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from mcinterp.report.figures.sweep import colouring, shown, sweep_curves_figure, sweep_drops_figure
+from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.results import Result
+
+FEW_ROWS = 12
+DROPS = (
+    "When the drop comes, by {field}. A dot is the step at which a run falls fastest, its line reaches from the start "
+    "to the end of the drop; a triangle is a run without a drop, at the last step it has done."
+)
+
+Row = Mapping[Hashable, Any]
+
+
+def view(summary: Result) -> Section:
+    """Show a sweep's summary."""
+    runs, groups = summary.tables["runs"], summary.tables["groups"]
+    figures = [FigureView(_curves_caption(summary), sweep_curves_figure(summary))]
+    if runs.frame["found"].any():
+        fields = summary.facts["others"] or summary.facts["fields"]
+        figures += [FigureView(DROPS.format(field=field), sweep_drops_figure(summary, field)) for field in fields]
+    score = str(summary.facts["progress_score"])
+    meanings = {name: text.replace("the progress score", score) for name, text in runs.columns.items()}
+    tables = [
+        table_view(_rounded(groups.frame), groups.columns, "Averages over seeds"),
+        table_view(
+            runs.frame, meanings, "Every run", hide={"run", "finished", "found"}, folded=len(runs.frame) > FEW_ROWS
+        ),
+    ]
+    return Section("sweep", "The runs", _sentences(summary), figures, tables)
+
+
+def sweep_facts(summary: Result) -> list[tuple[str, str]]:
+    """What a reader wants to know of a sweep first."""
+    runs = summary.table("runs")
+    states = ", ".join(f"{count} {state}" for state, count in summary.facts["states"].items())
+    pairs = [("runs", f"{len(runs)}: {states}")]
+    for field in summary.facts["fields"]:
+        values = runs[field].drop_duplicates().tolist()
+        pairs.append((field, ", ".join(map(shown, values))))
+    return pairs
+
+
+def _curves_caption(summary: Result) -> str:
+    field, _ = colouring(summary)
+    score = str(summary.facts["progress_score"])
+    return f"{score} of every run, averaged over equal stretches of steps, on a logarithmic axis, coloured by {field}."
+
+
+def _sentences(summary: Result) -> list[str]:
+    runs, groups = summary.table("runs"), summary.table("groups")
+    finished, found = runs[runs["finished"]], runs[runs["found"]]
+    sentences = [f"{_of(len(finished), len(runs))} finished; {_drops(runs, found)}."]
+    failed = runs[runs["state"].str.startswith("failed")]
+    if len(failed):
+        sentences.append(f"{plural(len(failed), 'run')} failed, which the averages leave out: {_failures(failed)}.")
+    averaged = groups[groups["last_score"].notna()]
+    if len(averaged) > 1:
+        sentences.append(_lowest(averaged, summary))
+    earliest = groups[groups["steepest"].notna()]
+    if len(earliest) > 1:
+        sentences.append(_earliest(earliest, summary))
+    return sentences
+
+
+def _of(count: int, total: int) -> str:
+    if count == total:
+        return "The run is" if total == 1 else f"All {total} runs are"
+    return f"{count} of {plural(total, 'run')} {'is' if count == 1 else 'are'}"
+
+
+def _drops(runs: pd.DataFrame, found: pd.DataFrame) -> str:
+    if found.empty:
+        so_far = "" if runs["finished"].all() else " so far"
+        return f"none shows a sudden drop{so_far}, so there is no step of a drop to compare"
+    first, last = found["steepest"].min(), found["steepest"].max()
+    when = (
+        f"at step {number(round(first))}"
+        if first == last
+        else f"at steps {number(round(first))} to {number(round(last))}"
+    )
+    who = (
+        "it drops" if len(runs) == 1 else "all drop" if len(found) == len(runs) else f"{len(found)} of {len(runs)} drop"
+    )
+    return f"{who}, fastest {when}"
+
+
+def _failures(failed: pd.DataFrame) -> str:
+    pairs = zip(failed["run"], failed["state"], strict=True)
+    return "; ".join(f"{_spaced(run)} ({state.removeprefix('failed: ')})" for run, state in pairs)
+
+
+def _lowest(groups: pd.DataFrame, summary: Result) -> str:
+    low, high = _extremes(groups, "last_score", "n", summary)
+    score = summary.facts["progress_score"]
+    return f"Averaged over seeds, the last {score} is lowest for {low}, and highest for {high}."
+
+
+def _earliest(groups: pd.DataFrame, summary: Result) -> str:
+    first, last = _extremes(groups, "steepest", "dropped", summary)
+    return f"The fastest fall comes first for {first}, and last for {last}."
+
+
+def _extremes(groups: pd.DataFrame, name: str, count: str, summary: Result) -> tuple[str, str]:
+    """The groups with the smallest and the largest mean, in words, the second with what their intervals say."""
+    rows = groups.sort_values(name, kind="stable").to_dict("records")
+    low, high = rows[0], rows[-1]
+    chosen = f" (the extremes of {len(rows)} groups)" if len(rows) > 2 else ""
+    words = [f"{_group(row, summary)}: {_estimate(row, name, count)}" for row in (low, high)]
+    return words[0], f"{words[1]}; {_overlap(low, high, name)}{chosen}"
+
+
+def _group(row: Row, summary: Result) -> str:
+    return ", ".join(f"{field} {shown(row[field])}" for field in summary.facts["others"])
+
+
+def _estimate(row: Row, name: str, count: str) -> str:
+    value = round(row[name]) if name == "steepest" else row[name]
+    return f"{interval(value, row[f'{name}_low'], row[f'{name}_high'])} (n = {row[count]})"
+
+
+def _overlap(first: Row, second: Row, name: str) -> str:
+    if is_absent(first[f"{name}_high"]) or is_absent(second[f"{name}_low"]):
+        return "one of them has a single seed, so there is no interval to compare them by"
+    if first[f"{name}_high"] >= second[f"{name}_low"]:
+        return "their intervals overlap, so seeds alone may make the difference"
+    return "their intervals do not overlap"
+
+
+def _spaced(name: str) -> str:
+    return name.replace(",", ", ")
+
+
+def _rounded(groups: pd.DataFrame) -> pd.DataFrame:
+    """Steps as whole numbers; a lower end below 0 is left as it is, so that a reader sees how little is known."""
+    steps = [name for name in groups.columns if name.startswith("steepest")]
+    return groups.assign(**{name: groups[name].round() for name in steps})

@@ -1,0 +1,120 @@
+"""Sweeps on a Dask cluster of real worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_sweep import assert_same_numbers, begun_and_holder, write_grid
+
+from mcinterp.errors import TrainingError, UsageError
+from mcinterp.runs import Run, load_sweep, run_sweep
+from mcinterp.runs.sweep import Outcome
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with two worker processes."""
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+    ) as cluster:
+        yield str(cluster.scheduler_address)
+
+
+def when_trained(out: Path, steps: int, act: Any) -> threading.Thread:
+    """Call `act` with the process of the first run that has done so many steps."""
+
+    def watch() -> None:
+        end = time.monotonic() + 100
+        while time.monotonic() < end:
+            if found := begun_and_holder(out, steps):
+                act(found[1])
+                return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_killed_workers_run_is_continued_by_another(
+    grid: Path, sequential: Path, scheduler: str, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill(process: int) -> None:
+        os.kill(process, signal.SIGKILL)
+        killed.append(process)
+
+    out = tmp_path / "out"
+    thread = when_trained(out, 60, kill)
+    outcomes = run_sweep(load_sweep(grid), out, scheduler=scheduler, device="cpu")
+    thread.join()
+    assert len(killed) == 1
+    assert killed[0] != os.getpid()
+    assert [outcome.state for outcome in outcomes] == ["finished"] * 4
+    assert any(outcome.continued for outcome in outcomes)
+    assert_same_numbers(out, sequential)
+
+
+def test_ctrl_c_reaches_the_workers(scheduler: str, tmp_path: Path) -> None:
+    grid = write_grid(tmp_path / "grid.yaml", {"training.seed": [0, 1, 2]}, steps=20_000)
+    thread = when_trained(tmp_path / "out", 20, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    outcomes = run_sweep(load_sweep(grid), tmp_path / "out", scheduler=scheduler, device="cpu")
+    thread.join()
+    assert [outcome.state for outcome in outcomes] == ["stopped"] * 3
+    begun = [folder.parent for folder in (tmp_path / "out").glob("*/metrics.csv")]
+    assert 1 <= len(begun) <= 2
+    for folder in begun:
+        assert Run(folder).steps[-1] == int(Run(folder).metrics["step"].max())
+
+
+def test_a_worker_that_does_not_see_the_folder_says_so(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = write_grid(tmp_path / "grid.yaml", {"training.seed": [0]})
+    # The declaration is what a worker looks for.
+    monkeypatch.setattr("mcinterp.runs.grid.Sweep.save", lambda *_: None)
+    outcomes: list[Outcome] = run_sweep(load_sweep(grid), tmp_path / "out", scheduler=scheduler, device="cpu")
+    assert [outcome.state for outcome in outcomes] == ["failed"]
+    assert outcomes[0].sentence.endswith("on a cluster, all workers need the same file system")
+
+
+def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcinterp.runs.fanout.CONNECT_SECONDS", 0.5)
+    sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
+    for address in ("tcp://127.0.0.1:9", "nonsense://x"):
+        with pytest.raises(TrainingError, match=f"no Dask scheduler answers at {address}"):
+            run_sweep(sweep, tmp_path / "out", scheduler=address)
+
+
+def test_a_scheduler_without_workers_is_named(tmp_path: Path) -> None:
+    sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
+    with (
+        distributed.LocalCluster(
+            n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as empty,
+        pytest.raises(TrainingError, match=r"has no worker: start some with `dask worker tcp://"),
+    ):
+        run_sweep(sweep, tmp_path / "out", scheduler=empty.scheduler_address)
+
+
+def test_without_dask_it_is_said_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
+    with pytest.raises(UsageError, match=r"needs the package distributed: pip install 'mcinterp\[cluster\]'"):
+        run_sweep(sweep, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
