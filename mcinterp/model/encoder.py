@@ -64,13 +64,17 @@ class MatrixEncoder(HookedEncoder):
 
     def complete(self, tokens: Tensor) -> Tensor:
         """The answer at every position: token ids (batch, pos) to values (batch, pos)."""
-        return self.unembed(self.encoder_output(self._checked(tokens)))[..., 0]
+        return self.read(self.unembed(self.encoder_output(self._checked(tokens))))
 
     def complete_from(self, layer: int, resid_pre: Tensor) -> Tensor:
         """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire."""
         for block in self.blocks[layer:]:
             resid_pre = block(resid_pre)
-        return self.unembed(resid_pre)[..., 0]
+        return self.read(self.unembed(resid_pre))
+
+    def read(self, output: Tensor) -> Tensor:
+        """The answer (batch, pos) that the forward pass's output (batch, pos, 1) gives."""
+        return output[..., 0]
 
     def weights(self) -> dict[str, Tensor]:
         """Every parameter by HookedEncoder's name, detached, contiguous, on the CPU; buffers are left out."""

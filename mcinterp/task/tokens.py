@@ -1,4 +1,7 @@
-"""Values to tokens and back: id 0 is MASK, id 1 + k is the value v_min + k·10^(−decimals)."""
+"""Values to tokens and back: id 0 is MASK, id 1 + k is the value v_min + k·10^(−decimals).
+
+In a sequence the id after the last value is the separator; the spare ids after it stand for nothing.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tens
 
 
 def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
-    """The value of each token, float32; MASK becomes NaN.
+    """The value of each token, float32; MASK, the separator and spare ids become NaN.
 
     Raises:
         InputError: if an id is outside the vocabulary.
@@ -50,7 +53,13 @@ def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
             f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}"
         )
     values = (tokens.double() - 1) / 10**config.decimals + config.v_min
-    return values.masked_fill(tokens == MASK_TOKEN, torch.nan).round(decimals=config.decimals).float()
+    valueless = (tokens == MASK_TOKEN) | (tokens > config.n_values)
+    return values.masked_fill(valueless, torch.nan).round(decimals=config.decimals).float()
+
+
+def separator_token(config: TaskConfig) -> int:
+    """The id that stands between the masked and the full entries of a sequence."""
+    return config.n_values + 1
 
 
 def value_token(value: float, config: TaskConfig) -> int:
