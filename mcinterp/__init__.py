@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         analyse,
         attention_maps,
         class_members,
+        generation,
         head_taxonomy,
         linear_probes,
         patching,
@@ -48,13 +49,13 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, intervene
+    from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, MatrixGPT, intervene
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, densify, train
-    from mcinterp.task import MatrixBatch, MatrixCompletion
+    from mcinterp.task import MatrixBatch, MatrixCompletion, MatrixSequence, make_task
     from mcinterp.training import Transition, find_transition
 
 __version__ = version("mcinterp")
@@ -67,6 +68,7 @@ _HOME = {
         "analyse",
         "attention_maps",
         "class_members",
+        "generation",
         "head_taxonomy",
         "linear_probes",
         "patching",
@@ -89,13 +91,13 @@ _HOME = {
         "TrainingError",
         "UsageError",
     ),
-    "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "intervene"),
+    "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "MatrixGPT", "intervene"),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report",),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "densify", "train"),
-    "mcinterp.task": ("MatrixBatch", "MatrixCompletion"),
+    "mcinterp.task": ("MatrixBatch", "MatrixCompletion", "MatrixSequence", "make_task"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -113,6 +115,8 @@ __all__ = [
     "MatrixBatch",
     "MatrixCompletion",
     "MatrixEncoder",
+    "MatrixGPT",
+    "MatrixSequence",
     "McinterpError",
     "ModelConfig",
     "Result",
@@ -130,12 +134,14 @@ __all__ = [
     "densify",
     "find_transition",
     "from_bert",
+    "generation",
     "head_taxonomy",
     "intervene",
     "linear_probes",
     "load_config",
     "load_preset",
     "load_tf_matcomp",
+    "make_task",
     "patching",
     "preset_names",
     "show_ablation",

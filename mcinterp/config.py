@@ -16,7 +16,6 @@ from pydantic_core import ErrorDetails
 
 from mcinterp.errors import ConfigError, nearest_name
 
-
 SPARE_TOKENS = 2
 """Ids after the separator that no sequence holds.
 

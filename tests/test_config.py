@@ -97,7 +97,7 @@ def test_a_configuration_cannot_be_changed() -> None:
     [
         ("task: {rowz: 3}", "here.yaml: task.rowz is not a field; did you mean 'rows'?"),
         ("trianing: {}", "here.yaml: trianing is not a field; did you mean 'training'?"),
-        ("model: {zzz: 1}", "model.zzz is not a field; valid: d_mlp, d_model"),
+        ("model: {zzz: 1}", "model.zzz is not a field; valid: architecture, d_mlp, d_model"),
     ],
 )
 def test_an_unknown_field_names_the_nearest(text: str, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.generation import generation
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
@@ -18,6 +19,7 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "generation",
     "head_taxonomy",
     "linear_probes",
     "patching",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.attention import attention_maps
+from mcinterp.analysis.generation import generation
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.taxonomy import head_taxonomy
@@ -18,6 +19,8 @@ from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 
 Results = Mapping[str, Result]
+ENTRIES: tuple[str, ...] = ("matrix-completion",)
+SEQUENCES: tuple[str, ...] = ("matrix-sequence",)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Pass:
         question: what it answers, in a line.
         samples: how many matrices it uses unless told otherwise.
         run: from checkpoint, results of earlier passes on it, samples and seed to the result.
-        needs: passes whose results `run` uses; they are run first.
+        needs: passes whose results `run` uses where they are defined for the task; they are run first.
+        tasks: the kinds of task it is defined for.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Pass:
     samples: int
     run: Callable[[Checkpoint, Results, int, int], Result]
     needs: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ENTRIES
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Comparison:
         run: from run, steps to compare, samples and seed to the result.
         fingerprint: digest of everything in the run's folder that the result depends on; a stored result with another
             one is stale.
+        tasks: the kinds of task it is defined for.
     """
 
     name: str
@@ -57,10 +63,11 @@ class Comparison:
     samples: int
     run: Callable[[Run, Sequence[int], int, int], Result]
     fingerprint: Callable[[Run], str] = Run.fingerprint
+    tasks: tuple[str, ...] = ENTRIES
 
 
 def _ablation(checkpoint: Checkpoint, earlier: Results, samples: int, seed: int) -> Result:
-    return ablation(checkpoint, samples=samples, seed=seed, taxonomy=earlier["taxonomy"])
+    return ablation(checkpoint, samples=samples, seed=seed, taxonomy=earlier.get("taxonomy"))
 
 
 PASSES: dict[str, Pass] = {
@@ -71,6 +78,7 @@ PASSES: dict[str, Pass] = {
             "Where does each head look, under random and structured masks?",
             256,
             lambda checkpoint, _, samples, seed: attention_maps(checkpoint, samples=samples, seed=seed),
+            tasks=ENTRIES + SEQUENCES,
         ),
         Pass(
             "taxonomy",
@@ -78,18 +86,33 @@ PASSES: dict[str, Pass] = {
             128,
             lambda checkpoint, _, samples, seed: head_taxonomy(checkpoint, samples, seed),
         ),
-        Pass("ablation", "What do the errors become without a set of heads?", 512, _ablation, ("taxonomy",)),
+        Pass(
+            "ablation",
+            "What do the errors become without a set of heads?",
+            512,
+            _ablation,
+            needs=("taxonomy",),
+            tasks=ENTRIES + SEQUENCES,
+        ),
         Pass(
             "patching",
             "Does the heads' output for X, put into the run on −X, move the answer to X?",
             256,
             lambda checkpoint, _, samples, seed: patching(checkpoint, samples=samples, seed=seed),
+            tasks=ENTRIES + SEQUENCES,
         ),
         Pass(
             "probes",
             "What can be read linearly off the residual stream of each layer?",
             2048,
             lambda checkpoint, _, samples, seed: linear_probes(checkpoint, samples, seed=seed),
+        ),
+        Pass(
+            "generation",
+            "How much of the matrix does the model write rightly, given the true tokens and on its own?",
+            256,
+            lambda checkpoint, _, samples, seed: generation(checkpoint, samples, seed),
+            tasks=SEQUENCES,
         ),
     )
 }
@@ -98,31 +121,51 @@ PASSES: dict[str, Pass] = {
 COMPARISONS: dict[str, Comparison] = {}
 
 
-def select_passes(names: Iterable[str] | None = None) -> list[Pass]:
-    """The named passes (all for None) and those they need, in the order in which they run; comparisons are left out.
+def select_passes(names: Iterable[str] | None = None, task: str | None = None) -> list[Pass]:
+    """The passes to run, in the order in which they run; comparisons are left out.
+
+    Args:
+        names: of passes and comparisons; None for all that are defined for `task`. Passes that these need come too.
+        task: kind of the run's task; None for any.
 
     Raises:
-        UsageError: for an unknown name.
+        UsageError: for an unknown name, or a named pass that is not defined for `task`.
     """
-    wanted = _known(names)
-    needed = {need for name in wanted & PASSES.keys() for need in PASSES[name].needs}
+    wanted = _wanted(names, task)
+    needed = {need for name in wanted & PASSES.keys() for need in PASSES[name].needs} & defined_for(task)
     return [entry for name, entry in PASSES.items() if name in wanted | needed]
 
 
-def select_comparisons(names: Iterable[str] | None = None) -> list[Comparison]:
-    """The named comparisons (all for None), in the order in which they run; passes are left out.
+def select_comparisons(names: Iterable[str] | None = None, task: str | None = None) -> list[Comparison]:
+    """The comparisons to run, in the order in which they run; passes are left out.
+
+    Args:
+        names: of passes and comparisons; None for all that are defined for `task`.
+        task: kind of the run's task; None for any.
 
     Raises:
-        UsageError: for an unknown name.
+        UsageError: for an unknown name, or a named comparison that is not defined for `task`.
     """
-    wanted = _known(names)
+    wanted = _wanted(names, task)
     return [entry for name, entry in COMPARISONS.items() if name in wanted]
 
 
-def _known(names: Iterable[str] | None) -> set[str]:
-    known = {*PASSES, *COMPARISONS}
-    wanted = known if names is None else {name.strip() for name in names}
-    unknown = sorted(wanted - known)
-    if unknown:
-        raise UsageError(f"no pass is called {unknown[0]!r}{nearest_name(unknown[0], known)}")
+def defined_for(task: str | None) -> set[str]:
+    """Names of the passes and comparisons that are defined for a kind of task; all for None."""
+    return {name for name, entry in _known().items() if task is None or task in entry.tasks}
+
+
+def _wanted(names: Iterable[str] | None, task: str | None) -> set[str]:
+    if names is None:
+        return defined_for(task)
+    known, wanted = _known(), {name.strip() for name in names}
+    for name in sorted(wanted):
+        if name not in known:
+            raise UsageError(f"no pass is called {name!r}{nearest_name(name, known)}")
+        if name not in defined_for(task):
+            raise UsageError(f"{name} is defined for {' and '.join(known[name].tasks)}; this run's task is {task}")
     return wanted
+
+
+def _known() -> dict[str, Pass | Comparison]:
+    return {**PASSES, **COMPARISONS}

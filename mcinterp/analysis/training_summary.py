@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mcinterp.analysis.registry import defined_for
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.task import make_task
@@ -37,6 +38,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "run": run.name,
         "config": run.config.model_dump(),
         "config_hash": run.config.hash,
+        "passes": sorted(defined_for(run.config.task.kind)),
         "steps": run.steps,
         "analysed": list(analysed),
         "finished": run.finished,

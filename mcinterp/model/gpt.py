@@ -53,7 +53,7 @@ class MatrixGPT(HookedTransformer):
         An entry's answer is the value of the most probable value token given everything before it in the sequence,
         the true entries included. MASK and separator are no answers, however probable.
         """
-        return self.read(self.forward(self._checked(tokens)))
+        return self.read(self.forward(self._checked(tokens), return_type="logits"))
 
     def complete_from(self, layer: int, resid_pre: Tensor) -> Tensor:
         """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire."""
@@ -84,7 +84,8 @@ class MatrixGPT(HookedTransformer):
         for _ in range(self.n_entries):
             # Keys and values of all earlier tokens are in the cache, so that only new ones are run.
             new = written[-1] if written else prompts
-            logits = self.forward(new, past_kv_cache=cache, attention_mask=torch.ones_like(new))
+            seen = torch.ones_like(new)
+            logits = self.forward(new, return_type="logits", past_kv_cache=cache, attention_mask=seen)
             written.append(most_probable_values(logits[:, -1:], self.n_values))
         return torch.cat(written, dim=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -130,7 +131,9 @@ def clean_run(model: MatrixEncoder | MatrixGPT, tokens: Tensor) -> CleanRun:
     outputs = [f"blocks.{layer}.attn.hook_z" for layer in layers]
     wanted = {*residuals, *outputs}
     output, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
-    return CleanRun(model.read(output), tuple(cache[n] for n in residuals), tuple(cache[n] for n in outputs))
+    return CleanRun(
+        model.read(cast(Tensor, output)), tuple(cache[n] for n in residuals), tuple(cache[n] for n in outputs)
+    )
 
 
 @torch.no_grad()

@@ -125,9 +125,7 @@ def build_model(config: RunConfig, seed: int | None = None) -> Model:
     return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions, seed)
 
 
-def save_checkpoint(
-    folder: Path, model: Model, step: int, config: RunConfig, metrics: Mapping[str, float]
-) -> None:
+def save_checkpoint(folder: Path, model: Model, step: int, config: RunConfig, metrics: Mapping[str, float]) -> None:
     """Write a checkpoint folder in one piece, replacing one of the same step."""
     content = tensor_bytes(model.weights())
     record = {

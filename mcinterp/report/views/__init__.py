@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mcinterp.report.parts import Section
-from mcinterp.report.views import ablation, attention, generic, patching, probes, taxonomy
+from mcinterp.report.views import ablation, attention, generation, generic, patching, probes, taxonomy
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
@@ -16,6 +16,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "ablation": ("Group ablations", ablation.view),
     "patching": ("Activation patching", patching.view),
     "probes": ("Linear probes", probes.view),
+    "generation": ("Generation", generation.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
@@ -24,21 +25,29 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {}
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
 
-def sections(results: Mapping[str, Result]) -> list[Section]:
-    """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables."""
-    return _sections(VIEWS, results, results)
+def sections(results: Mapping[str, Result], run: Result | None = None) -> list[Section]:
+    """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables.
+
+    Passes that are not defined for the task of the `run`, its `training` result, are passed over.
+    """
+    return _sections(VIEWS, results, results, run)
 
 
-def comparison_sections(results: Mapping[str, Result], run: Mapping[str, Result]) -> list[Section]:
-    """Every comparison of a run; the views are given `run`, which has the `training` result where there is one."""
-    return _sections(COMPARISON_VIEWS, results, run)
+def comparison_sections(results: Mapping[str, Result], run: Result | None) -> list[Section]:
+    """Every comparison of a run, in the same way; the views are given the run's `training` result if there is one."""
+    return _sections(COMPARISON_VIEWS, results, {"training": run} if run else {}, run)
 
 
 def _sections(
-    views: Mapping[str, tuple[str, View]], results: Mapping[str, Result], beside: Mapping[str, Result]
+    views: Mapping[str, tuple[str, View]],
+    results: Mapping[str, Result],
+    beside: Mapping[str, Result],
+    run: Result | None,
 ) -> list[Section]:
+    defined = run.facts.get("passes", views) if run else views
     known = [
         view(results[name], beside) if name in results else Section(name, title, absent=True)
         for name, (title, view) in views.items()
+        if name in results or name in defined
     ]
     return known + [generic.view(results[name], beside) for name in sorted(results.keys() - views.keys())]

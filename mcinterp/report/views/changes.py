@@ -12,7 +12,7 @@ from mcinterp.report.numbers import number
 from mcinterp.report.palette import class_colour
 from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.tables import head_list
-from mcinterp.report.views import ablation, patching, probes
+from mcinterp.report.views import ablation, generation, patching, probes
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.taxonomy import classes, members
 from mcinterp.results import Result
@@ -150,5 +150,11 @@ def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
     )
 
 
-BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (_class_rows, _ablation_rows, _patching_rows, _probe_rows)
+BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (
+    _class_rows,
+    _ablation_rows,
+    _patching_rows,
+    _probe_rows,
+    generation.rows,
+)
 """What each pass contributes, in the order of the rows."""
