@@ -25,6 +25,10 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {}
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
 
+NOT_OF_ENCODERS = {"generation"}
+"""Passes that a run cannot have whose results do not list those defined for it: such runs are of encoders."""
+
+
 def sections(results: Mapping[str, Result], run: Result | None = None) -> list[Section]:
     """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables.
 
@@ -44,7 +48,7 @@ def _sections(
     beside: Mapping[str, Result],
     run: Result | None,
 ) -> list[Section]:
-    defined = run.facts.get("passes", views) if run else views
+    defined = (run.facts if run else {}).get("passes", views.keys() - NOT_OF_ENCODERS)
     known = [
         view(results[name], beside) if name in results else Section(name, title, absent=True)
         for name, (title, view) in views.items()
