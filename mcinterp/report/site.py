@@ -13,7 +13,7 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
-from mcinterp.report.views import comparison_sections, sections, training
+from mcinterp.report.views import comparison_sections, defined_passes, sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.taxonomy import classes
@@ -151,6 +151,7 @@ def _index_page(
         across="across the drop" if _has_drop(run) else "over training",
         lead=changes_sentence(steps) if steps else "",
         comparisons=comparisons,
+        classified=bool(taxonomies) or "taxonomy" in defined_passes(run),
         timelines=timelines(steps, pages),
         legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
         config=training.config_table(run) if run else None,

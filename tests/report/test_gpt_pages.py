@@ -54,6 +54,17 @@ def test_a_page_has_the_passes_of_the_task_and_no_other(pages: Path) -> None:
         assert absent not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
 
 
+def test_the_index_speaks_of_the_gpt_and_not_of_classes(pages: Path, tmp_path: Path) -> None:
+    index = text_of(pages / "index.html")
+    assert "gpt, 2 layers × 2 heads, width 16" in index
+    assert "matrix-sequence, 3 × 2" in index
+    assert "Classes of the heads" not in index
+    # Of an encoder's run without a taxonomy it says that there is none.
+    write_report(Forge(steps=(1000,)).write(tmp_path, ["attention"]))
+    assert "The taxonomy was not run." in text_of(tmp_path / "index.html")
+    assert "after ? where it may be masked" not in text_of(tmp_path / "step-00001000.html")
+
+
 def test_a_pass_of_the_task_that_was_not_run_says_so(pages: Path, tmp_path: Path) -> None:
     run = Run(pages.parent / "run")
     analyse(run, tmp_path, [30], ["patching"], samples=8)
@@ -70,6 +81,7 @@ def test_the_viewer_labels_the_parts_of_the_sequence(pages: Path, stored: dict[s
     page = (pages / "step-00000030.html").read_text()
     data = json.loads(re.search(r'<script[^>]*class="maps"[^>]*>(.*?)</script>', page, re.S)[1])
     assert data["tokens"] == LABELS
+    assert "row,column of the matrix, after ? where it may be masked and after = where it is written out" in page
     assert data["size"] == 13
     assert {len(flat) for mask in data["maps"] for flat in mask} == {169}
     shown = show_attention(stored["attention"], heads=["L1H0"]).props

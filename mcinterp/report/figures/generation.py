@@ -18,7 +18,7 @@ def generation_figure(generation: Result) -> go.Figure:
         generation: the stored generation of a checkpoint.
     """
     frame = generation.table("generation")
-    figure = blank(300, "share of entries with the right token")
+    figure = blank(300, "share of right tokens")
     figure.update_xaxes(range=[-0.02, 1.02])
     for entries, rows in frame.groupby("entries", sort=False):
         colour = COLOURS.get(str(entries), SERIES[3])

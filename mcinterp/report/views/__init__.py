@@ -42,13 +42,19 @@ def comparison_sections(results: Mapping[str, Result], run: Result | None) -> li
     return _sections(COMPARISON_VIEWS, results, {"training": run} if run else {}, run)
 
 
+def defined_passes(run: Result | None) -> set[str]:
+    """The passes and comparisons that are defined for the task of a run, given its `training` result."""
+    known = {*VIEWS, *COMPARISON_VIEWS} - NOT_OF_ENCODERS
+    return set(run.facts.get("passes", known)) if run else known
+
+
 def _sections(
     views: Mapping[str, tuple[str, View]],
     results: Mapping[str, Result],
     beside: Mapping[str, Result],
     run: Result | None,
 ) -> list[Section]:
-    defined = (run.facts if run else {}).get("passes", views.keys() - NOT_OF_ENCODERS)
+    defined = defined_passes(run)
     known = [
         view(results[name], beside) if name in results else Section(name, title, absent=True)
         for name, (title, view) in views.items()

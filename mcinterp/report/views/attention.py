@@ -16,6 +16,10 @@ from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 
+SEPARATOR = "sep"
+IN_SEQUENCE = "row,column of the matrix, after ? where it may be masked and after = where it is written out"
+
+
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show the attention of a checkpoint."""
     mask = result.facts["masks"][0]
@@ -53,7 +57,8 @@ def widget(result: Result, taxonomy: Result | None, masks: Collection[str] | Non
     names = [name for name in result.facts["masks"] if masks is None or name in masks]
     observed = dict(zip(result.facts["masks"], result.arrays["observed"], strict=True))
     drawings = [(name, draw_mask(observed[name], name), describe_mask(observed[name])) for name in names]
-    return Widget(payload(result, taxonomy, names), drawings)
+    data = payload(result, taxonomy, names)
+    return Widget(data, drawings, IN_SEQUENCE) if SEPARATOR in data["tokens"] else Widget(data, drawings)
 
 
 def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> dict[str, Any]:
