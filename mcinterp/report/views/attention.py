@@ -15,7 +15,6 @@ from mcinterp.report.parts import FigureView, Section, Widget
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
-
 SEPARATOR = "sep"
 IN_SEQUENCE = "row,column of the matrix, after ? where it may be masked and after = where it is written out"
 
