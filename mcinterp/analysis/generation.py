@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, pooled_estimate
+from mcinterp.analysis.statistics import Floats, interval_columns, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.results import Result, Table
@@ -33,6 +33,8 @@ COLUMNS = {
     "seed": "seed of the batch",
     **interval_columns("exact", "share of entries whose token is right"),
     **interval_columns("within_one", "share of entries whose token is right or the next above or below"),
+    **interval_columns("size", "share of entries whose absolute value is right to one step"),
+    **interval_columns("sign", "share of right signs where neither the true value nor the answer is 0 (chance: 0.5)"),
     **interval_columns("mse", "mean squared error of the tokens' values"),
     **interval_columns("exact_excess", "exact minus that of the control, paired over matrices"),
 }
@@ -62,7 +64,7 @@ def generation(checkpoint: Checkpoint, samples: int = 256, seed: int = 0) -> Res
     answers = {name: tokens.cpu() for name, tokens in _answers(model, batch, checkpoint).items()}
     true = batch.inputs[:, -config.n_entries :].cpu()
     values = {name: detokenise(tokens, config) for name, tokens in answers.items()}
-    rows = accuracy_rows(answers, values, true, batch.targets.cpu(), batch.observed.cpu())
+    rows = accuracy_rows(answers, values, true, batch.targets.cpu(), batch.observed.cpu(), 10.0**-config.decimals)
     return Result(
         "generation",
         "Generation",
@@ -90,7 +92,12 @@ def _answers(model: MatrixGPT, batch: MatrixBatch, checkpoint: Checkpoint) -> di
 
 
 def accuracy_rows(
-    answers: Mapping[str, Tensor], values: Mapping[str, Tensor], true: Tensor, targets: Tensor, observed: Tensor
+    answers: Mapping[str, Tensor],
+    values: Mapping[str, Tensor],
+    true: Tensor,
+    targets: Tensor,
+    observed: Tensor,
+    step: float,
 ) -> list[dict[str, Any]]:
     """Accuracy and error of every way of answering at masked, observed and all entries.
 
@@ -100,19 +107,24 @@ def accuracy_rows(
         true: the right token ids, (n, entries).
         targets: the right values, (n, entries).
         observed: bool, (n, entries).
+        step: distance of neighbouring values.
     """
     rows = []
     control = _by_sample(answers[OTHER_PROMPT] == true)
+    size = targets.abs()
     for name, tokens in answers.items():
         exact = _by_sample(tokens == true)
         measures = {
             "exact": exact,
             "within_one": _by_sample((tokens - true).abs() <= 1),
+            "size": _by_sample((values[name].abs() - size).abs() < 1.5 * step),
+            "sign": _by_sample(values[name].sign() == targets.sign()),
             "mse": _by_sample((values[name] - targets).square()),
             "exact_excess": exact - control,
         }
+        signed = _by_sample((size > step / 2) & (values[name].abs() > step / 2))
         rows += [
-            {"answers": name, "entries": entries, **_columns(measures, _weight(entries, observed))}
+            {"answers": name, "entries": entries, **_columns(measures, _weight(entries, observed), signed)}
             for entries in ENTRIES
         ]
     return rows
@@ -128,9 +140,10 @@ def _weight(entries: str, observed: Tensor) -> Floats:
     return {"masked": 1 - seen, "observed": seen, "all": np.ones_like(seen)}[entries]
 
 
-def _columns(measures: Mapping[str, Floats], weight: Floats) -> dict[str, float]:
+def _columns(measures: Mapping[str, Floats], weight: Floats, signed: Floats) -> dict[str, float]:
+    """The table's columns over the entries that `weight` picks; signs over those that have one."""
     columns: dict[str, float] = {}
     for name, measure in measures.items():
-        estimate: Estimate = pooled_estimate((measure * weight).sum(1), weight.sum(1))
-        columns |= estimate.columns(name)
+        counted = weight * signed if name == "sign" else weight
+        columns |= pooled_estimate((measure * counted).sum(1), counted.sum(1)).columns(name)
     return columns

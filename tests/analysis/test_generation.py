@@ -52,7 +52,7 @@ def cell(frame: pd.DataFrame, answers: str, entries: str) -> pd.Series:
 
 def rows_of(answers: Mapping[str, torch.Tensor], true: torch.Tensor, observed: torch.Tensor) -> pd.DataFrame:
     values = {name: tokens.float() for name, tokens in answers.items()}
-    return pd.DataFrame(accuracy_rows(answers, values, true, true.float(), observed))
+    return pd.DataFrame(accuracy_rows(answers, values, true, true.float(), observed, step=1.0))
 
 
 def test_planted_answers_have_the_accuracy_that_was_planted() -> None:
@@ -74,6 +74,17 @@ def test_planted_answers_have_the_accuracy_that_was_planted() -> None:
         assert cell(frame, GREEDY, "masked")[name] == cell(frame, OTHER_PROMPT, "all")[name] == 0
 
 
+def test_sizes_and_signs_are_told_apart() -> None:
+    targets = torch.tensor([[0.3, -0.3, 0.0, 0.5], [0.2, -0.2, 0.1, -0.1]])
+    values = torch.tensor([[-0.3, -0.2, 0.4, 0.0], [-0.2, -0.2, 0.1, 0.3]])
+    tokens = {OTHER_PROMPT: torch.zeros(2, 4, dtype=torch.int64)}
+    rows = accuracy_rows(tokens, {OTHER_PROMPT: values}, tokens[OTHER_PROMPT] + 1, targets, targets > -9, step=0.1)
+    row = cell(pd.DataFrame(rows), OTHER_PROMPT, "all")
+    # Sizes are wrong by 0, 1, 4, 5, 0, 0, 0, 2 steps; two entries have no sign, three of six are wrong.
+    assert row["size"] == pytest.approx(5 / 8)
+    assert row["sign"] == pytest.approx(3 / 6)
+
+
 def test_the_interval_is_that_of_matrices_not_of_entries() -> None:
     # All entries of a matrix are right or wrong together: 50 matrices, not 300 entries, carry the mean.
     true = torch.full((50, 6), 7)
@@ -93,6 +104,8 @@ def test_every_number_against_a_slow_count(checkpoint: Checkpoint, result: Resul
     for answers in (TEACHER_FORCED, GREEDY, OTHER_PROMPT, ZERO, CHANCE):
         hits: dict[str, list[float]] = {entries: [] for entries in ENTRIES}
         squares: dict[str, list[float]] = {entries: [] for entries in ENTRIES}
+        sizes: dict[str, list[bool]] = {entries: [] for entries in ENTRIES}
+        signs: dict[str, list[bool]] = {entries: [] for entries in ENTRIES}
         for sample in range(40):
             true = batch.inputs[sample, 7:].tolist()
             other = batch.inputs[sample - 1]
@@ -107,10 +120,15 @@ def test_every_number_against_a_slow_count(checkpoint: Checkpoint, result: Resul
                 for name in (kind, "all"):
                     hits[name].append(token == true[entry])
                     squares[name].append(((token - true[entry]) / 10) ** 2)
+                    sizes[name].append(abs(abs(token - 11) - abs(true[entry] - 11)) <= 1)
+                    if token != 11 != true[entry]:
+                        signs[name].append((token > 11) == (true[entry] > 11))
         for entries in ENTRIES:
             row = cell(frame, answers, entries)
             assert row["exact"] == pytest.approx(np.mean(hits[entries]))
             assert row["mse"] == pytest.approx(np.mean(squares[entries]), rel=1e-4)
+            assert row["size"] == pytest.approx(np.mean(sizes[entries]))
+            assert row["sign"] == pytest.approx(np.mean(signs[entries]) if signs[entries] else np.nan, nan_ok=True)
 
 
 def test_the_table_says_how_many_matrices_of_which_seed(result: Result, tmp_path: Path) -> None:

@@ -115,12 +115,14 @@ def test_the_table_of_changes_has_a_block_for_generation(stored: dict[str, Resul
     assert {"greedy, observed", "greedy, masked", "teacher forced, observed", "teacher forced, masked"} <= set(labels)
 
 
-def forged(exact: dict[str, float], half: float = 0.01, n: int = 100) -> Result:
+def forged(exact: dict[str, float], half: float = 0.01, n: int = 100, sign: float = 0.49) -> Result:
     """A stored generation in which every way of answering has one accuracy."""
     control = exact["control: greedy on another matrix's prompt"]
     rows: list[dict[str, Any]] = [
         {"answers": answers, "entries": entries, "n": n, "seed": 0, "exact": value, "exact_low": value - half}
         | {"exact_high": value + half, "within_one": value, "within_one_low": value, "within_one_high": value}
+        | {"size": 0.96, "size_low": 0.95, "size_high": 0.97}
+        | {"sign": sign, "sign_low": sign - 0.02, "sign_high": sign + 0.02}
         | {"mse": 0.1, "mse_low": 0.1, "mse_high": 0.1, "exact_excess": value - control}
         | {"exact_excess_low": value - control - half, "exact_excess_high": value - control + half}
         for answers, value in exact.items()
@@ -144,14 +146,24 @@ def test_the_sentence_is_honest_in_every_direction(greedy: float, words: str) ->
     assert words in section.sentences[0]
     assert "0.150 would be right if every token were that of 0" in section.sentences[0]
     assert section.sentences[-1].startswith("Control: after another matrix's prompt 0.200 [0.190, 0.210]")
-    assert len(section.sentences) == 4
+    assert len(section.sentences) == 5
+
+
+@pytest.mark.parametrize(("sign", "words"), [(0.49, "no better than"), (0.9, "better than"), (0.1, "worse than")])
+def test_signs_are_compared_with_chance(sign: float, words: str) -> None:
+    ways = {"greedy": 0.4, "control: greedy on another matrix's prompt": 0.2}
+    sentence = generation.view(forged(ways, sign=sign), {}).sentences[2]
+    assert sentence.startswith("0.960 [0.950, 0.970] of the masked entries have the right absolute value to one step")
+    assert sentence.endswith(f"have the right sign, {words} chance (0.5).")
 
 
 def test_absent_numbers_are_left_out_of_the_sentences() -> None:
     ways = {"teacher forced": 0.5, "greedy": 0.4, "control: greedy on another matrix's prompt": 0.2}
     result = forged(ways)
     frame = result.table("generation").copy()
-    frame.loc[frame["entries"] == "masked", [c for c in frame if c.startswith(("exact", "within", "mse"))]] = np.nan
+    frame.loc[
+        frame["entries"] == "masked", [c for c in frame if c.startswith(("exact", "within", "size", "sign", "mse"))]
+    ] = np.nan
     section = generation.view(replace(result, tables={"generation": Table(frame, dict.fromkeys(frame, ""))}), {})
     assert len(section.sentences) == 1
     assert "observed entries" in section.sentences[0]

@@ -53,7 +53,7 @@ def rows(steps: Steps) -> list[Row]:
 def sentences(frame: pd.DataFrame) -> list[str]:
     """What greedy writing gets right, against its control; and what the true tokens add."""
     parts = [_entries(frame, entries) for entries in ("observed", "masked")]
-    return [part for part in (*parts, _forcing(frame), _control(frame)) if part]
+    return [part for part in (*parts, _signs(frame), _forcing(frame), _control(frame)) if part]
 
 
 def _entries(frame: pd.DataFrame, entries: str) -> str:
@@ -76,6 +76,18 @@ def _verdict(row: pd.Series) -> str:
     if row["exact_excess_high"] < 0:
         return "that is less than"
     return "that cannot be told from what it is"
+
+
+def _signs(frame: pd.DataFrame) -> str:
+    row = _row(frame, GREEDY, "masked")
+    if row is None or is_absent(row["sign"]) or is_absent(row["sign_low"]):
+        return ""
+    known = "better than chance" if row["sign_low"] > 0.5 else "no better than chance"
+    known = "worse than chance" if row["sign_high"] < 0.5 else known
+    return (
+        f"{_share(row, 'size')} of the masked entries have the right absolute value to one step; of those that are not "
+        f"0 and not answered 0, {_share(row, 'sign')} have the right sign, {known} (0.5)."
+    )
 
 
 def _forcing(frame: pd.DataFrame) -> str:
