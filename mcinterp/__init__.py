@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         distribution_shift,
         embeddings,
         errors_by_size,
+        generation,
         head_taxonomy,
         linear_probes,
         model_switching,
@@ -63,13 +64,13 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, intervene
+    from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, MatrixGPT, intervene
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
-    from mcinterp.task import MatrixBatch, MatrixCompletion
+    from mcinterp.task import MatrixBatch, MatrixCompletion, MatrixSequence, make_task
     from mcinterp.training import Transition, find_transition
 
 __version__ = version("mcinterp")
@@ -88,6 +89,7 @@ _HOME = {
         "component_dynamics",
         "distribution_shift",
         "errors_by_size",
+        "generation",
         "head_taxonomy",
         "linear_probes",
         "model_switching",
@@ -119,13 +121,13 @@ _HOME = {
         "TrainingError",
         "UsageError",
     ),
-    "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "intervene"),
+    "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "MatrixGPT", "intervene"),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report", "write_sweep_report"),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "retrain", "run_sweep", "train"),
-    "mcinterp.task": ("MatrixBatch", "MatrixCompletion"),
+    "mcinterp.task": ("MatrixBatch", "MatrixCompletion", "MatrixSequence", "make_task"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -144,6 +146,8 @@ __all__ = [
     "MatrixBatch",
     "MatrixCompletion",
     "MatrixEncoder",
+    "MatrixGPT",
+    "MatrixSequence",
     "McinterpError",
     "ModelConfig",
     "Result",
@@ -168,6 +172,7 @@ __all__ = [
     "errors_by_size",
     "find_transition",
     "from_bert",
+    "generation",
     "head_taxonomy",
     "intervene",
     "linear_probes",
@@ -175,6 +180,7 @@ __all__ = [
     "load_preset",
     "load_sweep",
     "load_tf_matcomp",
+    "make_task",
     "model_switching",
     "nuclear_norm",
     "nuclear_norm_completion",

@@ -16,6 +16,14 @@ from pydantic_core import ErrorDetails
 
 from mcinterp.errors import ConfigError, nearest_name
 
+SPARE_TOKENS = 2
+"""Ids after the separator that no sequence holds.
+
+The paper's model of [−2, 2] has 405 tokens, two more than its 401 values, MASK and the separator.
+"""
+ARCHITECTURES = {"matrix-completion": "encoder", "matrix-sequence": "gpt"}
+"""The model that each kind of task is asked of."""
+
 
 class FrozenConfig(BaseModel):
     """Base of every configuration: immutable, strict about types, and closed to unknown fields."""
@@ -39,7 +47,11 @@ Sizes = Annotated[tuple[tuple[int, int], ...] | None, BeforeValidator(_pairs)]
 class TaskConfig(FrozenConfig):
     """Low-rank matrix completion; the defaults are those of the paper (arXiv 2410.22244)."""
 
-    kind: Literal["matrix-completion"] = Field("matrix-completion", description="Which task the model is asked.")
+    kind: Literal["matrix-completion", "matrix-sequence"] = Field(
+        "matrix-completion",
+        description="Which task the model is asked: 'matrix-completion' answers a number at every entry; "
+        "'matrix-sequence' goes on after the masked entries and a separator with the tokens of all entries.",
+    )
     rows: int = Field(7, ge=1, description="Rows m of the matrix.")
     cols: int = Field(7, ge=1, description="Columns n of the matrix.")
     rank: int = Field(2, ge=1, description="Rank r of the product U Vᵀ; ignored for full-rank entries.")
@@ -79,6 +91,8 @@ class TaskConfig(FrozenConfig):
         if self.factors != "full-rank" and self.rank > min(self.rows, self.cols):
             raise ValueError(f"rank {self.rank} exceeds the smaller side of a {self.rows} × {self.cols} matrix")
         if self.sizes is not None:
+            if self.kind == "matrix-sequence":
+                raise ValueError("sizes: a sequence has no padding; kind 'matrix-sequence' takes matrices of one size")
             self._check_sizes(self.sizes)
         return self
 
@@ -97,14 +111,25 @@ class TaskConfig(FrozenConfig):
             raise ValueError(f"rank {self.rank} exceeds the smallest side of sizes, {smallest}")
 
     @property
-    def n_positions(self) -> int:
-        """Length of the input sequence: one position per entry of the largest matrix."""
+    def n_entries(self) -> int:
+        """Entries of the matrix, of the largest where there are several sizes."""
         return self.rows * self.cols
 
     @property
+    def n_positions(self) -> int:
+        """Length of the input: one position an entry; for a sequence masked entries, separator and all entries."""
+        return 2 * self.n_entries + 1 if self.kind == "matrix-sequence" else self.n_entries
+
+    @property
+    def n_values(self) -> int:
+        """How many values have a token; their ids are 1 … n_values."""
+        return 1 + round((self.v_max - self.v_min) * 10**self.decimals)
+
+    @property
     def d_vocab(self) -> int:
-        """Number of tokens: MASK (id 0), one for each representable value, and PAD (the last) where there are sizes."""
-        return 2 + round((self.v_max - self.v_min) * 10**self.decimals) + (self.sizes is not None)
+        """Number of tokens: MASK (id 0), the values, for a sequence the separator and `SPARE_TOKENS`, for sizes PAD."""
+        more = 1 + SPARE_TOKENS if self.kind == "matrix-sequence" else 0
+        return 1 + self.n_values + more + (self.sizes is not None)
 
     @property
     def pad_token(self) -> int | None:
@@ -113,9 +138,14 @@ class TaskConfig(FrozenConfig):
 
 
 class ModelConfig(FrozenConfig):
-    """A BERT-style encoder with a scalar read-out; the defaults are those of the paper."""
+    """A BERT-style encoder with a scalar read-out, or a GPT; the defaults are those of the paper's encoder."""
 
-    n_layers: int = Field(4, ge=1, description="Encoder blocks.")
+    architecture: Literal["encoder", "gpt"] = Field(
+        "encoder",
+        description="'encoder' is bidirectional with LayerNorm after each part (BERT); 'gpt' is causal with LayerNorm "
+        "before each part.",
+    )
+    n_layers: int = Field(4, ge=1, description="Transformer blocks.")
     n_heads: int = Field(8, ge=1, description="Attention heads a block.")
     d_model: int = Field(768, ge=1, description="Width of the residual stream.")
     d_mlp: int = Field(3072, ge=1, description="Width of the MLP's hidden layer.")
@@ -141,6 +171,11 @@ class ModelConfig(FrozenConfig):
     def d_head(self) -> int:
         """Width of one head."""
         return self.d_model // self.n_heads
+
+    @property
+    def causal(self) -> bool:
+        """Whether a position sees only itself and those before it."""
+        return self.architecture == "gpt"
 
     @property
     def weight_std(self) -> float:
@@ -195,6 +230,17 @@ class RunConfig(FrozenConfig):
     training: TrainConfig = Field(default_factory=lambda: TrainConfig(), description="How it learns.")
     start: StartConfig | None = Field(None, description="Where a retraining of one component starts; else nothing.")
 
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        needed = ARCHITECTURES[self.task.kind]
+        if self.model.architecture != needed:
+            raise ValueError(
+                f"task.kind {self.task.kind!r} needs model.architecture {needed!r}, got {self.model.architecture!r}"
+            )
+        if self.start is not None and self.model.architecture != "encoder":
+            raise ValueError(f"start: components are retrained of an encoder, not of a {self.model.architecture!r}")
+        return self
+
     @cached_property
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the resolved configuration in canonical JSON.
@@ -216,7 +262,7 @@ class RunConfig(FrozenConfig):
         return [f"{name}: {here.get(name)!r} here, {there.get(name)!r} there" for name in names]
 
 
-YOUNGER: Mapping[str, Any] = {"start": None, "task.sizes": None}
+YOUNGER: Mapping[str, Any] = {"start": None, "task.sizes": None, "model.architecture": "encoder"}
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
 
 

@@ -98,7 +98,7 @@ def test_a_configuration_cannot_be_changed() -> None:
     [
         ("task: {rowz: 3}", "here.yaml: task.rowz is not a field; did you mean 'rows'?"),
         ("trianing: {}", "here.yaml: trianing is not a field; did you mean 'training'?"),
-        ("model: {zzz: 1}", "model.zzz is not a field; valid: d_mlp, d_model"),
+        ("model: {zzz: 1}", "model.zzz is not a field; valid: architecture, d_mlp, d_model"),
     ],
 )
 def test_an_unknown_field_names_the_nearest(text: str, sentence: str) -> None:
@@ -137,6 +137,11 @@ def test_types_are_strict(text: str, parts: tuple[str, ...]) -> None:
         ("model: {d_model: 30, n_heads: 4}", "model: d_model 30 is not a multiple of n_heads 4"),
         ("model: {init_std: 0}", "model: init_std 0.0 must be positive or 'width'"),
         ("training: {steps: 10, warmup_steps: 11}", "training: warmup_steps 11 exceeds steps 10"),
+        (
+            "task: {kind: matrix-sequence}",
+            "here.yaml: task.kind 'matrix-sequence' needs model.architecture 'gpt', got 'encoder'",
+        ),
+        ("model: {architecture: gpt}", "task.kind 'matrix-completion' needs model.architecture 'encoder', got 'gpt'"),
     ],
 )
 def test_contradictions_are_refused(text: str, sentence: str) -> None:
@@ -208,9 +213,23 @@ def test_the_hash_is_stable_across_versions() -> None:
     assert RunConfig().hash == "404852e78ea1b2cf"
 
 
+def test_a_sequence_has_a_hash_of_its_own_and_the_encoders_have_kept_theirs() -> None:
+    sequence = parse_config("{task: {kind: matrix-sequence}, model: {architecture: gpt}}", "x")
+    assert parse_config(sequence.to_yaml(), "round trip").hash == sequence.hash != RunConfig().hash
+    assert parse_config("model: {architecture: encoder}", "x").hash == RunConfig().hash
+
+
+def test_the_autoregressive_preset_has_the_papers_tokens_and_positions() -> None:
+    config = load_preset("gpt")
+    assert (config.task.n_values, config.task.d_vocab, config.task.n_positions) == (401, 405, 49 + 1 + 49)
+    model = config.model
+    assert (model.architecture, model.n_layers, model.n_heads, model.d_model) == ("gpt", 2, 2, 256)
+
+
 def test_every_field_has_another_value_in_this_test() -> None:
     fields = {f"{s}.{name}" for s, part in RunConfig().model_dump().items() for name in part or ()}
-    assert fields - {"task.kind"} == OTHER.keys()
+    # These two have to change together.
+    assert fields - {"task.kind", "model.architecture"} == OTHER.keys()
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -29,8 +29,8 @@ COLUMNS = {
     "step": "checkpoint",
     "group": "name of the set of heads",
     "heads": "its heads, layer and head from 0",
-    "method": "uniform: attention 1/n at every key; zero, mean, resample: z, the head's output before W_O, replaced by "
-    "0, by its mean over the batch, by that of another matrix",
+    "method": "uniform: equal attention at every key that a query may see; zero, mean, resample: z, the head's output "
+    "before W_O, replaced by 0, by its mean over the batch, by that of another matrix",
     "n": "matrices",
     "seed": "seed of the batch",
     "observed_mse_clean": "L_obs of the model as it is",
@@ -77,7 +77,7 @@ def ablation(
     Args:
         checkpoint: what to look at.
         heads: sets, as `HeadSet.parse` reads them: `all`, `none`, `layer:1`, a class of the taxonomy, `L1H0,L2H3`. None
-            for all heads, none, every class that has members, and every single head.
+            for all heads, none, every class that has members (of an encoder), and every single head.
         methods: some of uniform, zero, mean, resample.
         samples: matrices, at least 2.
         seed: of the batch and of the random groups.
@@ -131,15 +131,15 @@ class _Bench:
     def errors(self, heads: HeadSet, method: str) -> EntryErrors:
         key = (method, heads.heads)
         if key not in self.done:
-            intervention = _intervention(heads, method, self.clean)
+            intervention = _intervention(heads, method, self.clean, self.checkpoint.config.model.causal)
             output = complete_with(self.checkpoint.model, self.clean, heads, intervention)
             self.done[key] = EntryErrors.of(output, self.batch.targets, self.batch)
         return self.done[key]
 
 
-def _intervention(heads: HeadSet, method: str, clean: CleanRun) -> Intervention:
+def _intervention(heads: HeadSet, method: str, clean: CleanRun, causal: bool) -> Intervention:
     if method == "uniform":
-        return uniform_pattern(heads, clean.padding)
+        return uniform_pattern(heads, clean.padding, causal)
     if method == "zero":
         return replaced_z(heads, [torch.zeros_like(z) for z in clean.z])
     if method == "mean":
@@ -154,7 +154,8 @@ def _head_sets(
     """The sets to ablate, each with its kind."""
     shape = checkpoint.config.model
     members: dict[str, list[Head]] = {name: [] for name in CLASSES}
-    if names is None or any(name.strip() in CLASSES for name in names):
+    classified = names is None and shape.architecture == "encoder"  # classes are defined for encoders alone
+    if classified or any(name.strip() in CLASSES for name in names or ()):
         members = class_members(taxonomy or head_taxonomy(checkpoint, min(samples, 128), seed))
     if names is None:
         singles = [str(Head(*pair)) for pair in product(range(shape.n_layers), range(shape.n_heads))]

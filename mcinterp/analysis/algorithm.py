@@ -183,7 +183,7 @@ def _untrained_predictions(config: RunConfig, samples: int, seed: int) -> Floats
 def predicted(checkpoint: Checkpoint, problem: Problem) -> Floats:
     """The model's answers, (n, rows·cols)."""
     inputs = problem.batch.inputs.to(checkpoint.device)
-    return checkpoint.model.complete(inputs).double().cpu().numpy()
+    return checkpoint.encoder.complete(inputs).double().cpu().numpy()
 
 
 def _candidate_rows(predictions: Floats, problem: Problem, others: Floats, untrained: Floats) -> list[dict[str, Any]]:

@@ -10,11 +10,14 @@ from torch import Tensor
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.analysis.structured import viewer_masks
+from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.model import Head, MatrixEncoder
+from mcinterp.model import Head, Model
+from mcinterp.model.interventions import uniform_attention
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch
+from mcinterp.task.tokens import MASK_TOKEN
 
 RANDOM = "random"
 _MAP_AXES = ["mask", "layer", "head", "query", "key"]
@@ -25,8 +28,9 @@ COLUMNS = {
     "seed": "seed of the batch",
     **interval_columns("entropy", "entropy of the attention of a query, averaged over queries, nats"),
     **interval_columns("self_mass", "attention of a query on its own position"),
-    **interval_columns("masked_mass", "attention on masked keys"),
-    "distance_from_uniform": "total variation between the averaged map and uniform attention, 0 to 1",
+    **interval_columns("masked_mass", "attention on masked keys (in a sequence, those of its first part)"),
+    "distance_from_uniform": "total variation between the averaged map and uniform attention (to the keys that a query "
+    "may see), 0 to 1",
     "split_half_distance": "control: the same between the maps of two halves of the batch, near 0",
 }
 
@@ -46,14 +50,16 @@ def attention_maps(
 
     Returns:
         table `heads`; arrays `maps` (mask, layer, head, query, key) with `half_widths`, half the length of each cell's
-        95 % interval, and `observed` (mask, row, col), the fraction of samples in which an entry is observed. Source:
-        Fig. 4 and 5 of arXiv 2410.22244.
+        95 % interval, and `observed` (mask, row, col), the fraction of samples in which an entry is observed; facts
+        with the name of every position, and what uniform attention would have. Source: Fig. 4 and 5 of arXiv
+        2410.22244.
     """
     if samples < 2:
         raise InputError(f"attention_maps: samples must be at least 2, got {samples}")
     task = checkpoint.config.task
     masks = [RANDOM, *viewer_masks(task.rows, task.cols)] if masks is None else list(masks)
-    maps, half_widths, observed, rows = [], [], [], []
+    uniform = uniform_attention(task.n_positions, checkpoint.config.model.causal)
+    maps, half_widths, observed, masked_mass, rows = [], [], [], [], []
     for mask in masks:
         batch = checkpoint.sample(samples, seed, None if mask == RANDOM else mask)
         patterns = attention_patterns(checkpoint.model, batch.inputs)
@@ -62,7 +68,8 @@ def attention_maps(
         maps.append([layer.value for layer in cells])
         half_widths.append([layer.high - layer.value for layer in cells])
         observed.append(batch.observed.float().mean(0).view(task.rows, task.cols).cpu().numpy())
-        rows += _head_rows(mask, patterns, batch, seed)
+        masked_mass.append(float((uniform @ _masked_keys(batch).mean(0).cpu()).mean()))
+        rows += _head_rows(mask, patterns, uniform, batch, seed)
     n_layers, n_heads = checkpoint.config.model.n_layers, checkpoint.config.model.n_heads
     return Result(
         "attention",
@@ -72,6 +79,9 @@ def attention_maps(
             "masks": masks,
             "rows": task.rows,
             "cols": task.cols,
+            "positions": position_names(task),
+            "uniform_entropy": float(torch.special.entr(uniform).sum(-1).mean()),
+            "uniform_masked_mass": masked_mass,
             "n_layers": n_layers,
             "n_heads": n_heads,
             "axes": {"maps": _MAP_AXES, "half_widths": _MAP_AXES, "observed": ["mask", "row", "col"]},
@@ -85,8 +95,16 @@ def attention_maps(
     )
 
 
+def position_names(task: TaskConfig) -> list[str]:
+    """A name for every position: `row,col`; in a sequence `?row,col` in its first part, `sep`, then `=row,col`."""
+    entries = [f"{row},{col}" for row in range(task.rows) for col in range(task.cols)]
+    if task.kind == "matrix-completion":
+        return entries
+    return [*(f"?{entry}" for entry in entries), "sep", *(f"={entry}" for entry in entries)]
+
+
 @torch.no_grad()
-def attention_patterns(model: MatrixEncoder, tokens: Tensor) -> Tensor:
+def attention_patterns(model: Model, tokens: Tensor) -> Tensor:
     """Softmax probabilities of every head: (batch, layer, head, query, key)."""
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(model.cfg.n_layers)]
     wanted = set(names)
@@ -94,14 +112,19 @@ def attention_patterns(model: MatrixEncoder, tokens: Tensor) -> Tensor:
     return torch.stack([cache[name] for name in names], dim=1)
 
 
-def _head_rows(mask: str, patterns: Tensor, batch: MatrixBatch, seed: int) -> list[dict[str, object]]:
-    n_samples, n_layers, n_heads, n_pos, _ = patterns.shape
+def _masked_keys(batch: MatrixBatch) -> Tensor:
+    """1 at every position that holds MASK, (n, pos), float32."""
+    return (batch.inputs == MASK_TOKEN).float()
+
+
+def _head_rows(mask: str, patterns: Tensor, uniform: Tensor, batch: MatrixBatch, seed: int) -> list[dict[str, object]]:
+    n_samples, n_layers, n_heads = patterns.shape[:3]
     entropy = mean_estimate(torch.special.entr(patterns).sum(-1).mean(-1).double().cpu().numpy())
     self_mass = mean_estimate(patterns.diagonal(dim1=-2, dim2=-1).mean(-1).double().cpu().numpy())
-    masked = (~batch.observed).to(patterns.dtype)
+    masked = _masked_keys(batch)
     masked_mass = mean_estimate(torch.einsum("slhqk,sk->slhq", patterns, masked).mean(-1).double().cpu().numpy())
     average = patterns.mean(0)
-    from_uniform = _total_variation(average, torch.full_like(average, 1 / n_pos))
+    from_uniform = _total_variation(average, uniform.to(average))
     halves = _total_variation(patterns[: n_samples // 2].mean(0), patterns[n_samples // 2 :].mean(0))
     return [
         {

@@ -96,8 +96,8 @@ class _Measured:
     @torch.no_grad()
     def of(cls, checkpoint: Checkpoint, size: tuple[int, int], samples: int, seed: int) -> _Measured:
         batch = checkpoint.sample(samples, seed, size=size)
-        output = checkpoint.model.complete(batch.inputs)
-        return cls(size, batch, output, _padding_difference(checkpoint.model, batch, output))
+        output = checkpoint.encoder.complete(batch.inputs)
+        return cls(size, batch, output, _padding_difference(checkpoint.encoder, batch, output))
 
     def rows(self, task: TaskConfig, seed: int) -> list[dict[str, Any]]:
         errors = EntryErrors.of(self.output, self.batch.targets, self.batch)

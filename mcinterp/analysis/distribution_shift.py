@@ -161,7 +161,7 @@ class _Measured:
     @classmethod
     def of(cls, checkpoint: Checkpoint, drawn: MatrixBatch) -> _Measured:
         batch = checkpoint.task.to(drawn, torch.device(checkpoint.device))
-        output = answers(checkpoint.model, batch.inputs)
+        output = answers(checkpoint.encoder, batch.inputs)
         errors, zero = (EntryErrors.of(x, batch.targets, batch) for x in (output, torch.zeros_like(output)))
         return cls(batch, errors, zero)
 

@@ -145,7 +145,7 @@ def nuclear_norm(
 @torch.no_grad()
 def _output(checkpoint: Checkpoint, solved: Solved) -> Tensor:
     """The model's answers, (n, rows·cols)."""
-    return checkpoint.model.complete(solved.batch.inputs)
+    return checkpoint.encoder.complete(solved.batch.inputs)
 
 
 def _errors(output: Tensor, solved: Solved) -> EntryErrors:

@@ -55,7 +55,7 @@ def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int 
     steps = run.steps if steps is None else sorted(steps)
     final = run.checkpoint(steps[-1])
     batch = final.sample(samples, seed)
-    bench = _Bench(batch, _patterns(final.model, batch), final.config.task.decimals)
+    bench = _Bench(batch, _patterns(final.encoder, batch), final.config.task.decimals)
     control = bench.measured(Checkpoint.untrained(run.config, seed=seed + 1))
     floor = bench.progress(torch.full_like(bench.final, 1 / bench.final.shape[-1]))
     found = {step: bench.measured(run.checkpoint(step)) for step in steps}
@@ -107,7 +107,7 @@ class _Bench:
         """Every measure of a checkpoint."""
         collapse, distance, outputs = [], [], []
         for chunk, final in zip(torch.split(self.batch.inputs, CHUNK), torch.split(self.final, CHUNK), strict=True):
-            hidden, patterns, output = _activations(checkpoint.model, chunk)
+            hidden, patterns, output = _activations(checkpoint.encoder, chunk)
             collapse.append(np.stack([mean_cosine(states) for states in hidden], axis=1))
             distance.append(total_variation(patterns, final))
             outputs.append(output)

@@ -96,7 +96,7 @@ def position_sensitivity(checkpoint: Checkpoint, n_permutations: int = 8, sample
         needs = "needs at least 2 samples and 1 permutation of a kind"
         raise InputError(f"position_sensitivity: {needs}, got {samples} and {n_permutations}")
     batch = checkpoint.sample(samples, seed)
-    clean = answers(checkpoint.model, batch.inputs, hooked=True)
+    clean = answers(checkpoint.encoder, batch.inputs, hooked=True)
     orders = _orders(*batch.shape, n_permutations, seed)
     kinds = [_Kind.of(checkpoint, batch, clean, name, own) for name, own in orders.items() if own]
     clean_errors = EntryErrors.of(clean, batch.targets, batch)
@@ -151,8 +151,8 @@ class _Kind:
         for order in orders:
             given = _permuted(batch, order) if name == "data too" else batch
             expected = clean[:, order] if name == "data too" else clean
-            with intervene(checkpoint.model, permuted_positions(order.tolist())):
-                output = answers(checkpoint.model, given.inputs, hooked=True)
+            with intervene(checkpoint.encoder, permuted_positions(order.tolist())):
+                output = answers(checkpoint.encoder, given.inputs, hooked=True)
             errors.append(EntryErrors.of(output, given.targets, given))
             moved.append(EntryErrors.of(output, expected, given))
         return cls(name, errors, moved)

@@ -55,11 +55,12 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     """
     if samples < 2 or test_samples < 2:
         raise InputError(f"linear_probes: needs 2 matrices to train and to test, got {samples} and {test_samples}")
+    model = checkpoint.encoder
     train, test = checkpoint.sample(samples, seed), checkpoint.sample(test_samples, seed + 1)
     shuffled = np.random.default_rng(seed).permutation(samples)
     train_targets, test_targets = _targets(train), _targets(test)
     rows = []
-    train_resid, test_resid = residual_stream(checkpoint.model, train), residual_stream(checkpoint.model, test)
+    train_resid, test_resid = residual_stream(model, train), residual_stream(model, test)
     for layer, (resid_train, resid_test) in enumerate(zip(train_resid, test_resid, strict=True)):
         x_train, x_test = resid_train.astype(np.float64), resid_test.astype(np.float64)
         for target in _TARGETS:

@@ -15,6 +15,7 @@ from mcinterp.analysis.by_size import errors_by_size
 from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
+from mcinterp.analysis.generation import generation
 from mcinterp.analysis.nuclear_norm import nuclear_norm
 from mcinterp.analysis.patching import patching
 from mcinterp.analysis.plateau import plateau_measures
@@ -28,6 +29,8 @@ from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 
 Results = Mapping[str, Result]
+ENTRIES: tuple[str, ...] = ("matrix-completion",)
+SEQUENCES: tuple[str, ...] = ("matrix-sequence",)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Pass:
         question: what it answers, in a line.
         samples: how many matrices it uses unless told otherwise.
         run: from checkpoint, results of earlier passes on it, samples and seed to the result.
-        needs: passes whose results `run` uses; they are run first.
+        needs: passes whose results `run` uses where they are defined for the task; they are run first.
+        tasks: the kinds of task it is defined for.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Pass:
     samples: int
     run: Callable[[Checkpoint, Results, int, int], Result]
     needs: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ENTRIES
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Comparison:
         run: from run, steps to compare, samples and seed to the result.
         fingerprint: digest of everything in the run's folder that the result depends on; a stored result with another
             one is stale.
+        tasks: the kinds of task it is defined for.
     """
 
     name: str
@@ -67,10 +73,11 @@ class Comparison:
     samples: int
     run: Callable[[Run, Sequence[int], int, int], Result]
     fingerprint: Callable[[Run], str] = Run.fingerprint
+    tasks: tuple[str, ...] = ENTRIES
 
 
 def _ablation(checkpoint: Checkpoint, earlier: Results, samples: int, seed: int) -> Result:
-    return ablation(checkpoint, samples=samples, seed=seed, taxonomy=earlier["taxonomy"])
+    return ablation(checkpoint, samples=samples, seed=seed, taxonomy=earlier.get("taxonomy"))
 
 
 PASSES: dict[str, Pass] = {
@@ -81,6 +88,7 @@ PASSES: dict[str, Pass] = {
             "Where does each head look, under random and structured masks?",
             256,
             lambda checkpoint, _, samples, seed: attention_maps(checkpoint, samples=samples, seed=seed),
+            tasks=ENTRIES + SEQUENCES,
         ),
         Pass(
             "taxonomy",
@@ -88,12 +96,20 @@ PASSES: dict[str, Pass] = {
             128,
             lambda checkpoint, _, samples, seed: head_taxonomy(checkpoint, samples, seed),
         ),
-        Pass("ablation", "What do the errors become without a set of heads?", 512, _ablation, ("taxonomy",)),
+        Pass(
+            "ablation",
+            "What do the errors become without a set of heads?",
+            512,
+            _ablation,
+            needs=("taxonomy",),
+            tasks=ENTRIES + SEQUENCES,
+        ),
         Pass(
             "patching",
             "Does the heads' output for X, put into the run on −X, move the answer to X?",
             256,
             lambda checkpoint, _, samples, seed: patching(checkpoint, samples=samples, seed=seed),
+            tasks=ENTRIES + SEQUENCES,
         ),
         Pass(
             "probes",
@@ -137,6 +153,13 @@ PASSES: dict[str, Pass] = {
             512,
             lambda checkpoint, _, samples, seed: errors_by_size(checkpoint, samples=samples, seed=seed),
         ),
+        Pass(
+            "generation",
+            "How much of the matrix does the model write rightly, given the true tokens and on its own?",
+            256,
+            lambda checkpoint, _, samples, seed: generation(checkpoint, samples, seed),
+            tasks=SEQUENCES,
+        ),
     )
 }
 
@@ -173,31 +196,51 @@ COMPARISONS: dict[str, Comparison] = {
 }
 
 
-def select_passes(names: Iterable[str] | None = None) -> list[Pass]:
-    """The named passes (all for None) and those they need, in the order in which they run; comparisons are left out.
+def select_passes(names: Iterable[str] | None = None, task: str | None = None) -> list[Pass]:
+    """The passes to run, in the order in which they run; comparisons are left out.
+
+    Args:
+        names: of passes and comparisons; None for all that are defined for `task`. Passes that these need come too.
+        task: kind of the run's task; None for any.
 
     Raises:
-        UsageError: for an unknown name.
+        UsageError: for an unknown name, or a named pass that is not defined for `task`.
     """
-    wanted = _known(names)
-    needed = {need for name in wanted & PASSES.keys() for need in PASSES[name].needs}
+    wanted = _wanted(names, task)
+    needed = {need for name in wanted & PASSES.keys() for need in PASSES[name].needs} & defined_for(task)
     return [entry for name, entry in PASSES.items() if name in wanted | needed]
 
 
-def select_comparisons(names: Iterable[str] | None = None) -> list[Comparison]:
-    """The named comparisons (all for None), in the order in which they run; passes are left out.
+def select_comparisons(names: Iterable[str] | None = None, task: str | None = None) -> list[Comparison]:
+    """The comparisons to run, in the order in which they run; passes are left out.
+
+    Args:
+        names: of passes and comparisons; None for all that are defined for `task`.
+        task: kind of the run's task; None for any.
 
     Raises:
-        UsageError: for an unknown name.
+        UsageError: for an unknown name, or a named comparison that is not defined for `task`.
     """
-    wanted = _known(names)
+    wanted = _wanted(names, task)
     return [entry for name, entry in COMPARISONS.items() if name in wanted]
 
 
-def _known(names: Iterable[str] | None) -> set[str]:
-    known = {*PASSES, *COMPARISONS}
-    wanted = known if names is None else {name.strip() for name in names}
-    unknown = sorted(wanted - known)
-    if unknown:
-        raise UsageError(f"no pass is called {unknown[0]!r}{nearest_name(unknown[0], known)}")
+def defined_for(task: str | None) -> set[str]:
+    """Names of the passes and comparisons that are defined for a kind of task; all for None."""
+    return {name for name, entry in _known().items() if task is None or task in entry.tasks}
+
+
+def _wanted(names: Iterable[str] | None, task: str | None) -> set[str]:
+    if names is None:
+        return defined_for(task)
+    known, wanted = _known(), {name.strip() for name in names}
+    for name in sorted(wanted):
+        if name not in known:
+            raise UsageError(f"no pass is called {name!r}{nearest_name(name, known)}")
+        if name not in defined_for(task):
+            raise UsageError(f"{name} is defined for {' and '.join(known[name].tasks)}; this run's task is {task}")
     return wanted
+
+
+def _known() -> dict[str, Pass | Comparison]:
+    return {**PASSES, **COMPARISONS}

@@ -11,7 +11,15 @@ from typing import Any
 
 import torch
 
-from mcinterp.analysis.registry import Comparison, Pass, select_comparisons, select_passes
+from mcinterp.analysis.registry import (
+    COMPARISONS,
+    PASSES,
+    Comparison,
+    Pass,
+    defined_for,
+    select_comparisons,
+    select_passes,
+)
 from mcinterp.analysis.training_summary import training_summary
 from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.results import Result
@@ -34,7 +42,8 @@ def analyse(
 ) -> None:
     """Run passes on checkpoints of a run, and comparisons on all of them, and store the results under `out/data`.
 
-    A result that stands for the same weights, settings and versions is kept. Results of steps that are not asked for
+    Passes that are not defined for the run's task are left out. A result that stands for the same weights, settings and
+    versions is kept. Results of steps that are not asked for
     are left alone. Comparisons look at every checkpoint that the run keeps, whatever `steps` says: they show what
     changes over training, and one that saw fewer checkpoints than its predecessor would replace it.
 
@@ -43,26 +52,32 @@ def analyse(
         out: folder of the run's reports; `data/step-00004000/<pass>/`, `data/run/<comparison>/` and
             `data/training/` are written.
         steps: checkpoints to analyse.
-        passes: names of passes and comparisons from the registry; None for all.
+        passes: names of passes and comparisons from the registry; None for all that are defined for the run's task.
         samples: matrices for every pass; None for each pass's own number.
         seed: of every batch.
         jobs: checkpoints analysed at the same time, each in a process of its own.
         progress: told what was done, a line a pass.
 
     Raises:
-        UsageError: for an unknown pass, or if `out` holds results of a run with another configuration.
+        UsageError: for an unknown pass, one that is not defined for the run's task, or if `out` holds results of a run
+            with another configuration.
     """
-    names = [entry.name for entry in select_passes(passes)]
+    task = run.config.task.kind
+    names = [entry.name for entry in select_passes(passes, task)]
     _refuse_other_run(run, out)
+    undefined = [*PASSES, *COMPARISONS] if passes is None else []
+    undefined = [name for name in undefined if name not in defined_for(task)]
+    if undefined and progress:
+        progress(f"left out, not defined for {task}: {', '.join(undefined)}")
     # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
-    tasks = [(run.path, run.device, step, names, out, samples, seed) for step in steps if names]
+    work = [(run.path, run.device, step, names, out, samples, seed) for step in steps if names]
     if jobs == 1 or len(steps) == 1:
-        for task in tasks:
-            _analyse_step(*task, progress=progress)
+        for arguments in work:
+            _analyse_step(*arguments, progress=progress)
     else:
-        _in_parallel(tasks, jobs, progress)
-    for entry in select_comparisons(passes):
+        _in_parallel(work, jobs, progress)
+    for entry in select_comparisons(passes, task):
         _compare(entry, run, out, samples, seed, progress)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
 
@@ -123,7 +138,7 @@ def _analyse_step(
     checkpoint = Run(path, device).checkpoint(step)
     results: dict[str, Result] = {}
     lines = []
-    for entry in select_passes(names):
+    for entry in select_passes(names, checkpoint.config.task.kind):
         start = time.perf_counter()
         results[entry.name], fresh = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
         lines.append(f"step {step}: {entry.name} {_done(start, fresh)}")

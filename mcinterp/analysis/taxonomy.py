@@ -120,7 +120,7 @@ def _patterns_of(checkpoint: Checkpoint, samples: int, seed: int) -> PatternsUnd
 
     def patterns_under(mask: str | None) -> Tensor:
         batch = checkpoint.sample(samples, seed, mask)
-        return attention_patterns(checkpoint.model, batch.inputs).flatten(1, 2)
+        return attention_patterns(checkpoint.encoder, batch.inputs).flatten(1, 2)
 
     return patterns_under
 

@@ -129,14 +129,14 @@ def _inputs(checkpoint: Checkpoint, samples: int, seed: int) -> dict[str, Matrix
 
 
 def _rows(checkpoint: Checkpoint, batch: MatrixBatch, tokens: dict[float | None, int]) -> list[dict[str, Any]]:
-    clean = answers(checkpoint.model, batch.inputs)
+    clean = answers(checkpoint.encoder, batch.inputs)
     to_truth_clean = EntryErrors.of(clean, batch.targets, batch)
     zero = EntryErrors.of(torch.zeros_like(clean), batch.targets, batch)
     rows = []
     for value, token in tokens.items():
         output = clean
         if value is not None:
-            output = answers(checkpoint.model, torch.where(batch.observed, batch.inputs, token))
+            output = answers(checkpoint.encoder, torch.where(batch.observed, batch.inputs, token))
         constant = torch.full_like(output, value or 0.0)
         to_truth = EntryErrors.of(output, batch.targets, batch)
         to_value, control = (EntryErrors.of(answer, constant, batch) for answer in (output, clean))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mcinterp.analysis.registry import defined_for
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
-from mcinterp.task import MatrixCompletion
+from mcinterp.task import make_task
 
 MAX_POINTS = 600
 _MEANINGS = {
     "step": "middle of the stretch of steps that the row averages",
     "loss": "the loss that is minimised",
-    "observed_mse": "L_obs, mean squared error over observed entries",
-    "masked_mse": "L_mask, mean squared error over masked entries",
-    "masked_abs_mean": "mean |prediction| at masked entries",
 }
 
 
@@ -34,26 +32,30 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         table `curve`, metrics averaged over at most `MAX_POINTS` equal stretches; facts with configuration, steps and
         transition (NaN as None).
     """
-    metrics = run.metrics
+    metrics, task = run.metrics, make_task(run.config.task)
+    meanings = _MEANINGS | {name: kind.meaning for name, kind in task.score_kinds.items()}
     facts = {
         "run": run.name,
         "config": run.config.model_dump(mode="json"),
         "config_hash": run.config.hash,
+        "passes": sorted(defined_for(run.config.task.kind)),
         "steps": run.steps,
         "analysed": list(analysed),
         "finished": run.finished,
         "seconds": float(metrics["seconds"].iloc[-1]) if len(metrics) else 0.0,
         "last_step": int(metrics["step"].iloc[-1]) if len(metrics) else 0,
-        "progress_score": MatrixCompletion.progress_score,
-        "score_names": list(MatrixCompletion.score_names),
+        "progress_score": task.progress_score,
+        "score_names": list(task.score_names),
+        "loss_name": task.loss_name,
+        "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
         "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
     }
-    return Result("training", "Training", {}, facts, {"curve": Table(_averaged(metrics), _MEANINGS)})
+    return Result("training", "Training", {}, facts, {"curve": Table(_averaged(metrics, meanings), meanings)})
 
 
-def _averaged(metrics: pd.DataFrame) -> pd.DataFrame:
+def _averaged(metrics: pd.DataFrame, meanings: Mapping[str, str]) -> pd.DataFrame:
     stretch = np.arange(len(metrics)) * min(MAX_POINTS, len(metrics)) // max(1, len(metrics))
-    return metrics[list(_MEANINGS)].groupby(stretch).mean()
+    return metrics[list(meanings)].groupby(stretch).mean()
 
 
 def _plain(value: Any) -> Any:

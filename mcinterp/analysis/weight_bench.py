@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -13,7 +14,6 @@ from mcinterp.model.components import Component, transplant
 from mcinterp.model.convert import load_weights
 from mcinterp.model.fused import fused_complete
 from mcinterp.runs import Checkpoint
-from mcinterp.runs.checkpoint import build_model
 
 Weights = Mapping[str, Tensor]
 
@@ -31,7 +31,7 @@ class WeightBench:
         if samples < 2:
             raise InputError(f"switching: samples must be at least 2, got {samples}")
         self.batch, self.seed = checkpoint.sample(samples, seed), seed
-        self._model = build_model(checkpoint.config).requires_grad_(False).eval().move(checkpoint.device)
+        self._model = copy.deepcopy(checkpoint.encoder)
 
     @torch.no_grad()
     def errors(self, weights: Weights) -> EntryErrors:

@@ -65,6 +65,6 @@ def say(line: str) -> None:
 
 
 def _average_scores(records: list[StepRecord]) -> str:
-    names = ("observed_mse", "masked_mse")
+    names = list(records[0].scores)[:2]
     means = {name: sum(record.scores[name] for record in records) / len(records) for name in names}
     return "  ".join(f"{name} {value:.4f}" for name, value in means.items())

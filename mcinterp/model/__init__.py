@@ -1,4 +1,4 @@
-"""What answers: a HookedEncoder with a scalar read-out, its heads, and interventions on it.
+"""What answers: a HookedEncoder with a scalar read-out or a causal HookedTransformer, heads, and interventions.
 
 This is the only folder that imports transformer_lens.
 """
@@ -9,7 +9,11 @@ import warnings
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 from mcinterp.model.encoder import MatrixEncoder  # noqa: E402
+from mcinterp.model.gpt import MatrixGPT  # noqa: E402
 from mcinterp.model.heads import Head, HeadSet  # noqa: E402
 from mcinterp.model.interventions import Intervention, intervene  # noqa: E402
 
-__all__ = ["Head", "HeadSet", "Intervention", "MatrixEncoder", "intervene"]
+__all__ = ["Head", "HeadSet", "Intervention", "MatrixEncoder", "MatrixGPT", "Model", "intervene"]
+
+Model = MatrixEncoder | MatrixGPT
+"""A model that a run may train: `complete`, `complete_from`, `read`, `weights`, `move`, and hooks by the same names."""

@@ -142,7 +142,7 @@ def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[M
     return from_bert(bert, read_out, n_heads, n_positions), stored["epoch"] + 1
 
 
-def load_weights(model: MatrixEncoder, weights: Mapping[str, Tensor], source: str) -> None:
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     """Copy weights into a model of the same shape.
 
     Raises:

@@ -68,7 +68,7 @@ class MatrixEncoder(HookedEncoder):
 
     def complete(self, tokens: Tensor) -> Tensor:
         """The answer at every position: token ids (batch, pos) to values (batch, pos)."""
-        return self._read_out(tokens)[..., 0]
+        return self.read(self._read_out(tokens))
 
     def complete_from(self, layer: int, resid_pre: Tensor, padding: Tensor | None = None) -> Tensor:
         """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire.
@@ -77,7 +77,11 @@ class MatrixEncoder(HookedEncoder):
         """
         for block in self.blocks[layer:]:
             resid_pre = block(resid_pre, padding)
-        return self.unembed(resid_pre)[..., 0]
+        return self.read(self.unembed(resid_pre))
+
+    def read(self, output: Tensor) -> Tensor:
+        """The answer (batch, pos) that the forward pass's output (batch, pos, 1) gives."""
+        return output[..., 0]
 
     def padding(self, tokens: Tensor) -> Tensor | None:
         """What attention scores are raised by for tokens (batch, pos): 0 at an entry's key, −∞ at padding.

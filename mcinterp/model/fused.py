@@ -1,4 +1,4 @@
-"""The encoder's forward pass without hooks: the one that training uses.
+"""Forward passes without hooks: those that training uses.
 
 Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward; one matrix product for
 Q, K and V, and batched products for attention, which at a few dozen positions beat a flash kernel on a CPU.
@@ -6,11 +6,22 @@ Q, K and V, and batched products for attention, which at a few dozen positions b
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.gpt import MatrixGPT
+
+
+def training_forward(model: MatrixEncoder | MatrixGPT) -> Callable[[Tensor], Tensor]:
+    """The model's forward pass for training: from a batch's inputs to the output that its task scores."""
+    if isinstance(model, MatrixGPT):
+        return partial(fused_answer_logits, model)
+    return partial(fused_complete, model)
 
 
 def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
@@ -25,6 +36,20 @@ def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
         resid = _layer_norm(resid + _attention(resid, block.attn, absent), block.ln1, eps)
         resid = _layer_norm(resid + _mlp(resid, block.mlp), block.ln2, eps)
     return (resid @ model.unembed.W_U + model.unembed.b_U)[..., 0]
+
+
+def fused_answer_logits(model: MatrixGPT, tokens: Tensor) -> Tensor:
+    """The logits that predict the entries: sequences (batch, pos) to (batch, entries, d_vocab)."""
+    eps, padding = model.model_config.layer_norm_eps, 0 if model.model_config.mask_embedding == "zero" else None
+    # Nothing is predicted from the last token, so that it need not be read.
+    tokens = tokens[:, :-1]
+    resid = F.embedding(tokens, model.embed.W_E, padding_idx=padding) + model.pos_embed.W_pos[: tokens.shape[1]]
+    n_pos = tokens.shape[1]
+    later = torch.full((n_pos, n_pos), -torch.inf, device=tokens.device).triu(1)
+    for block in model.blocks:
+        resid = resid + _attention(_layer_norm(resid, block.ln1, eps), block.attn, later)
+        resid = resid + _mlp(_layer_norm(resid, block.ln2, eps), block.mlp)
+    return _layer_norm(resid[:, -model.n_entries :], model.ln_final, eps) @ model.unembed.W_U + model.unembed.b_U
 
 
 def _layer_norm(x: Tensor, norm: nn.Module, eps: float) -> Tensor:

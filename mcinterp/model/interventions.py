@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
 
 Edit = Callable[[Tensor], Tensor]
@@ -28,7 +30,7 @@ class Intervention:
 
 
 @contextmanager
-def intervene(model: MatrixEncoder, *interventions: Intervention) -> Iterator[None]:
+def intervene(model: MatrixEncoder | MatrixGPT, *interventions: Intervention) -> Iterator[None]:
     """Apply interventions, in order, to the forward passes inside the `with` block.
 
     Raises:
@@ -60,18 +62,28 @@ def _recording(edit: Edit, name: str, fired: dict[str, bool]) -> Callable[[Tenso
     return hook_function
 
 
-def uniform_pattern(heads: HeadSet, padding: Tensor | None = None) -> Intervention:
-    """Replace the softmax probabilities of `heads` by 1/n at every one of n keys, padding left out.
+def uniform_attention(n_positions: int, causal: bool = False) -> Tensor:
+    """The softmax probabilities (query, key) of a head that looks at every key alike, or at every key not after it."""
+    allowed = torch.ones(n_positions, n_positions)
+    if causal:
+        allowed = allowed.tril()
+    return allowed / allowed.sum(-1, keepdim=True)
+
+
+def uniform_pattern(heads: HeadSet, padding: Tensor | None = None, causal: bool = False) -> Intervention:
+    """Replace the softmax probabilities of `heads` by equal ones: 1/n at every one of n keys, padding left out.
 
     Args:
         heads: which heads.
         padding: of the batch, as `MatrixEncoder.padding` gives it; None where no key is padding.
+        causal: query q, counted from 0, has 1/(q + 1) at each key up to its own and nothing after it.
     """
 
     def edit(heads_of_layer: list[int]) -> Edit:
         def uniform(pattern: Tensor) -> Tensor:
             changed = pattern.clone()
-            changed[:, heads_of_layer] = 1.0 / pattern.shape[-1] if padding is None else padding.softmax(-1)
+            equal = uniform_attention(pattern.shape[-1], causal) if padding is None else padding.softmax(-1)
+            changed[:, heads_of_layer] = equal.to(pattern)
             return changed
 
         return uniform
@@ -123,7 +135,7 @@ class CleanRun:
     """An undisturbed forward pass, kept so that interventions can start where they first act.
 
     Attributes:
-        output: (batch, pos).
+        output: the answer at every entry, (batch, entries).
         resid_pre: input of each block, each (batch, pos, d_model).
         z: outputs of the heads of each block before W_O, each (batch, pos, n_heads, d_head).
         padding: which keys are padding, as `MatrixEncoder.padding` gives it; None for a model without.
@@ -136,7 +148,7 @@ class CleanRun:
 
 
 @torch.no_grad()
-def clean_run(model: MatrixEncoder, tokens: Tensor) -> CleanRun:
+def clean_run(model: MatrixEncoder | MatrixGPT, tokens: Tensor) -> CleanRun:
     """Run the model on `tokens` (batch, pos) and keep what `complete_with` needs."""
     layers = range(model.cfg.n_layers)
     residuals = [f"blocks.{layer}.hook_resid_pre" for layer in layers]
@@ -144,12 +156,14 @@ def clean_run(model: MatrixEncoder, tokens: Tensor) -> CleanRun:
     wanted = {*residuals, *outputs}
     output, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
     resid_pre, z = (tuple(cache[name] for name in names) for names in (residuals, outputs))
-    return CleanRun(output[..., 0], resid_pre, z, model.padding(tokens))
+    return CleanRun(model.read(cast(Tensor, output)), resid_pre, z, model.padding(tokens))
 
 
 @torch.no_grad()
-def complete_with(model: MatrixEncoder, clean: CleanRun, heads: HeadSet, intervention: Intervention) -> Tensor:
-    """The answer (batch, pos) under an intervention on `heads`, computed from the first layer it touches."""
+def complete_with(
+    model: MatrixEncoder | MatrixGPT, clean: CleanRun, heads: HeadSet, intervention: Intervention
+) -> Tensor:
+    """The answer (batch, entries) under an intervention on `heads`, computed from the first layer it touches."""
     if not heads.heads:
         return clean.output
     layer = heads.heads[0].layer

@@ -120,10 +120,12 @@ class Widget:
     Attributes:
         data: what report.js draws (see `views.attention.payload`).
         masks: one drawing a mask: (name, SVG, description).
+        positions: how the name of a position is to be read.
     """
 
     data: Mapping[str, Any]
     masks: Sequence[tuple[str, Markup, str]]
+    positions: str = "row,column of the matrix"
 
     @property
     def json(self) -> Markup:

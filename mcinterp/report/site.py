@@ -13,7 +13,7 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
-from mcinterp.report.views import comparison_sections, sections, training
+from mcinterp.report.views import comparison_sections, defined_passes, sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.taxonomy import classes
@@ -52,7 +52,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     light = {}
     for step in steps:
         results = _load_step(steps[step])
-        _write(folder / pages[step], _step_page(folder, name, step, pages, results, single_file))
+        _write(folder / pages[step], _step_page(folder, name, run, step, pages, results, single_file))
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
     comparisons = _comparisons(folder, run, single_file)
     _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, single_file))
@@ -84,9 +84,15 @@ def _load_step(path: Path) -> dict[str, Result]:
 
 
 def _step_page(
-    folder: Path, name: str, step: int, pages: Mapping[int, str], results: Mapping[str, Result], single_file: bool
+    folder: Path,
+    name: str,
+    run: Result | None,
+    step: int,
+    pages: Mapping[int, str],
+    results: Mapping[str, Result],
+    single_file: bool,
 ) -> str:
-    shown = _linked(folder, f"{DATA}/step-{step:08d}", sections(results), single_file)
+    shown = _linked(folder, f"{DATA}/step-{step:08d}", sections(results, run), single_file)
     order = list(pages)
     at = order.index(step)
     return render(
@@ -106,7 +112,7 @@ def _step_page(
 def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
     results = _load_step(folder / DATA / "run")
-    shown = comparison_sections(results, {"training": run} if run else {})
+    shown = comparison_sections(results, run)
     return _linked(folder, f"{DATA}/run", shown, single_file)
 
 
@@ -145,6 +151,7 @@ def _index_page(
         across="across the drop" if _has_drop(run) else "over training",
         lead=changes_sentence(steps) if steps else "",
         comparisons=comparisons,
+        classified=bool(taxonomies) or "taxonomy" in defined_passes(run),
         timelines=timelines(steps, pages),
         legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
         config=training.config_table(run) if run else None,

@@ -16,13 +16,14 @@ import safetensors.torch
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import CheckpointError, InputError
+from mcinterp.model import MatrixEncoder, MatrixGPT, Model
 from mcinterp.model.convert import load_weights
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.runs.files import atomic_folder, tensor_bytes, write_atomic
-from mcinterp.task import MatrixBatch, MatrixCompletion
+from mcinterp.task import MatrixBatch, MatrixCompletion, make_task
 from mcinterp.task.masks import MaskLike
 from mcinterp.task.sizes import SizeLike
+from mcinterp.task.tokens import detokenise
 
 WEIGHTS = "model.safetensors"
 RECORD = "checkpoint.json"
@@ -39,7 +40,7 @@ class Checkpoint:
         digest: SHA-256 of the weights file, hexadecimal.
         metrics: what was measured at that step (of the batch before the update); empty at step 0.
         versions: of the packages that wrote it.
-        weights: the parameters by HookedEncoder's names, float32, on the CPU.
+        weights: the parameters by TransformerLens's names, float32, on the CPU.
         device: where `model` lives and analyses run.
     """
 
@@ -53,16 +54,44 @@ class Checkpoint:
     device: str = "cpu"
 
     @cached_property
-    def model(self) -> MatrixEncoder:
-        """The model, a HookedEncoder, in evaluation mode without gradients; built once."""
+    def model(self) -> Model:
+        """The model, a HookedEncoder or HookedTransformer, in evaluation mode without gradients; built once."""
         model = build_model(self.config)
         load_weights(model, self.weights, source=f"{self.run_name} step {self.step}")
         return model.requires_grad_(False).eval().move(self.device)
 
+    @property
+    def encoder(self) -> MatrixEncoder:
+        """The model, for what is defined for encoders alone.
+
+        Raises:
+            InputError: if it is another kind of model.
+        """
+        if not isinstance(self.model, MatrixEncoder):
+            raise InputError(
+                f"this analysis is defined for an encoder; {self.run_name} step {self.step} is a "
+                f"{self.config.model.architecture}"
+            )
+        return self.model
+
+    @property
+    def gpt(self) -> MatrixGPT:
+        """The model, for what is defined for a GPT alone.
+
+        Raises:
+            InputError: if it is another kind of model.
+        """
+        if not isinstance(self.model, MatrixGPT):
+            raise InputError(
+                f"this analysis is defined for a gpt; {self.run_name} step {self.step} is an "
+                f"{self.config.model.architecture}"
+            )
+        return self.model
+
     @cached_property
     def task(self) -> MatrixCompletion:
         """The task that the run was trained on."""
-        return MatrixCompletion(self.config.task)
+        return make_task(self.config.task)
 
     def sample(self, n: int, seed: int = 0, mask: MaskLike | None = None, size: SizeLike = "largest") -> MatrixBatch:
         """Draw `n` fresh matrices on the checkpoint's device.
@@ -78,7 +107,7 @@ class Checkpoint:
         return self.task.to(batch, torch.device(self.device))
 
     @classmethod
-    def of_model(cls, model: MatrixEncoder, config: RunConfig, step: int = 0, run_name: str = "imported") -> Checkpoint:
+    def of_model(cls, model: Model, config: RunConfig, step: int = 0, run_name: str = "imported") -> Checkpoint:
         """Wrap a model from elsewhere, so that every pass works on it."""
         weights = model.weights()
         digest = hashlib.sha256(tensor_bytes(weights)).hexdigest()
@@ -90,15 +119,16 @@ class Checkpoint:
         return cls.of_model(build_model(config, seed), config, run_name="untrained")
 
 
-def build_model(config: RunConfig, seed: int | None = None) -> MatrixEncoder:
+def build_model(config: RunConfig, seed: int | None = None) -> Model:
     """The run's model with its initial weights (or those of another seed)."""
     seed = config.training.seed if seed is None else seed
+    if config.model.architecture == "gpt":
+        token_values = detokenise(torch.arange(config.task.d_vocab), config.task)
+        return MatrixGPT(config.model, token_values, config.task.n_entries, seed)
     return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions, seed, config.task.pad_token)
 
 
-def save_checkpoint(
-    folder: Path, model: MatrixEncoder, step: int, config: RunConfig, metrics: Mapping[str, float]
-) -> None:
+def save_checkpoint(folder: Path, model: Model, step: int, config: RunConfig, metrics: Mapping[str, float]) -> None:
     """Write a checkpoint folder in one piece, replacing one of the same step."""
     content = tensor_bytes(model.weights())
     record = {
@@ -143,7 +173,7 @@ def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str)
     )
 
 
-def weights_digest(model: MatrixEncoder) -> str:
+def weights_digest(model: Model) -> str:
     """The digest that the model's weights would have on disk."""
     return hashlib.sha256(tensor_bytes(model.weights())).hexdigest()
 

@@ -2,7 +2,7 @@
 
     config.yaml                      the resolved configuration
     metrics.csv                      one row a step: step, loss, the task's scores, learning_rate, seconds
-    step-00004000/model.safetensors  weights, HookedEncoder's names and shapes, float32
+    step-00004000/model.safetensors  weights, TransformerLens's names and shapes, float32
     step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
     training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
@@ -26,7 +26,7 @@ import pandas as pd
 from mcinterp.config import RunConfig, load_config
 from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
-from mcinterp.task import MatrixCompletion
+from mcinterp.task import make_task
 from mcinterp.training.schedule import dense_steps
 from mcinterp.training.transition import Transition, find_transition
 
@@ -89,7 +89,7 @@ class Run:
     @property
     def transition(self) -> Transition:
         """Plateau and drop of the task's progress score (L_mask for matrix completion)."""
-        score = MatrixCompletion.progress_score
+        score = make_task(self.config.task).progress_score
         metrics = self.metrics
         return find_transition(metrics["step"], metrics[score], axis="step", quantity=score)
 

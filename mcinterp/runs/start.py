@@ -8,14 +8,14 @@ import safetensors.torch
 from torch import Tensor
 
 from mcinterp.errors import CheckpointError
+from mcinterp.model import Model
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.convert import load_weights
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.runs.run import START, Run
 
 
-def starting_model(run: Run) -> MatrixEncoder:
+def starting_model(run: Run) -> Model:
     """The model before a run's first update; parameters that are not trained take no gradient.
 
     Raises:

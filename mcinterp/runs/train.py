@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -18,13 +17,13 @@ import torch
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mcinterp.model.encoder import trainable
-from mcinterp.model.fused import fused_complete
+from mcinterp.model.fused import training_forward
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
 from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.run import CONFIG, METRICS, REPLAY, STATE, Run
 from mcinterp.runs.start import starting_model
-from mcinterp.task import MatrixCompletion
+from mcinterp.task import make_task
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.schedule import checkpoint_steps, replay_steps
 
@@ -114,7 +113,7 @@ class _Session:
     def __init__(self, run: Run, device: torch.device) -> None:
         self.run, self.device, self.config = run, device, run.config
         self.model = starting_model(run).move(device)
-        self.task = MatrixCompletion(run.config.task)
+        self.task = make_task(run.config.task)
         self.state = TrainState.fresh(trainable(self.model), run.config.training)
 
     def resume(self) -> None:
@@ -171,7 +170,7 @@ class _Session:
                 return
 
     def _steps(self) -> Iterator[StepRecord]:
-        forward = partial(fused_complete, self.model)
+        forward = training_forward(self.model)
         try:
             yield from training_steps(self.state, self.task, forward, self.config.training, self.device)
         except TrainingError as error:
@@ -248,7 +247,8 @@ class _MetricsWriter:
 def _metrics_file(run: Run, step: int) -> Iterator[_MetricsWriter]:
     """Open metrics.csv to append after `step`; lines beyond it, of work that was lost, are dropped."""
     path = run.path / METRICS
-    lines = [",".join(["step", "loss", *MatrixCompletion.score_names, "learning_rate", "seconds"])]
+    scores = make_task(run.config.task).score_names
+    lines = [",".join(["step", "loss", *scores, "learning_rate", "seconds"])]
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines()[: step + 1]
     if len(lines) != step + 1:

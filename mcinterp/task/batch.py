@@ -26,6 +26,19 @@ class Batch:
         return len(self.inputs)
 
 
+@dataclass(frozen=True)
+class ScoreKind:
+    """What a score is.
+
+    Attributes:
+        meaning: in words, with its unit.
+        beside: its unit is not that of the loss, so that it does not belong on the loss's axis.
+    """
+
+    meaning: str
+    beside: bool = False
+
+
 BatchT = TypeVar("BatchT", bound=Batch)
 
 
@@ -33,12 +46,16 @@ class Task(Protocol[BatchT]):
     """Data, loss and scores; training and runs know no more of a task than this.
 
     Attributes:
-        score_names: the keys of `scores`, in the order in which they are written.
+        score_kinds: what each score is, in the order in which they are written; progress lines show the first two.
+        score_names: the keys of `scores` and of `score_kinds`.
         progress_score: the score whose curve shows the plateau and the drop.
+        loss_name: what the loss is, with its unit.
     """
 
+    score_kinds: Mapping[str, ScoreKind]
     score_names: tuple[str, ...]
     progress_score: str
+    loss_name: str
 
     def sample(self, n: int, generator: torch.Generator) -> BatchT:
         """Draw `n` fresh samples on the CPU; the same generator state gives the same batch."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.task.batch import Batch
+from mcinterp.task.batch import Batch, ScoreKind
 from mcinterp.task.masks import MaskLike, observed_mask, random_observed
 from mcinterp.task.matrices import sample_matrices
 from mcinterp.task.sizes import SizeLike, fixed_size, present_entries
@@ -20,12 +20,13 @@ from mcinterp.task.tokens import tokenise
 
 @dataclass(frozen=True)
 class MatrixBatch(Batch):
-    """Matrices with masks; positions are entries in row-major order.
+    """Matrices with masks; entries are in row-major order.
 
     Attributes:
-        inputs: token ids, int64, (n, rows·cols).
+        inputs: token ids, int64, (n, rows·cols), MASK where an entry is not observed; for a sequence (n, 2·rows·cols +
+            1), the same followed by the separator and the tokens of all entries.
         targets: the rounded matrices, float32, (n, rows·cols); 0 where there is no entry.
-        observed: bool, (n, rows·cols), False where the input is MASK or PAD.
+        observed: bool, (n, rows·cols), False where the model is given MASK or PAD.
         shape: (rows, cols), of the largest matrix where there are several sizes.
         n_clipped: how many observed values were clipped to the vocabulary.
         present: bool, (n, rows·cols), False where a smaller matrix has no entry (`mcinterp.task.sizes`); None where
@@ -46,8 +47,14 @@ class MatrixBatch(Batch):
 class MatrixCompletion:
     """The task of arXiv 2410.22244: mean squared error over all entries, observed and masked together."""
 
-    score_names: tuple[str, ...] = ("observed_mse", "masked_mse", "masked_abs_mean")
+    score_kinds: Mapping[str, ScoreKind] = {
+        "observed_mse": ScoreKind("L_obs, mean squared error over observed entries"),
+        "masked_mse": ScoreKind("L_mask, mean squared error over masked entries"),
+        "masked_abs_mean": ScoreKind("mean |prediction| at masked entries", beside=True),
+    }
+    score_names: tuple[str, ...] = tuple(score_kinds)
     progress_score = "masked_mse"
+    loss_name = "mean squared error"
 
     def __init__(self, config: TaskConfig) -> None:
         self.config = config

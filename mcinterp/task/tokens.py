@@ -1,6 +1,7 @@
 """Values to tokens and back: id 0 is MASK, id 1 + k is the value v_min + k·10^(−decimals).
 
 Where a task has several sizes the last id is PAD, which stands at positions that a smaller matrix does not have.
+In a sequence the id after the last value is the separator; the spare ids after it stand for nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tens
 
 
 def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
-    """The value of each token, float32; MASK and PAD become NaN.
+    """The value of each token, float32; MASK, PAD, the separator and spare ids become NaN.
 
     Raises:
         InputError: if an id is outside the vocabulary.
@@ -53,10 +54,13 @@ def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
             f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}"
         )
     values = (tokens.double() - 1) / 10**config.decimals + config.v_min
-    without_value = tokens == MASK_TOKEN
-    if config.pad_token is not None:
-        without_value |= tokens == config.pad_token
-    return values.masked_fill(without_value, torch.nan).round(decimals=config.decimals).float()
+    valueless = (tokens == MASK_TOKEN) | (tokens > config.n_values)
+    return values.masked_fill(valueless, torch.nan).round(decimals=config.decimals).float()
+
+
+def separator_token(config: TaskConfig) -> int:
+    """The id that stands between the masked and the full entries of a sequence."""
+    return config.n_values + 1
 
 
 def value_token(value: float, config: TaskConfig) -> int:

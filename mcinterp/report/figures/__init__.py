@@ -6,6 +6,7 @@ from mcinterp.report.figures.attention import entropy_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
+from mcinterp.report.figures.generation import generation_figure
 from mcinterp.report.figures.nuclear import completion_error_figure, nuclear_norm_figure, regularised_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
@@ -27,6 +28,7 @@ __all__ = [
     "curve_figure",
     "entropy_figure",
     "exchange_figure",
+    "generation_figure",
     "laws_figure",
     "moved_figure",
     "nuclear_norm_figure",

@@ -10,6 +10,12 @@ from mcinterp.report.palette import MUTED, SERIES
 from mcinterp.results import Result
 
 
+def uniform_entropy(attention: Result) -> float:
+    """Mean entropy of a head that looks at all keys alike, nats; results that do not say have one position an entry."""
+    facts = attention.facts
+    return float(facts.get("uniform_entropy", np.log(facts["rows"] * facts["cols"])))
+
+
 def entropy_figure(attention: Result, mask: str) -> go.Figure:
     """Mean entropy of every head's attention with its interval, and where a uniform head would be.
 
@@ -19,7 +25,7 @@ def entropy_figure(attention: Result, mask: str) -> go.Figure:
     """
     frame = attention.table("heads")
     frame = frame[frame["mask"] == mask]
-    uniform = float(np.log(attention.facts["rows"] * attention.facts["cols"]))
+    uniform = uniform_entropy(attention)
     figure = blank(300, "entropy of the attention (nats)", showlegend=False)
     figure.add_scatter(
         x=frame["entropy"].tolist(),

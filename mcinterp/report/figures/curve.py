@@ -31,11 +31,14 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     """
     frame = training.table("curve")
     progress = training.facts.get("progress_score", "")
-    figure = blank(420, "step", "mean squared error", yaxis_type="log", hovermode="x unified")
+    figure = blank(
+        420, "step", training.facts.get("loss_name", "mean squared error"), yaxis_type="log", hovermode="x unified"
+    )
     figure.update_yaxes(exponentformat="power", dtick=1)
     figure.update_xaxes(
         rangemode="nonnegative", tickformat=",d", hoverformat=",d", showspikes=True, spikethickness=1, spikecolor=MUTED
     )
+    beside = training.facts.get("beside", ("masked_abs_mean",))
     names = sorted((name for name in frame.columns if name != "step"), key=lambda name: name == progress)
     for index, name in enumerate(names):
         figure.add_scatter(
@@ -43,7 +46,7 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
             y=[value if value > 0 else None for value in frame[name]],
             name=text(LABELS.get(name, name.replace("_", " "))),
             line={"color": _colour(name, progress, index), "width": 2.2 if name == progress else 1.3},
-            visible="legendonly" if name.endswith("_abs_mean") else True,
+            visible="legendonly" if name in beside else True,
             hovertemplate="%{y:.3g}",
         )
     _mark_transition(figure, training.facts.get("transition") or {})
@@ -52,7 +55,8 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
 
 
 def _colour(name: str, progress: str, index: int) -> str:
-    known = {"loss": CONTROL, "observed_mse": SERIES[0], progress: SERIES[1]}
+    observed = progress.replace("masked", "observed")
+    known = {"loss": CONTROL, observed: SERIES[0], progress: SERIES[1]}
     return known.get(name, SERIES[2 + index % 4])
 
 

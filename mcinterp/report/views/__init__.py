@@ -11,6 +11,7 @@ from mcinterp.report.views import (
     attention,
     components,
     embeddings,
+    generation,
     generic,
     nuclear,
     patching,
@@ -39,6 +40,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "algorithm": ("What algorithm is it?", algorithm.view),
     "nuclear": ("Nuclear norm minimisation", nuclear.view),
     "sizes": ("Errors by matrix size", sizes.view),
+    "generation": ("Generation", generation.view),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
@@ -51,27 +53,44 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
 }
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
+NOT_OF_ENCODERS = {"generation"}
+"""Passes that a run cannot have whose results do not list those defined for it: such runs are of encoders."""
+
 
 def view_of(name: str) -> View:
     """The view of a pass or comparison; one that is not known shows its tables."""
     return ({**VIEWS, **COMPARISON_VIEWS}.get(name) or ("", generic.view))[1]
 
 
-def sections(results: Mapping[str, Result]) -> list[Section]:
-    """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables."""
-    return _sections(VIEWS, results, results)
+def sections(results: Mapping[str, Result], run: Result | None = None) -> list[Section]:
+    """Every pass of a checkpoint; known ones that were not run say so, unknown ones show their tables.
+
+    Passes that are not defined for the task of the `run`, its `training` result, are passed over.
+    """
+    return _sections(VIEWS, results, results, run)
 
 
-def comparison_sections(results: Mapping[str, Result], run: Mapping[str, Result]) -> list[Section]:
-    """Every comparison of a run; the views are given `run`, which has the `training` result where there is one."""
-    return _sections(COMPARISON_VIEWS, results, run)
+def comparison_sections(results: Mapping[str, Result], run: Result | None) -> list[Section]:
+    """Every comparison of a run, in the same way; the views are given the run's `training` result if there is one."""
+    return _sections(COMPARISON_VIEWS, results, {"training": run} if run else {}, run)
+
+
+def defined_passes(run: Result | None) -> set[str]:
+    """The passes and comparisons that are defined for the task of a run, given its `training` result."""
+    known = {*VIEWS, *COMPARISON_VIEWS} - NOT_OF_ENCODERS
+    return set(run.facts.get("passes", known)) if run else known
 
 
 def _sections(
-    views: Mapping[str, tuple[str, View]], results: Mapping[str, Result], beside: Mapping[str, Result]
+    views: Mapping[str, tuple[str, View]],
+    results: Mapping[str, Result],
+    beside: Mapping[str, Result],
+    run: Result | None,
 ) -> list[Section]:
+    defined = defined_passes(run)
     known = [
         view(results[name], beside) if name in results else Section(name, title, absent=True)
         for name, (title, view) in views.items()
+        if name in results or name in defined
     ]
     return known + [generic.view(results[name], beside) for name in sorted(results.keys() - views.keys())]

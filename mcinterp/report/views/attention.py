@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from mcinterp.report.figures import entropy_figure
+from mcinterp.report.figures.attention import uniform_entropy
 from mcinterp.report.masks import describe_mask, draw_mask
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import FigureView, Section, Widget
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
+
+SEPARATOR = "sep"
+IN_SEQUENCE = "row,column of the matrix, after ? where it may be masked and after = where it is written out"
 
 
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
@@ -35,15 +39,15 @@ def sentence(result: Result) -> str:
     mask = result.facts["masks"][0]
     rows = result.table("heads")
     rows = rows[rows["mask"] == mask]
-    uniform = np.log(result.facts["rows"] * result.facts["cols"])
+    uniform = uniform_entropy(result)
     sharp, diffuse = rows.iloc[int(rows["entropy"].argmin())], rows.iloc[int(rows["entropy"].argmax())]
-    key = float(1 - result.arrays["observed"][0].mean())
+    key = result.facts.get("uniform_masked_mass", [float(1 - result.arrays["observed"][0].mean())])[0]
     return (
         f"Under the {mask} mask (n = {number(int(rows['n'].iloc[0]))}) a head's attention has a mean entropy of "
         f"{number(rows['entropy'].mean())} nats, where uniform attention has {number(uniform)}: from "
         f"{number(sharp['entropy'])} in {sharp['head']}, the sharpest, to {number(diffuse['entropy'])} in "
         f"{diffuse['head']}, the most diffuse. Masked keys receive {number(rows['masked_mass'].mean())} of the "
-        f"attention on average; they are {number(key)} of the keys."
+        f"attention on average; uniform attention would give them {number(key)}."
     )
 
 
@@ -52,17 +56,18 @@ def widget(result: Result, taxonomy: Result | None, masks: Collection[str] | Non
     names = [name for name in result.facts["masks"] if masks is None or name in masks]
     observed = dict(zip(result.facts["masks"], result.arrays["observed"], strict=True))
     drawings = [(name, draw_mask(observed[name], name), describe_mask(observed[name])) for name in names]
-    return Widget(payload(result, taxonomy, names), drawings)
+    data = payload(result, taxonomy, names)
+    return Widget(data, drawings, IN_SEQUENCE) if SEPARATOR in data["tokens"] else Widget(data, drawings)
 
 
 def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> dict[str, Any]:
     """The attention maps as report.js draws them.
 
     Returns:
-        `size`, positions of a query and of a key; `tokens`, their names `r,c`; `heads`, labels with the classes;
+        `size`, positions of a query and of a key; `tokens`, their names; `heads`, labels with the classes;
         `layers`, each head's layer; `masks`; `maps`, for each mask and head the map row by row in thousandths.
     """
-    rows, cols = result.facts["rows"], result.facts["cols"]
+    positions = position_names(result)
     maps = result.arrays["maps"]
     n_layers, n_heads = maps.shape[1:3]
     chosen = [index for index, name in enumerate(result.facts["masks"]) if name in masks]
@@ -70,13 +75,19 @@ def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> 
     labels = class_labels(taxonomy) if taxonomy else {}
     thousandths = np.rint(np.nan_to_num(maps[chosen]) * 1000).astype(int)
     return {
-        "size": rows * cols,
-        "tokens": [f"{row},{col}" for row in range(rows) for col in range(cols)],
+        "size": len(positions),
+        "tokens": positions,
         "heads": [" ".join(filter(None, (head, labels.get(head)))) for head in heads],
         "layers": [layer for layer in range(n_layers) for _ in range(n_heads)],
         "masks": [result.facts["masks"][index] for index in chosen],
         "maps": thousandths.reshape(len(chosen), n_layers * n_heads, -1).tolist(),
     }
+
+
+def position_names(result: Result) -> list[str]:
+    """The name of every position; results that do not say have one position an entry."""
+    rows, cols = result.facts["rows"], result.facts["cols"]
+    return list(result.facts.get("positions") or (f"{row},{col}" for row in range(rows) for col in range(cols)))
 
 
 def class_labels(taxonomy: Result) -> dict[str, str]:

@@ -12,7 +12,18 @@ from mcinterp.report.numbers import number
 from mcinterp.report.palette import class_colour
 from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.tables import head_list
-from mcinterp.report.views import ablation, algorithm, nuclear, patching, positions, probes, shift, sizes, tokens
+from mcinterp.report.views import (
+    ablation,
+    algorithm,
+    generation,
+    nuclear,
+    patching,
+    positions,
+    probes,
+    shift,
+    sizes,
+    tokens,
+)
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.taxonomy import classes, members
 from mcinterp.results import Result
@@ -161,5 +172,6 @@ BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (
     algorithm.rows,
     nuclear.rows,
     sizes.rows,
+    generation.rows,
 )
 """What each pass contributes, in the order of the rows."""

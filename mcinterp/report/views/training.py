@@ -81,7 +81,8 @@ def _task(task: Mapping[str, Any]) -> str:
 def _model(model: Mapping[str, Any]) -> str:
     if not model:
         return ""
-    return f"{model.get('n_layers')} layers × {model.get('n_heads')} heads, width {model.get('d_model')}"
+    kind = "" if model.get("architecture", "encoder") == "encoder" else f"{model['architecture']}, "
+    return f"{kind}{model.get('n_layers')} layers × {model.get('n_heads')} heads, width {model.get('d_model')}"
 
 
 def _duration(seconds: float | None) -> str:

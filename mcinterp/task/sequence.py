@@ -1,0 +1,79 @@
+"""Matrix completion as a sequence: masked entries, separator, all entries, the latter predicted token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mcinterp.task.batch import ScoreKind
+from mcinterp.task.completion import MatrixBatch, MatrixCompletion
+from mcinterp.task.tokens import detokenise, separator_token, tokenise
+
+
+class MatrixSequence(MatrixCompletion):
+    """The autoregressive task of arXiv 2410.22244, App. G, teacher forced.
+
+    A batch is a `MatrixBatch` whose inputs are sequences of 2·rows·cols + 1 tokens: the entries with MASK where they
+    are not observed, the separator, and all entries. `targets` and `observed` are those of the entries. The model's
+    output is its logits at the positions whose next token is an entry of the last part, (n, rows·cols, d_vocab).
+
+    The loss is the cross-entropy of that part alone: entries of the first part are drawn at random, so that
+    predicting them could teach nothing of completion.
+    """
+
+    score_kinds: Mapping[str, ScoreKind] = {
+        "observed_cross_entropy": ScoreKind("cross-entropy of the next token, observed entries, nats"),
+        "masked_cross_entropy": ScoreKind("cross-entropy of the next token, masked entries, nats"),
+        "observed_accuracy": ScoreKind("share of observed entries whose most probable token is right", beside=True),
+        "masked_accuracy": ScoreKind("share of masked entries whose most probable token is right", beside=True),
+        "observed_mse": ScoreKind("MSE of the most probable value, observed entries", beside=True),
+        "masked_mse": ScoreKind("MSE of the most probable value, masked entries", beside=True),
+    }
+    score_names = tuple(score_kinds)
+    progress_score = "masked_cross_entropy"
+    loss_name = "cross-entropy (nats)"
+
+    def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
+        """Make a batch of given matrices and masks, both (n, rows, cols), of one size; matrices are rounded.
+
+        Raises:
+            InputError: if the shapes do not fit the task, or a value has no token, be its entry observed or not.
+        """
+        prompts = super().batch(matrices, observed, present)
+        answers, n_clipped = tokenise(prompts.targets, torch.ones_like(prompts.observed), self.config)
+        separator = answers.new_full((len(prompts), 1), separator_token(self.config))
+        return replace(prompts, inputs=torch.cat([prompts.inputs, separator, answers], dim=1), n_clipped=n_clipped)
+
+    def answers(self, batch: MatrixBatch) -> Tensor:
+        """The tokens of all entries, (n, rows·cols): the last part of each sequence."""
+        return batch.inputs[:, -self.config.n_entries :]
+
+    def loss(self, output: Tensor, batch: MatrixBatch) -> Tensor:
+        """Mean cross-entropy over all entries; `output` is logits (n, rows·cols, d_vocab)."""
+        return F.cross_entropy(output.flatten(0, 1), self.answers(batch).flatten())
+
+    def scores(self, output: Tensor, batch: MatrixBatch) -> Mapping[str, Tensor]:
+        """Cross-entropy, accuracy and MSE over observed and over masked entries; NaN where there are none."""
+        tokens = self.answers(batch)
+        predicted = most_probable_values(output, self.config.n_values)
+        values = detokenise(predicted, self.config)
+        by_entry = {
+            "cross_entropy": F.cross_entropy(output.transpose(1, 2), tokens, reduction="none"),
+            "accuracy": (predicted == tokens).to(output.dtype),
+            "mse": (values - batch.targets).square(),
+        }
+        weights = {"observed": batch.observed.to(output.dtype), "masked": (~batch.observed).to(output.dtype)}
+        return {
+            f"{entries}_{name}": (score * weight).sum() / weight.sum()
+            for name, score in by_entry.items()
+            for entries, weight in weights.items()
+        }
+
+
+def most_probable_values(logits: Tensor, n_values: int) -> Tensor:
+    """The most probable token that stands for a value: logits (…, d_vocab) to ids (…)."""
+    return 1 + logits[..., 1 : n_values + 1].argmax(-1)
