@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mcinterp.analysis import COMPARISONS, PASSES
+from mcinterp.analysis import select_comparisons, select_passes
 from mcinterp.cli import main
 
 SHORT = ["model.d_model=16", "model.n_heads=2", "model.d_mlp=32", "training.steps=30", "training.batch_size=4"]
@@ -105,7 +105,9 @@ def test_report_prints_the_path_of_the_index(cli, folder, tmp_path):
     assert Path(out.strip()) == tmp_path / "pages" / "index.html"
     assert Path(out.strip()).is_file()
     assert "step 30: probes" in err
-    assert cli("report", str(folder), *words)[2].count("kept") == 2 * len(PASSES) + len(COMPARISONS)
+    task = "matrix-completion"
+    expected = 2 * len(select_passes(task=task)) + len(select_comparisons(task=task))
+    assert cli("report", str(folder), *words)[2].count("kept") == expected
 
 
 def test_results_of_another_run_are_not_mixed_in(cli, folder, tmp_path):
