@@ -161,7 +161,7 @@ def posed_problem(task: TaskConfig, samples: int, seed: int) -> Problem:
     Raises:
         InputError: where nothing is masked.
     """
-    batch = MatrixCompletion(task).sample(samples, torch.Generator().manual_seed(seed))
+    batch = MatrixCompletion(task).sample(samples, torch.Generator().manual_seed(seed), size="largest")
     observed = batch.observed.view(-1, task.rows, task.cols)
     if bool(observed.all()):
         raise InputError(f"algorithm_fit: no entry of {samples} matrices is masked (p_mask {task.p_mask:g})")

@@ -90,7 +90,8 @@ def distribution_shift(checkpoint: Checkpoint, samples: int = 1024, seed: int = 
     """
     if samples < 4:
         raise InputError(f"distribution_shift: samples must be at least 4, got {samples}")
-    trained = TaskConfig(**{**checkpoint.config.task.model_dump(), "out_of_range": "clip"})
+    # Matrices that fill the grid, whatever sizes it was trained on: a shift of rank reaches beyond a small size's.
+    trained = _changed(checkpoint.config.task, out_of_range="clip", sizes=None)
 
     @cache
     def measured(task: TaskConfig, fresh: bool, n: int) -> _Measured:

@@ -137,7 +137,8 @@ def solved_regularised(task: TaskConfig, weight: float, samples: int, seed: int,
 def _drawn(task: TaskConfig, samples: int, seed: int, device: str) -> tuple[MatrixBatch, Tensor, Tensor]:
     """A batch, and its matrices in double precision and masks, (n, rows, cols)."""
     completion = MatrixCompletion(task)
-    batch = completion.to(completion.sample(samples, torch.Generator().manual_seed(seed)), torch.device(device))
+    drawn = completion.sample(samples, torch.Generator().manual_seed(seed), size="largest")
+    batch = completion.to(drawn, torch.device(device))
     shape = (samples, task.rows, task.cols)
     return batch, batch.targets.view(shape).double(), batch.observed.view(shape)
 
