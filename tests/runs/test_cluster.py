@@ -41,7 +41,7 @@ def when_trained(out: Path, steps: int, act: Any) -> threading.Thread:
     """Call `act` with the process of the first run that has done so many steps."""
 
     def watch() -> None:
-        end = time.monotonic() + 100
+        end = time.monotonic() + 600
         while time.monotonic() < end:
             if found := begun_and_holder(out, steps):
                 act(found[1])
