@@ -103,7 +103,9 @@ def thread_and_process(_: int) -> tuple[bool, int]:
 def test_a_cluster_with_a_single_slot_is_used() -> None:
     # Asked for one job, joblib would work in the main thread of this process.
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", **CLUSTER) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", **CLUSTER
+        ) as cluster,
         fanout.fan_out(cluster.scheduler_address, 1) as hand_out,
     ):
         assert list(hand_out(thread_and_process, [(1,), (2,)])) == [(False, os.getpid())] * 2
