@@ -42,8 +42,7 @@ def fan_out(scheduler: str | None, jobs: int) -> Iterator[FanOut]:
         yield lambda function, tasks: _answers(function, tasks, min(jobs, len(tasks)), "loky")
         return
     with _client(scheduler) as client:
-        # Dask's workers decide how many there are: joblib does not look at the number.
-        yield lambda function, tasks: _answers(function, tasks, -1, "dask", client=client)
+        yield lambda function, tasks: _cluster_answers(function, tasks, client)
 
 
 def is_lost_worker(error: Exception) -> bool:
@@ -114,15 +113,33 @@ def looking_for(file: Path) -> Callable[[], bool]:
     return look
 
 
-def _answers(
-    function: Callable[..., Any], tasks: list[tuple[Any, ...]], n_jobs: int, backend: str, **options: Any
-) -> Iterator[Any]:
-    from joblib import Parallel, delayed, parallel_config
+def _answers(function: Callable[..., Any], tasks: list[tuple[Any, ...]], n_jobs: int, backend: Any) -> Iterator[Any]:
+    from joblib import Parallel, delayed
 
-    with parallel_config(backend, **options):
-        parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
+    parallel = Parallel(n_jobs, backend, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
     with _processes_without_signals():
         return iter(parallel(delayed(function)(*task) for task in tasks))
+
+
+def _cluster_answers(function: Callable[..., Any], tasks: list[tuple[Any, ...]], client: Any) -> Iterator[Any]:
+    from concurrent.futures import CancelledError
+
+    try:
+        # Dask's workers decide how many there are: joblib does not look at the number.
+        yield from _answers(function, tasks, -1, _dask_backend(client))
+    except CancelledError:
+        raise TrainingError("the connection to the Dask scheduler was lost; the same call goes on") from None
+
+
+def _dask_backend(client: Any) -> Any:
+    """Joblib's Dask backend, which otherwise works in this very process where the cluster has a single slot."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+
+    return Cluster(client=client)
 
 
 @contextmanager

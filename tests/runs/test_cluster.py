@@ -15,10 +15,12 @@ import pytest
 from small_sweep import assert_same_numbers, begun_and_holder, write_grid
 
 from mcinterp.errors import TrainingError, UsageError
-from mcinterp.runs import Run, load_sweep, run_sweep
+from mcinterp.runs import Run, fanout, load_sweep, run_sweep
 from mcinterp.runs.sweep import Outcome
 
 distributed = pytest.importorskip("distributed")
+
+CLUSTER: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def when_trained(out: Path, steps: int, act: Any) -> threading.Thread:
     """Call `act` with the process of the first run that has done so many steps."""
 
     def watch() -> None:
-        end = time.monotonic() + 100
+        end = time.monotonic() + 600
         while time.monotonic() < end:
             if found := begun_and_holder(out, steps):
                 act(found[1])
@@ -94,6 +96,32 @@ def test_a_worker_that_does_not_see_the_folder_says_so(
     assert outcomes[0].sentence.endswith("on a cluster, all workers need the same file system")
 
 
+def thread_and_process(_: int) -> tuple[bool, int]:
+    return threading.current_thread() is threading.main_thread(), os.getpid()
+
+
+def test_a_cluster_with_a_single_slot_is_used() -> None:
+    # Asked for one job, joblib would work in the main thread of this process.
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", **CLUSTER
+        ) as cluster,
+        fanout.fan_out(cluster.scheduler_address, 1) as hand_out,
+    ):
+        assert list(hand_out(thread_and_process, [(1,), (2,)])) == [(False, os.getpid())] * 2
+
+
+def test_a_lost_scheduler_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> Iterator[None]:
+        yield None
+        raise distributed.client.FutureCancelledError("key", "scheduler-connection-lost")
+
+    monkeypatch.setattr(fanout, "_answers", lost)
+    monkeypatch.setattr(fanout, "_dask_backend", lambda client: client)
+    with pytest.raises(TrainingError, match="the connection to the Dask scheduler was lost"):
+        list(fanout._cluster_answers(print, [], None))
+
+
 def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcinterp.runs.fanout.CONNECT_SECONDS", 0.5)
     sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
@@ -105,9 +133,7 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pyt
 def test_a_scheduler_without_workers_is_named(tmp_path: Path) -> None:
     sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
     with (
-        distributed.LocalCluster(
-            n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-        ) as empty,
+        distributed.LocalCluster(n_workers=0, **CLUSTER) as empty,
         pytest.raises(TrainingError, match=r"has no worker: start some with `dask worker tcp://"),
     ):
         run_sweep(sweep, tmp_path / "out", scheduler=empty.scheduler_address)

@@ -30,15 +30,16 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path: Path, con
     run = train(tmp_path / "run", config, "cpu", interrupt_at(20))
     before = (run.path / "metrics.csv").read_bytes()
     with subprocess.Popen([sys.executable, "-c", HOLD, run.path], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
-        for work in (lambda: train(run.path, config, "cpu"), lambda: densify(run.path, 5, 7, 1, "cpu")):
-            with pytest.raises(
-                RunBusyError, match=rf"^another process is training run run \(.+, process {holder.pid}\)$"
-            ):
-                work()
-        assert (run.path / "metrics.csv").read_bytes() == before
-        os.kill(holder.pid, signal.SIGKILL)
+        sentence = rf"^another process is training run run \(.+, process {holder.pid}\)$"
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "held\n"
+            for work in (lambda: train(run.path, config, "cpu"), lambda: densify(run.path, 5, 7, 1, "cpu")):
+                with pytest.raises(RunBusyError, match=sentence):
+                    work()
+            assert (run.path / "metrics.csv").read_bytes() == before
+        finally:
+            os.kill(holder.pid, signal.SIGKILL)
     assert train(run.path, config, "cpu").finished
 
 
