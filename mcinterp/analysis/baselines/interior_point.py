@@ -28,6 +28,9 @@ INSIDE = 0.98
 CENTRING = 0.1
 """First share of the gap that a step aims to leave; each instance then adapts its own between the bounds below."""
 CENTRING_BOUNDS = (1e-3, 0.5)
+RIDGE = 1e-12
+"""Added to the linear systems, as a share of their largest diagonal element: near the end of instances of exactly low
+rank they are singular to rounding. The next step corrects what it changes."""
 
 
 @dataclass
@@ -188,6 +191,7 @@ def _factor(state: Instances, inverse: Tensor) -> Tensor:
     system *= state.valid[:, :, None]
     system *= state.valid[:, None, :]
     system.diagonal(dim1=1, dim2=2).add_(1 - state.valid + state.penalty[:, None])
+    system.diagonal(dim1=1, dim2=2).add_(RIDGE * system.diagonal(dim1=1, dim2=2).amax(1)[:, None])
     return torch.linalg.cholesky_ex(system)[0]
 
 
