@@ -13,7 +13,8 @@ from mcinterp.errors import InputError, SolverError
 TOLERANCE = 5e-7
 """Relative duality gap aimed at; below about 2e-7 rounding in the nearly singular systems gets the upper hand."""
 ACCEPTED = 1e-5
-"""Relative duality gap that still counts as solved: rounding stops a few instances of exactly low rank near 1e-6."""
+"""Relative duality gap that still counts as solved: rounding stops about one in 10,000 instances of exactly low rank
+between the two."""
 MAX_ITERATIONS = 60
 ELEMENTS = {"cpu": 2**19, "cuda": 2**25}
 """Numbers in the largest array of the matrices solved together: what fits a processor's cache, or keeps a GPU busy."""

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.nuclear import TOLERANCE, has_unique_minimiser, solve_nuclear_norm
+from mcinterp.analysis.baselines.nuclear import ACCEPTED, has_unique_minimiser, solve_nuclear_norm
 from mcinterp.analysis.baselines.reference import nuclear_norm_reference, regularised_reference
 from mcinterp.config import TaskConfig
 from mcinterp.errors import SolverError
@@ -60,7 +60,7 @@ class SolvedExactly(Solved):
         truth_norm: nuclear norms of the true matrices, (n,).
         recovered: whether each matrix came out right (see `RECOVERED`), bool, (n,).
         unique: whether each minimiser is certainly the only one, bool, (n,).
-        above_truth: minimisers whose norm exceeds the truth's by more than the tolerance; the truth is feasible, so
+        above_truth: minimisers whose norm exceeds the truth's by more than the accepted gap; the truth is feasible, so
             that there must be none.
         observed_error: the largest difference from an observed entry; must be 0.
         transposed_difference: the largest relative difference between the norms of the minimisers of a matrix and of
@@ -107,7 +107,7 @@ def solved_exactly(task: TaskConfig, samples: int, seed: int, checked: int, devi
         truth_norm,
         error <= RECOVERED * torch.linalg.matrix_norm(truth),
         has_unique_minimiser(solution, observed),
-        int((solution.objective > truth_norm * (1 + TOLERANCE)).sum()),
+        int((solution.objective > truth_norm * (1 + ACCEPTED)).sum()),
         float(torch.where(observed, solution.completed - truth, 0.0).abs().max()),
         _largest_difference(zip(turned.objective.tolist(), solution.objective[some].tolist(), strict=True)),
     )
