@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.cli import main
 
 SHORT = ["model.d_model=16", "model.n_heads=2", "model.d_mlp=32", "training.steps=30", "training.batch_size=4"]
@@ -104,7 +105,7 @@ def test_report_prints_the_path_of_the_index(cli, folder, tmp_path):
     assert Path(out.strip()) == tmp_path / "pages" / "index.html"
     assert Path(out.strip()).is_file()
     assert "step 30: probes" in err
-    assert cli("report", str(folder), *words)[2].count("kept") == 10
+    assert cli("report", str(folder), *words)[2].count("kept") == 2 * len(PASSES) + len(COMPARISONS)
 
 
 def test_results_of_another_run_are_not_mixed_in(cli, folder, tmp_path):
@@ -182,6 +183,7 @@ def test_help_loads_no_heavy_library():
     code = """
 import sys
 sys.argv = ["mcinterp", "--help"]
+from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.cli import main
 try:
     main()
