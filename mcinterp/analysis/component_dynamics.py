@@ -24,6 +24,8 @@ STRETCHES = 240
 """A curve is averaged over at most so many equal stretches of its steps."""
 AVERAGED = 50
 """… and over so many last steps where it is asked when a level is reached."""
+NEAR = 0.25
+"""A plateau is the run's if its level differs from that by at most this share."""
 CURVES = ("loss", "observed_mse", "masked_mse")
 LEVELS = {"half_at": 0.5, "fifth_at": 0.2}
 """Columns, and the shares of the run's plateau that they are about."""
@@ -50,6 +52,8 @@ TRANSITION_COLUMNS = {
     "warmup_steps": "steps over which the learning rate rose",
     "found": "whether the curve of L_mask has a plateau and a sudden drop",
     "plateau": "level of the flat stretch (a single curve: no interval over seeds, as the following)",
+    "from_run_plateau": "whether that drop is from the run's plateau: from a level at most "
+    f"{NEAR:.0%} away; components may rest at a lower level too",
     "plateau_start": "step at which it begins",
     "start": "step at which the drop starts",
     "steepest": "step of the fastest fall",
@@ -77,13 +81,11 @@ TIME_COLUMNS = {
     "component": "what was trained",
     "kind": "as in table transitions",
     "n": "seeds",
-    "found": "seeds whose curve has a plateau and a drop",
+    "found": "seeds whose curve drops from the run's plateau",
     "reached_half": "seeds that reach half of the run's plateau",
     "reached_fifth": "… a fifth",
-    **interval_columns(
-        "start", "step at which the drop starts: mean over the seeds that have one; no interval for one"
-    ),
-    **interval_columns("half_at", "step at which half of the run's plateau is reached, likewise"),
+    **interval_columns("start", "step at which that drop starts: mean over these seeds; no interval for one"),
+    **interval_columns("half_at", "step at which half of the run's plateau is reached: mean over the seeds that do"),
     **interval_columns("fifth_at", "… a fifth, likewise"),
 }
 
@@ -216,6 +218,7 @@ def _transition_row(training: _Training, trainings: Sequence[_Training], plateau
         "warmup_steps": training.run.config.training.warmup_steps,
         "done": int(training.metrics["step"].iloc[-1]) if len(training.metrics) else 0,
         **{name: found[name] for name in ("found", "plateau", "plateau_start", "start", "steepest", "end")},
+        "from_run_plateau": bool(found["found"] and abs(found["plateau"] - plateau) <= NEAR * plateau),
         **{name: training.reached(share * plateau) for name, share in LEVELS.items()},
         **mean_estimate(last).columns("last_mse"),
         "statement": found["statement"],
@@ -232,20 +235,21 @@ def _time_rows(transitions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
             "component": component,
             "kind": kind,
             "n": len(rows),
-            "found": sum(row["found"] for row in rows),
+            "found": sum(row["from_run_plateau"] for row in rows),
             "reached_half": sum(np.isfinite(row["half_at"]) for row in rows),
             "reached_fifth": sum(np.isfinite(row["fifth_at"]) for row in rows),
-            **_averages(rows, ("start", *LEVELS)),
+            **_average(rows, "start", "from_run_plateau"),
+            **_average(rows, "half_at"),
+            **_average(rows, "fifth_at"),
         }
         for (component, kind), rows in groups.items()
     ]
 
 
-def _averages(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, float]:
-    averages: dict[str, float] = {}
-    for name in names:
-        averages |= mean_estimate(np.array([row[name] for row in rows])).columns(name)
-    return averages
+def _average(rows: Sequence[Mapping[str, Any]], name: str, where: str = "") -> dict[str, float]:
+    """The mean over rows that have a value, and of which `where` is true."""
+    values = [row[name] if not where or row[where] else np.nan for row in rows]
+    return mean_estimate(np.array(values)).columns(name)
 
 
 def _control_row(run: Run, training: _Training, bench: WeightBench) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mcinterp.model.components import Component, transplant
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run, retrain, train
 from mcinterp.runs.checkpoint import build_model, save_checkpoint
+from mcinterp.training import Transition
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,25 @@ def test_times_are_averaged_over_seeds(folder: Path, monkeypatch: pytest.MonkeyP
     assert times.loc[("whole model", "run"), "reached_fifth"] == 0
     assert times.loc[("mlp", "component"), "half_at"] == 10
     assert np.isnan(times.loc[("mlp", "component"), "half_at_low"])
+
+
+def test_a_drop_from_another_level_than_the_runs_plateau_is_not_averaged_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = {("run", 0): 0.100, ("positions-seed1", 1): 0.124, ("positions-seed2", 2): 0.050}
+
+    def transition(run: Run) -> Transition:
+        level = levels.get((run.name, run.config.training.seed))
+        if level is None:
+            return Transition(False, "no drop", "none", np.nan, np.nan)
+        return Transition(True, "a drop", "high", level, 1.0, 5.0 + 1000 * (level < 0.06), 7.0, 9.0, 0.01, 50.0)
+
+    monkeypatch.setattr(Run, "transition", property(transition))
+    result = component_dynamics(Run(folder), samples=2)
+    near = result.table("transitions").set_index(KEYS)["from_run_plateau"].astype(bool)
+    assert near.tolist() == [True, False, False, True, False]
+    row = result.table("times").set_index(["component", "kind"]).loc[("positions", "component")]
+    assert (row["n"], row["found"], row["start"]) == (2, 1, 5)
 
 
 def test_controls_against_a_loop_over_state_dictionaries(folder: Path, result: Result) -> None:

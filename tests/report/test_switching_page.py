@@ -184,17 +184,35 @@ def test_components_are_told_in_the_order_of_their_drops(components: Result) -> 
     times = Table.of(components.tables["times"].columns, rows)
     plateaus, levels, *_ = components_view.sentences(replace(components, tables={**components.tables, "times": times}))
     assert plateaus == (
-        "Trained alone, these leave a plateau in a sudden drop, the latest first: positions at step "
+        "Trained alone, these leave the run's plateau in a sudden drop, the latest first: positions at step "
         "1,101 [1,000, 1,202] (2 of 3 seeds), tokens at step 198; the whole model leaves it at step 4,260. Without a "
-        "plateau and a sudden drop: mlp."
+        "sudden drop from that plateau: mlp."
     )
     assert "mlp 50 and –; tokens 306 and 551; positions 1,633 and –; whole model 5,248 and 9,000." in levels
 
 
 def test_a_drop_within_the_warm_up_is_told(components: Result) -> None:
-    result = edited(components, "transitions", {"start": 100.0, "warmup_steps": 500.0}, component="positions")
-    assert any("positions do so within the 500 steps of warm-up" in text for text in components_view.sentences(result))
-    assert not any("warm-up" in text for text in components_view.sentences(components))
+    drop = {"found": 1.0, "from_run_plateau": 1.0, "start": 100.0, "warmup_steps": 500.0}
+    result = edited(components, "transitions", drop, component="positions")
+    texts = components_view.sentences(result)
+    expected = "Within the 500 steps of warm-up, when the learning rate is still small: positions (seed 1)."
+    assert expected in texts
+    late = edited(result, "transitions", {"start": 501.0}, component="positions")
+    assert not any("warm-up" in text for text in components_view.sentences(late))
+
+
+def test_a_drop_from_another_level_is_told_apart(components: Result) -> None:
+    drop = {"found": 1.0, "from_run_plateau": 0.0, "plateau": 0.0466, "start": 834.0, "warmup_steps": 900.0}
+    texts = components_view.sentences(edited(components, "transitions", drop, component="positions"))
+    expected = "A plateau at another level, with a drop from there: positions (seed 1) at 0.0466 until step 834."
+    assert expected in texts
+    assert not any("warm-up" in text for text in texts)
+    assert not any("another level" in text for text in components_view.sentences(components))
+
+
+def test_a_run_without_a_plateau_says_so(components: Result) -> None:
+    first = components_view.sentences(components)[0]
+    assert first == "The run itself has no plateau and drop that its components could be compared with."
 
 
 def test_components_say_what_is_unfinished_and_whether_controls_hold(components: Result) -> None:

@@ -49,6 +49,7 @@ def sentences(result: Result) -> list[str]:
         for part in (
             _plateaus(components, whole),
             _in_warmup(result.table("transitions")),
+            _elsewhere(result.table("transitions")),
             _levels(components, whole),
             _unfinished(result.table("transitions")),
             _restored(result.table("control")),
@@ -59,18 +60,19 @@ def sentences(result: Result) -> list[str]:
 
 
 def _plateaus(components: pd.DataFrame, whole: pd.DataFrame) -> str:
+    if not (whole["found"] > 0).any():
+        return "The run itself has no plateau and drop that its components could be compared with."
     dropping = components[components["found"] > 0].sort_values("start", ascending=False, kind="stable")
     gradual = components[components["found"] == 0]["component"].tolist()
     parts = []
     if len(dropping):
-        left = [_step(row, "start") for row in whole.to_dict("records") if row["found"]]
-        own = f"; the whole model leaves it at step {left[0]}" if left else ""
+        own = f"; the whole model leaves it at step {_step(whole.to_dict('records')[0], 'start')}"
         listed = ", ".join(
             f"{row['component']} at step {_step(row, 'start')}{_of_seeds(row)}" for row in dropping.to_dict("records")
         )
-        parts.append(f"Trained alone, these leave a plateau in a sudden drop, the latest first: {listed}{own}.")
+        parts.append(f"Trained alone, these leave the run's plateau in a sudden drop, the latest first: {listed}{own}.")
     if gradual:
-        parts.append(f"Without a plateau and a sudden drop: {', '.join(gradual)}.")
+        parts.append(f"Without a sudden drop from that plateau: {', '.join(gradual)}.")
     return " ".join(parts)
 
 
@@ -81,18 +83,31 @@ def _of_seeds(row: Mapping[Any, Any]) -> str:
 
 
 def _step(row: Mapping[Any, Any], column: str) -> str:
-    if is_absent(row[f"{column}_low"]):
+    if is_absent(row.get(f"{column}_low")):
         return number(row[column]) if is_absent(row[column]) else number(round(row[column]))
     return interval(*(row[f"{column}{end}"] for end in ("", "_low", "_high")))
 
 
 def _in_warmup(transitions: pd.DataFrame) -> str:
     """Drops that start while the learning rate still rises, so that their plateau may be the schedule's."""
-    early = transitions[(transitions["kind"] == "component") & (transitions["start"] < transitions["warmup_steps"])]
+    dropping = transitions[(transitions["kind"] == "component") & transitions["from_run_plateau"].astype(bool)]
+    early = dropping[dropping["start"] < dropping["warmup_steps"]]
     if early.empty:
         return ""
-    names, warmup = ", ".join(early["component"].unique()), number(early["warmup_steps"].max())
-    return f"Of these, {names} do so within the {warmup} steps of warm-up, when the learning rate is still small."
+    names = ", ".join(f"{row['component']} (seed {int(row['seed'])})" for row in early.to_dict("records"))
+    warmup = number(int(early["warmup_steps"].max()))
+    return f"Within the {warmup} steps of warm-up, when the learning rate is still small: {names}."
+
+
+def _elsewhere(transitions: pd.DataFrame) -> str:
+    """Drops from another level than the run's plateau, which a start averaged over seeds must not mix in."""
+    found = transitions["found"].astype(bool) & ~transitions["from_run_plateau"].astype(bool)
+    rows = transitions[found & (transitions["kind"] == "component")].to_dict("records")
+    listed = "; ".join(
+        f"{row['component']} (seed {int(row['seed'])}) at {number(row['plateau'])} until step {_step(row, 'start')}"
+        for row in rows
+    )
+    return f"A plateau at another level, with a drop from there: {listed}." if rows else ""
 
 
 def _levels(components: pd.DataFrame, whole: pd.DataFrame) -> str:
