@@ -151,12 +151,16 @@ def _read(path: Path) -> Tree:
 def _base(base: Any, path: Path) -> Tree:
     if isinstance(base, str):
         try:
-            return load_preset(base).model_dump()
+            base = load_preset(base).model_dump()
         except ConfigError as error:
             raise ConfigError(f"{path}: base: {error}") from None
-    if not isinstance(base, dict) or not all(isinstance(section, dict) for section in base.values()):
+    # A resolved configuration says of a section it does not have that it is null.
+    sections = (
+        {name: section for name, section in base.items() if section is not None} if isinstance(base, dict) else {}
+    )
+    if not sections or not all(isinstance(section, dict) for section in sections.values()):
         raise ConfigError(f"{path}: base must be the name of a preset, or the sections task, model and training")
-    return base
+    return sections
 
 
 def _axis(key: Any, values: Any, path: Path) -> tuple[list[str], list[tuple[Any, ...]]]:

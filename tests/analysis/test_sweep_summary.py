@@ -145,7 +145,7 @@ def test_a_sweep_over_seeds_alone_is_one_group(tmp_path: Path) -> None:
 
 
 def test_no_field_of_the_configuration_is_called_like_a_column() -> None:
-    fields = {name for section in RunConfig().model_dump().values() for name in section}
+    fields = {name for section in RunConfig().model_dump().values() for name in section or ()}
     assert fields & _RUN_COLUMNS.keys() == {"seed"}
 
 

@@ -27,7 +27,7 @@ def results() -> dict[str, Result]:
 
 
 def test_the_sections_say_what_changed(results: dict[str, Result]) -> None:
-    shown = {part.name: part for part in comparison_sections(results, {"training": training_summary(Run(TINY))})}
+    shown = {part.name: part for part in comparison_sections(results, training_summary(Run(TINY)))}
     assert "are not grouped by column" in shown["embeddings"].sentences[2]
     assert "and are grouped by column" in shown["embeddings"].sentences[2]
     assert "at step 2,272 on the plateau" in shown["embeddings"].sentences[0]
@@ -38,7 +38,7 @@ def test_the_sections_say_what_changed(results: dict[str, Result]) -> None:
 
 def test_without_a_drop_nothing_is_shaded(trained: Run) -> None:
     results = {"plateau": plateau_measures(trained, samples=4), "embeddings": embeddings(trained, samples=8)}
-    for part in comparison_sections(results, {"training": training_summary(trained)}):
+    for part in comparison_sections(results, training_summary(trained)):
         if not part.absent:
             assert not any(shape.type == "rect" for view in part.figures for shape in view.figure.layout.shapes)
 
@@ -46,7 +46,7 @@ def test_without_a_drop_nothing_is_shaded(trained: Run) -> None:
 def test_a_single_checkpoint_and_no_training_are_drawn(trained: Run) -> None:
     steps = trained.steps[:1]
     results = {"plateau": plateau_measures(trained, steps, samples=4), "embeddings": embeddings(trained, steps, 8)}
-    shown = [part for part in comparison_sections(results, {}) if not part.absent]
+    shown = [part for part in comparison_sections(results, None) if not part.absent]
     assert len(shown) == 2
     assert "the loss does not move" in shown[0].sentences[-1]
 
