@@ -144,15 +144,20 @@ def _dask_backend(client: Any) -> Any:
 
 @contextmanager
 def _processes_without_signals() -> Iterator[None]:
-    """Start processes that Ctrl-C in a terminal does not reach: an idle one would die of it and break all others."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Start processes that Ctrl-C in a terminal does not reach: an idle one would die of it and break all others.
+
+    Processes inherit that a signal is ignored. A mask would not do: starting multiprocessing's resource tracker, which
+    comes first, unblocks both signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _client(scheduler: str) -> Any:
