@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
 
 DATA = "data"
+NOT_OF_RESULTS = ("report", "cli", "notebook.py", "__main__.py")
+"""Parts of the package that only show results."""
+KEPT = "kept"
 Report = Callable[[str], None]
 
 
@@ -42,10 +47,10 @@ def analyse(
 ) -> None:
     """Run passes on checkpoints of a run, and comparisons on all of them, and store the results under `out/data`.
 
-    Passes that are not defined for the run's task are left out. A result that stands for the same weights, settings and
-    versions is kept. Results of steps that are not asked for
-    are left alone. Comparisons look at every checkpoint that the run keeps, whatever `steps` says: they show what
-    changes over training, and one that saw fewer checkpoints than its predecessor would replace it.
+    Passes that are not defined for the run's task are left out. A result that stands for the same weights, settings,
+    versions and code is kept. Results of steps that are not asked for are left alone. Comparisons look at every
+    checkpoint that the run keeps, whatever `steps` says: they show what changes over training, and one that saw fewer
+    checkpoints than its predecessor would replace it.
 
     Args:
         run: the run.
@@ -140,8 +145,8 @@ def _analyse_step(
     lines = []
     for entry in select_passes(names, checkpoint.config.task.kind):
         start = time.perf_counter()
-        results[entry.name], fresh = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
-        lines.append(f"step {step}: {entry.name} {_done(start, fresh)}")
+        results[entry.name], how = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
+        lines.append(f"step {step}: {entry.name} {_done(start, how)}")
         if progress:
             progress(lines[-1])
     return lines
@@ -156,35 +161,46 @@ def _compare(entry: Comparison, run: Run, out: Path, samples: int | None, seed: 
         **_circumstances(samples or entry.samples, seed, run.device),
     }
     folder = comparison_folder(out, entry.name)
-    fresh = _kept(folder, identity) is None
-    if fresh:
+    stored, how = _standing(folder, identity)
+    if stored is None:
         result = entry.run(run, run.steps, samples or entry.samples, seed)
         _save(result, folder, {"run": run.name, "steps": run.steps, **identity}, start)
     if progress:
-        progress(f"all steps: {entry.name} {_done(start, fresh)}")
+        progress(f"all steps: {entry.name} {_done(start, how)}")
 
 
 def _result(
     entry: Pass, checkpoint: Checkpoint, earlier: dict[str, Result], folder: Path, samples: int | None, seed: int
-) -> tuple[Result, bool]:
-    """The stored result if it is of the same weights, settings and versions, else a fresh one; and which it is."""
+) -> tuple[Result, str]:
+    """The stored result if it was made from the same, else a fresh one; and which it is."""
     samples = samples or entry.samples
     identity = {
         "config_hash": checkpoint.config.hash,
         "digest": checkpoint.digest,
         **_circumstances(samples, seed, checkpoint.device),
     }
-    stored = _kept(folder / entry.name, identity)
+    stored, how = _standing(folder / entry.name, identity)
     if stored:
-        return stored, False
+        return stored, how
     start = time.perf_counter()
     result = entry.run(checkpoint, earlier, samples, seed)
     provenance = {"run": checkpoint.run_name, "step": checkpoint.step, **identity}
-    return _save(result, folder / entry.name, provenance, start), True
+    return _save(result, folder / entry.name, provenance, start), how
 
 
 def _circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:
-    return {"samples": samples, "seed": seed, "versions": package_versions(), "device": device}
+    return {"samples": samples, "seed": seed, "versions": package_versions(), "code": code_digest(), "device": device}
+
+
+@cache
+def code_digest() -> str:
+    """First 16 hexadecimal digits of the SHA-256 of the source that a result can depend on: all but pages and CLI."""
+    package = Path(__file__).parents[1]
+    files = (file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in NOT_OF_RESULTS)
+    code = hashlib.sha256()
+    for file in sorted(files):
+        code.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
+    return code.hexdigest()[:16]
 
 
 def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float) -> Result:
@@ -194,15 +210,17 @@ def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float
     return result
 
 
-def _done(start: float, fresh: bool) -> str:
-    return f"{time.perf_counter() - start:.1f} s" if fresh else "kept"
+def _done(start: float, how: str) -> str:
+    return how if how == KEPT else f"{time.perf_counter() - start:.1f} s{how}"
 
 
-def _kept(folder: Path, identity: dict[str, Any]) -> Result | None:
-    """The stored result if it was made from the same."""
+def _standing(folder: Path, identity: dict[str, Any]) -> tuple[Result | None, str]:
+    """The stored result if it was made from the same; and `KEPT`, or why it does not do."""
     stored = _stored(folder)
-    same = stored and all(stored.provenance.get(key) == value for key, value in identity.items())
-    return stored if same else None
+    if stored is None:
+        return None, ""
+    changed = [name for name, value in identity.items() if stored.provenance.get(name) != value]
+    return (None, f" (again: other {', '.join(changed)})") if changed else (stored, KEPT)
 
 
 def _stored(folder: Path) -> Result | None:

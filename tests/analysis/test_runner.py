@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from mcinterp.analysis import analyse
+from mcinterp.analysis import analyse, runner
 from mcinterp.analysis.registry import COMPARISONS, Comparison, select_comparisons, select_passes
 from mcinterp.errors import UsageError
 from mcinterp.report import write_report
@@ -45,8 +46,29 @@ def test_a_comparison_sees_every_checkpoint_whatever_the_steps(trained: Run, tmp
 def test_a_comparison_of_the_same_is_kept(trained: Run, tmp_path: Path) -> None:
     _analysed(trained, tmp_path)
     assert _analysed(trained, tmp_path) == ["all steps: count kept"]
-    assert _analysed(trained, tmp_path, samples=4) != ["all steps: count kept"]
-    assert _analysed(trained, tmp_path, samples=4, seed=1) != ["all steps: count kept"]
+    assert _analysed(trained, tmp_path, samples=4)[0].endswith(" s (again: other samples)")
+    assert _analysed(trained, tmp_path, seed=1)[0].endswith(" s (again: other samples, seed)")
+
+
+def test_other_code_makes_results_stale(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _analysed(trained, tmp_path)
+    monkeypatch.setattr(runner, "code_digest", lambda: "other")
+    assert _analysed(trained, tmp_path)[0].endswith(" s (again: other code)")
+    assert _analysed(trained, tmp_path) == ["all steps: count kept"]
+    assert Result.load(tmp_path / "data" / "run" / "count").provenance["code"] == "other"
+
+
+def test_the_code_is_that_which_numbers_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "mcinterp"
+    shutil.copytree(Path(runner.__file__).parents[1], package, ignore=shutil.ignore_patterns("assets", "__pycache__"))
+    monkeypatch.setattr(runner, "__file__", str(package / "analysis" / "runner.py"))
+    digest = runner.code_digest.__wrapped__
+    before = digest()
+    assert before == runner.code_digest()
+    (package / "report" / "site.py").write_text("")
+    assert digest() == before
+    (package / "task" / "masks.py").write_text("")
+    assert digest() != before
 
 
 def test_another_checkpoint_makes_a_comparison_stale(own_copy: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 import yaml
 from scipy import stats
 
-from mcinterp.config import ConfigError, RunConfig, TaskConfig, parse_config
-from mcinterp.errors import InputError
+from mcinterp.config import RunConfig, TaskConfig, parse_config
+from mcinterp.errors import ConfigError, InputError
 from mcinterp.task import MatrixCompletion
 from mcinterp.task.tokens import detokenise
 
