@@ -36,7 +36,7 @@ TOKEN_COLUMNS = {
     **interval_columns("second_rank", "rank correlation of |value| with the coordinate on the second component"),
     "explained": "share of the embeddings' variance that lies in the last checkpoint's two principal components",
     "own_explained": "share that lies in the checkpoint's own two principal components",
-    "alignment": "linear CKA with the last checkpoint's token embeddings, 1 at the last (no interval: no sampling)",
+    "alignment": "unbiased linear CKA with the last checkpoint's token embeddings, 1 at the last (nothing is sampled)",
     "untrained_rank": "control: component_rank of an untrained model's embeddings on its own first component, unsigned",
     "untrained_alignment": "control: alignment of an untrained model's embeddings with the last checkpoint's",
 }
@@ -53,7 +53,7 @@ POSITION_COLUMNS = {
     "explained_top": "… 97.5 % quantile",
     "p_value": "permutation test of explained, not corrected for the number of steps",
     "shuffles": "how many times the labels were shuffled",
-    "alignment": "linear CKA with the last checkpoint's positional embeddings, 1 at the last",
+    "alignment": "unbiased linear CKA with the last checkpoint's positional embeddings, 1 at the last",
     "untrained_alignment": "control: that of an untrained model with another seed",
 }
 
@@ -238,17 +238,17 @@ def _positions(checkpoint: Checkpoint) -> Floats:
     return checkpoint.weights["embed.pos_embed.W_pos"].double().numpy()
 
 
-def _layout(positions: Floats, start: Floats | None, seed: int) -> Floats:
-    """t-SNE to two dimensions, begun from another picture where one is given, so that pictures can be compared."""
+def _layout(positions: Floats, like: Floats | None, seed: int) -> Floats:
+    """t-SNE to two dimensions, made of this checkpoint alone and then turned or reflected to lie as `like` does."""
+    from scipy.linalg import orthogonal_procrustes
     from sklearn.manifold import TSNE
 
     if len(positions) < 4:
         return np.full((len(positions), 2), np.nan)
-    # scikit-learn's own starts are this small.
-    begin = "pca" if start is None else (start / start.std() * 1e-4).astype(np.float32)
     perplexity = min(30.0, (len(positions) - 1) / 3)
-    picture = TSNE(2, perplexity=perplexity, init=begin, random_state=seed).fit_transform(positions)
-    return np.asarray(picture, dtype=np.float64)
+    picture = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(positions).astype(np.float64)
+    picture -= picture.mean(0)
+    return picture if like is None else np.asarray(picture @ orthogonal_procrustes(picture, like)[0])
 
 
 def _leads(

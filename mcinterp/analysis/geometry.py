@@ -33,11 +33,25 @@ def rank_correlation(x: ArrayLike, y: ArrayLike) -> Estimate:
 def linear_cka(x: Floats, y: Floats) -> float:
     """Linear centred kernel alignment of two sets of the same points, (n, d) and (n, e): 1 up to rotation and scale.
 
-    Source: Kornblith et al. 2019, arXiv 1905.00414. NaN where all points of one set are the same.
+    Made of unbiased estimates, so that it is 0 in the mean for unrelated sets, however few the points and many the
+    dimensions; it may be slightly negative. NaN for fewer than four points, or where all points of one set are the
+    same. Sources: Kornblith et al. 2019, arXiv 1905.00414; Song et al. 2012 (JMLR 13), for the estimates.
     """
+    if len(x) < 4:
+        return float("nan")
     x, y = x - x.mean(0), y - y.mean(0)
-    scale = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
-    return float(np.linalg.norm(x.T @ y) ** 2 / scale) if scale > 0 else float("nan")
+    scale = _unbiased_hsic(x, x) * _unbiased_hsic(y, y)
+    return float(_unbiased_hsic(x, y) / np.sqrt(scale)) if scale > 0 else float("nan")
+
+
+def _unbiased_hsic(x: Floats, y: Floats) -> float:
+    """The unbiased estimate of the Hilbert–Schmidt independence criterion with linear kernels."""
+    n = len(x)
+    K, L = x @ x.T, y @ y.T
+    np.fill_diagonal(K, 0.0)
+    np.fill_diagonal(L, 0.0)
+    together = (K * L).sum() + K.sum() * L.sum() / ((n - 1) * (n - 2)) - 2 * K.sum(0) @ L.sum(0) / (n - 2)
+    return float(together / (n * (n - 3)))
 
 
 def variance_explained(points: Floats, labels: ArrayLike) -> float:

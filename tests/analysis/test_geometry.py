@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -39,6 +41,26 @@ def test_cka_ignores_rotation_and_scale_and_sees_difference() -> None:
     assert linear_cka(x, 3 * x @ rotation + 1) == pytest.approx(1)
     assert linear_cka(x, GENERATOR.normal(size=(200, 4))) < 0.1
     assert np.isnan(linear_cka(x, np.ones((200, 3))))
+    assert np.isnan(linear_cka(x[:3], x[:3]))
+
+
+def test_cka_of_unrelated_sets_is_0_in_the_mean_however_many_dimensions() -> None:
+    generator = np.random.default_rng(2)
+    found = [linear_cka(*generator.normal(size=(2, 25, 64))) for _ in range(300)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(300)
+
+
+def test_cka_is_the_mean_over_fours_of_points() -> None:
+    """The unbiased criterion is an average over ordered fours of different points (Song et al. 2012, theorem 2)."""
+    x, y = np.random.default_rng(3).normal(size=(2, 6, 2))
+
+    def criterion(a: np.ndarray, b: np.ndarray) -> float:
+        K, L = a @ a.T, b @ b.T
+        fours = permutations(range(6), 4)
+        return float(np.mean([K[i, j] * (L[i, j] + L[q, r] - 2 * L[i, q]) for i, j, q, r in fours]))
+
+    expected = criterion(x, y) / np.sqrt(criterion(x, x) * criterion(y, y))
+    assert linear_cka(x, y) == pytest.approx(expected)
 
 
 def test_planted_rows_and_columns_share_the_variance() -> None:
