@@ -1,8 +1,8 @@
 """How long the whole paper takes on one trained run: python benchmarks/whole_paper.py [RUN].
 
-Copies the run into an empty temporary folder, trains its four components again (mcinterp retrain), analyses the
-checkpoints that a report takes with every pass, and all checkpoints with every comparison (mcinterp report). Prints the
-seconds of each, and of the two commands, imports included.
+Copies the run into an empty temporary folder, trains its four components again (mcinterp retrain --jobs 2), analyses
+the checkpoints that a report takes with every pass, and all checkpoints with every comparison (mcinterp report). Prints
+the seconds of each, and of the two commands, imports included.
 """
 
 import json
@@ -20,7 +20,7 @@ def main(source: str = "checkpoints/tiny") -> None:
     with tempfile.TemporaryDirectory() as folder:
         run, out = Path(folder) / "run", Path(folder) / "report"
         shutil.copytree(source, run, ignore=shutil.ignore_patterns("retrained", ".lock"))
-        total = timed("retrain", str(run)) + timed("report", str(run), "--out", str(out))
+        total = timed("retrain", str(run), "--jobs", "2") + timed("report", str(run), "--out", str(out))
         seconds = defaultdict(list)
         for record in sorted(out.glob("data/*/*/result.json")):
             seconds[record.parent.name].append(json.loads(record.read_text())["provenance"]["seconds"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,22 @@ def test_retrain_trains_lists_and_continues(cli: Cli, own_copy: Path, monkeypatc
     words = ("--component", "attention", "--set", "training.batch_size=4", "--device", "cpu")
     assert cli("retrain", str(own_copy), *words)[:2] == (0, f"{folders[0]}\n")
     assert (folders[0] / "metrics.csv").read_bytes() == before
+
+
+def test_components_are_trained_at_the_same_time(cli: Cli, own_copy: Path, tmp_path: Path) -> None:
+    words = ["--component", "mlp", "--component", "positions", "--device", "cpu"]
+    alone = shutil.copytree(own_copy, tmp_path / "alone" / own_copy.name)
+    code, out, _ = cli("retrain", str(alone), *words)
+    assert (code, [Path(line).name for line in out.split()]) == (0, ["mlp-seed1", "positions-seed1"])
+    code, out, err = cli("retrain", str(own_copy), *words, "--jobs", "2")
+    folders = [own_copy / "retrained" / name for name in ("mlp-seed1", "positions-seed1")]
+    assert (code, out.split()) == (0, [str(folder) for folder in folders])
+    assert "positions-seed1: finished after" in err
+    for folder in folders:
+        weights = (folder / "step-00000014" / "model.safetensors").read_bytes()
+        assert weights == (alone / "retrained" / folder.name / "step-00000014" / "model.safetensors").read_bytes()
+    assert "mlp-seed1: kept" in cli("retrain", str(own_copy), *words, "--jobs", "2")[2]
+    assert cli("retrain", str(own_copy), *words, "--jobs", "2", "--steps", "5")[0] == 2
 
 
 def test_a_stopped_retraining_ends_the_command(cli: Cli, own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from mcinterp.runs.sweep import Outcome
     from mcinterp.training import StepRecord
 
 console = Console(stderr=True)
@@ -51,17 +52,32 @@ def training_progress(total: int, activity: str = "training") -> Iterator[Callab
 
 
 @contextmanager
-def sweep_progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show how many runs of a sweep have ended, in a terminal."""
+def sweep_progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+    """Tell what became of each run of a sweep, and show in a terminal how many have ended."""
     columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} runs"), BarColumn(bar_width=None), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("runs", total=total)
-        yield lambda: bar.advance(task)
+
+        def tell(outcome: Outcome) -> None:
+            say(_outcome_line(outcome))
+            bar.advance(task)
+
+        yield tell
 
 
 def say(line: str) -> None:
     """Print a line of progress."""
     console.print(line, highlight=False, markup=False)
+
+
+def _outcome_line(outcome: Outcome) -> str:
+    if outcome.state == "kept":
+        return f"{outcome.name}: kept, it was finished"
+    if outcome.state == "stopped" and not outcome.seconds:
+        return f"{outcome.name}: left for the next time"
+    begun = "continued, " if outcome.continued else ""
+    sentence = f": {outcome.sentence}" if outcome.sentence else ""
+    return f"{outcome.name}: {begun}{outcome.state} after {outcome.seconds:.1f} s{sentence}"
 
 
 def _average_scores(records: list[StepRecord]) -> str:

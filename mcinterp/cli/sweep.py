@@ -92,26 +92,11 @@ def _train(
     from mcinterp.runs import run_sweep
 
     say(f"{len(sweep.runs)} runs in {folder}")
-    with sweep_progress(len(sweep.runs)) as advance:
-
-        def tell(outcome: Outcome) -> None:
-            say(_line(outcome))
-            advance()
-
+    with sweep_progress(len(sweep.runs)) as tell:
         outcomes = run_sweep(sweep, folder, jobs, scheduler, device, threads, tell)
     counts = Counter(outcome.state for outcome in outcomes)
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
     return outcomes
-
-
-def _line(outcome: Outcome) -> str:
-    if outcome.state == "kept":
-        return f"{outcome.name}: kept, it was finished"
-    if outcome.state == "stopped" and not outcome.seconds:
-        return f"{outcome.name}: left for the next time"
-    begun = "continued, " if outcome.continued else ""
-    sentence = f": {outcome.sentence}" if outcome.sentence else ""
-    return f"{outcome.name}: {begun}{outcome.state} after {outcome.seconds:.1f} s{sentence}"
 
 
 def _printed(result: Result, format: Format, table: SweepTable | None) -> str:

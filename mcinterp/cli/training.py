@@ -19,7 +19,7 @@ from mcinterp.cli.options import (
     chosen_config,
     open_run,
 )
-from mcinterp.cli.progress import say, training_progress
+from mcinterp.cli.progress import say, sweep_progress, training_progress
 from mcinterp.config import RunConfig
 from mcinterp.errors import UsageError
 
@@ -79,26 +79,43 @@ def retrain(
     seed: Annotated[int | None, typer.Option(help="Seed of weights and data; by default the run's + 1.", min=0)] = None,
     steps: Annotated[int | None, typer.Option(help="Steps; by default a third of the run's.", min=1)] = None,
     control: Annotated[bool, typer.Option("--control", help="Train on without re-initialising the component.")] = False,
+    jobs: Annotated[int, typer.Option(help="Components trained at the same time, each in its own process.", min=1)] = 1,
     device: Device = "auto",
     overrides: Overrides = None,
 ) -> None:
     """Re-initialise one component of the last checkpoint and train it with the rest frozen; prints each folder.
 
-    Several components are trained one after the other. Stopped with Ctrl-C, the same command goes on from there.
+    Several components are trained one after the other, or --jobs at a time. Stopped with Ctrl-C, the same command goes
+    on from there; on a CPU to the last bit with the same --jobs.
     """
     from mcinterp.runs import retrain
-    from mcinterp.runs.retrain import COMPONENTS, retraining
+    from mcinterp.runs.retrain import COMPONENTS, retrained_folder, retraining
 
     opened = open_run(run)
     names, settings = component or COMPONENTS, (seed, steps, overrides or (), control)
     # All of them first, so that a mistake in the last one is told before the first is trained.
-    totals = [retraining(opened, name, *settings).training.steps for name in names]
-    for name, total in zip(names, totals, strict=True):
+    configs = {name: retraining(opened, name, *settings) for name in names}
+    if jobs > 1:
+        _retrain_together(opened, list(configs.values()), jobs, device)
+        print("\n".join(str(retrained_folder(opened, config)) for config in configs.values()))
+        return
+    for name, config in configs.items():
+        total = config.training.steps
         say(f"retraining {name} of {opened.path} ({total} steps)")
         with training_progress(total, name) as progress:
             trained = retrain(opened.path, name, *settings, device, progress)
         _tell(trained)
         print(trained.path, flush=True)
+
+
+def _retrain_together(run: Run, configs: list[RunConfig], jobs: int, device: str) -> None:
+    from mcinterp.runs.retrain import retrain_together
+
+    say(f"retraining {len(configs)} components of {run.path}, {jobs} at a time")
+    with sweep_progress(len(configs)) as tell:
+        outcomes = retrain_together(run, configs, jobs, device, tell)
+    if any(outcome.state not in ("kept", "finished") for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def demo(

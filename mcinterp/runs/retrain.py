@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import yaml
 
-from mcinterp.config import RunConfig, parse_config
+from mcinterp.config import RunConfig, StartConfig, parse_config
 from mcinterp.errors import CheckpointError, InputError, UsageError
 from mcinterp.model.components import Component
 from mcinterp.runs.checkpoint import WEIGHTS
 from mcinterp.runs.files import write_atomic
+from mcinterp.runs.grid import Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
+from mcinterp.runs.sweep import Outcome, run_sweep
 from mcinterp.runs.train import Progress, train
 
 SHARE = 3
 """A retraining takes this part of the run's steps: alone, a component drops long before the whole model did."""
 COMPONENTS = ("attention", "mlp", "positions", "tokens")
 """The components of Fig. 8 of arXiv 2410.22244."""
+FIELD = "start.component"
+"""What retrainings of one run differ in."""
 
 
 def retrain(
@@ -58,10 +62,31 @@ def retrain(
     """
     run = Run(path)
     config = retraining(run, component, seed, steps, overrides, control)
-    folder = retrained_folder(run, config)
-    if not (folder / CONFIG).exists():
-        _write_start(run.folder(run.steps[-1]) / WEIGHTS, folder)
-    return train(folder, config, device, progress)
+    return train(_prepared(run, config), config, device, progress)
+
+
+def retrain_together(
+    run: Run,
+    configs: Iterable[RunConfig],
+    jobs: int,
+    device: str = "auto",
+    progress: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Train several retrainings of a run at the same time: a sweep over the component, in `RUN/retrained/`.
+
+    Args:
+        run: that was trained.
+        configs: of the retrainings, as `retraining` makes them.
+        jobs: how many at the same time, each in a process of its own, with its share of the machine's threads.
+        device: `auto` or a torch device.
+        progress: told of every retraining when it ends.
+
+    Raises:
+        ConfigError: before anything is trained, if a retraining stands there with another configuration.
+    """
+    folders = {_prepared(run, config): config for config in configs}
+    runs = [SweepRun(folder.name, {FIELD: _start(config).component}, config) for folder, config in folders.items()]
+    return run_sweep(Sweep(RETRAINED, (FIELD,), tuple(runs)), run.path / RETRAINED, jobs, None, device, None, progress)
 
 
 def retraining(
@@ -98,11 +123,10 @@ def retraining(
 
 def retrained_folder(run: Run, config: RunConfig) -> Path:
     """Where the retraining that `config` describes is kept."""
-    if config.start is None:
-        raise InputError(f"the configuration {config.hash} is not that of a retraining: it has no start")
+    start = _start(config)
     # A colon is a letter of no file name on Windows.
-    name = config.start.component.replace(":", "-") + ("" if config.start.reinitialised else "-control")
-    return run.path / RETRAINED / f"{name}-seed{config.start.seed}"
+    name = start.component.replace(":", "-") + ("" if start.reinitialised else "-control")
+    return run.path / RETRAINED / f"{name}-seed{start.seed}"
 
 
 def retrained_runs(run: Run) -> list[Run]:
@@ -110,10 +134,21 @@ def retrained_runs(run: Run) -> list[Run]:
     return [Run(file.parent) for file in sorted((run.path / RETRAINED).glob(f"*/{CONFIG}"))]
 
 
-def _write_start(weights: Path, folder: Path) -> None:
-    """Copy the weights before the configuration is written, so that a run that stands has them."""
+def _start(config: RunConfig) -> StartConfig:
+    if config.start is None:
+        raise InputError(f"the configuration {config.hash} is not that of a retraining: it has no start")
+    return config.start
+
+
+def _prepared(run: Run, config: RunConfig) -> Path:
+    """The folder of a retraining, with the weights that it starts from."""
+    folder = retrained_folder(run, config)
+    if (folder / CONFIG).exists():
+        return folder
+    # Weights first, so that a run that stands has them.
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / START, weights.read_bytes())
+        write_atomic(folder / START, (run.folder(run.steps[-1]) / WEIGHTS).read_bytes())
     except OSError as error:
         raise CheckpointError(f"a retraining cannot be written to {folder}: {error}") from None
+    return folder
