@@ -49,7 +49,7 @@ def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureVie
     pictures = [
         FigureView(
             f"Positional embeddings, t-SNE to two dimensions, each position written {','.join(labels)} and coloured by "
-            f"its {name}. Every picture begins from the last one's, so that places can be compared.",
+            f"its {name}. Each picture is made by itself and then turned to lie as the last one's.",
             position_pictures_figure(result, name),
         )
         for name in labels
