@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import torch
 from mcinterp.analysis.registry import (
     COMPARISONS,
     PASSES,
-    Comparison,
     Pass,
     defined_for,
     select_comparisons,
@@ -33,6 +32,7 @@ NOT_OF_RESULTS = ("report", "cli", "notebook.py", "__main__.py")
 """Parts of the package that only show results."""
 KEPT = "kept"
 Report = Callable[[str], None]
+Work = Callable[[Report | None], None]
 
 
 def analyse(
@@ -60,7 +60,7 @@ def analyse(
         passes: names of passes and comparisons from the registry; None for all that are defined for the run's task.
         samples: matrices for every pass; None for each pass's own number.
         seed: of every batch.
-        jobs: checkpoints analysed at the same time, each in a process of its own.
+        jobs: checkpoints and comparisons made at the same time, each in a process of its own.
         progress: told what was done, a line a pass.
 
     Raises:
@@ -76,14 +76,15 @@ def analyse(
         progress(f"left out, not defined for {task}: {', '.join(undefined)}")
     # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
-    work = [(run.path, run.device, step, names, out, samples, seed) for step in steps if names]
-    if jobs == 1 or len(steps) == 1:
-        for arguments in work:
-            _analyse_step(*arguments, progress=progress)
+    common = (run.path, run.device, out, samples, seed)
+    # What takes longest comes first, so that no process is left with it at the end.
+    work: list[Work] = [partial(_compare, entry.name, *common) for entry in select_comparisons(passes, task)]
+    work += [partial(_analyse_step, step, names, *common) for step in steps if names]
+    if jobs == 1 or len(work) == 1:
+        for each in work:
+            each(progress)
     else:
         _in_parallel(work, jobs, progress)
-    for entry in select_comparisons(passes, task):
-        _compare(entry, run, out, samples, seed, progress)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
 
 
@@ -113,12 +114,12 @@ def comparison_folder(out: Path, name: str) -> Path:
     return out / DATA / "run" / name
 
 
-def _in_parallel(tasks: list[tuple], jobs: int, progress: Report | None) -> None:  # type: ignore[type-arg]
+def _in_parallel(work: list[Work], jobs: int, progress: Report | None) -> None:
     from joblib import Parallel, delayed
 
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    finished = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_analyse_step)(*task, threads=threads) for task in tasks
+    finished = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+        delayed(_collected)(each, threads) for each in work
     )
     for lines in finished:
         for line in lines:
@@ -126,35 +127,40 @@ def _in_parallel(tasks: list[tuple], jobs: int, progress: Report | None) -> None
                 progress(line)
 
 
-def _analyse_step(
-    path: Path,
-    device: str,
-    step: int,
-    names: list[str],
-    out: Path,
-    samples: int | None,
-    seed: int,
-    progress: Report | None = None,
-    threads: int | None = None,
-) -> list[str]:
-    """All passes on one checkpoint; returns the lines it reported."""
-    if threads:
-        torch.set_num_threads(threads)
-    checkpoint = Run(path, device).checkpoint(step)
-    results: dict[str, Result] = {}
-    lines = []
-    for entry in select_passes(names, checkpoint.config.task.kind):
-        start = time.perf_counter()
-        results[entry.name], how = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
-        lines.append(f"step {step}: {entry.name} {_done(start, how)}")
-        if progress:
-            progress(lines[-1])
+def _collected(work: Work, threads: int) -> list[str]:
+    """The lines that a piece of work reports, from a process of its own."""
+    torch.set_num_threads(threads)
+    lines: list[str] = []
+    work(lines.append)
     return lines
 
 
-def _compare(entry: Comparison, run: Run, out: Path, samples: int | None, seed: int, progress: Report | None) -> None:
+def _analyse_step(
+    step: int,
+    names: list[str],
+    path: Path,
+    device: str,
+    out: Path,
+    samples: int | None,
+    seed: int,
+    progress: Report | None,
+) -> None:
+    """All passes on one checkpoint."""
+    checkpoint = Run(path, device).checkpoint(step)
+    results: dict[str, Result] = {}
+    for entry in select_passes(names, checkpoint.config.task.kind):
+        start = time.perf_counter()
+        results[entry.name], how = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
+        if progress:
+            progress(f"step {step}: {entry.name} {_done(start, how)}")
+
+
+def _compare(
+    name: str, path: Path, device: str, out: Path, samples: int | None, seed: int, progress: Report | None
+) -> None:
     """One comparison of all checkpoints of a run."""
     start = time.perf_counter()
+    entry, run = COMPARISONS[name], Run(path, device)
     identity = {
         "config_hash": run.config.hash,
         "fingerprint": entry.fingerprint(run),

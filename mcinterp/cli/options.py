@@ -29,7 +29,7 @@ Samples = Annotated[int | None, typer.Option(help="Matrices a pass; by default e
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, …; auto takes a CUDA device if there is one.")]
 Steps = Annotated[str, typer.Option(help="auto (before, during and after the drop), all, first, last, or 0,4000,…")]
 Passes = Annotated[str | None, typer.Option(help="Passes, separated by commas; by default all. See passes.")]
-Jobs = Annotated[int, typer.Option(help="Checkpoints analysed at the same time.", min=1)]
+Jobs = Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)]
 
 
 def chosen_config(preset: str | None, config: Path | None, overrides: list[str] | None) -> RunConfig:

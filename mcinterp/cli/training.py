@@ -120,7 +120,7 @@ def _retrain_together(run: Run, configs: list[RunConfig], jobs: int, device: str
 
 def demo(
     device: Device = "auto",
-    jobs: Annotated[int, typer.Option(help="Checkpoints analysed at the same time.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)] = 1,
 ) -> None:
     """Train the tiny preset through its drop, analyse it and write its report; prints the report's index."""
     _train(CHECKPOINTS / DEMO, chosen_config(DEMO, None, None), device)
