@@ -28,8 +28,8 @@ from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
 
 DATA = "data"
-NOT_OF_RESULTS = ("report", "cli", "notebook.py", "__main__.py")
-"""Parts of the package that only show results."""
+NOT_OF_RESULTS = ("report", "cli", "study", "notebook.py", "__main__.py")
+"""Parts of the package that only show or judge results."""
 KEPT = "kept"
 Report = Callable[[str], None]
 Work = Callable[[Report | None], None]

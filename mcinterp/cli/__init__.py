@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from mcinterp.cli import analysis, listing, sweep, training
+from mcinterp.cli import analysis, listing, study, sweep, training
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     training.densify,
     training.retrain,
     sweep.sweep,
+    study.reproduce,
     analysis.report,
     analysis.analyze,
     analysis.ablate,

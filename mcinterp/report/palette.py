@@ -18,6 +18,9 @@ CLASSES: dict[str, tuple[str, str]] = {
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours of anything else that is told apart, in order."""
 
+VERDICTS = {"holds": "#009E73", "does not hold": "#D55E00", "undecided": "#BCC4CD"}
+"""Colour of what became of a claim."""
+
 INK, MUTED, GRID, CONTROL = "#1F2933", "#616E7C", "#E4E7EB", "#BCC4CD"
 BLUES = [[0.0, "#FFFFFF"], [1.0, "#56A5D8"]]
 

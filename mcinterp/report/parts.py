@@ -47,6 +47,7 @@ class Cell:
         note: a second, smaller line.
         colour: a swatch before the text, or the whole cell's background where `short`.
         short: the cell is one square of a timeline.
+        href: where the text leads.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Cell:
     note: str = ""
     colour: str = ""
     short: bool = False
+    href: str = ""
 
     @property
     def ink(self) -> str:

@@ -13,6 +13,7 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
+from mcinterp.report.study import CLAIMS, PAGE, claims_page, claims_sentence
 from mcinterp.report.views import comparison_sections, defined_passes, sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
@@ -55,7 +56,8 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
         _write(folder / pages[step], _step_page(folder, name, run, step, pages, results, single_file))
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
     comparisons = _comparisons(folder, run, single_file)
-    _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, single_file))
+    paper = _paper_page(folder, name, single_file)
+    _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, paper, single_file))
     _write_assets(folder, single_file)
     for stale in folder.glob("step-*.html"):
         if _STEP_PAGE.fullmatch(stale.name) and stale.name not in pages.values():
@@ -109,6 +111,15 @@ def _step_page(
     )
 
 
+def _paper_page(folder: Path, run: str, single_file: bool) -> tuple[str, Link] | None:
+    """Write the page of a study's claims, if there are any; what the index says of it."""
+    claims = _load(folder / DATA / CLAIMS)
+    if claims is None:
+        return None
+    _write(folder / PAGE, claims_page(claims, run, single_file, _links(folder, f"{DATA}/{CLAIMS}", single_file)))
+    return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
+
+
 def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
     results = _load_step(folder / DATA / "run")
@@ -131,6 +142,7 @@ def _index_page(
     steps: Mapping[int, Mapping[str, Result]],
     comparisons: Sequence[Section],
     pages: Mapping[int, str],
+    paper: tuple[str, Link] | None,
     single_file: bool,
 ) -> str:
     if run:
@@ -146,6 +158,7 @@ def _index_page(
         title=name,
         facts=training.run_facts(run) if run else [],
         curve=curve,
+        paper=paper,
         checkpoints=[_step_link(step, pages) for step in steps],
         changes=changes_table(steps, pages) if steps else None,
         across="across the drop" if _has_drop(run) else "over training",

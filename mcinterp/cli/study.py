@@ -1,0 +1,66 @@
+"""The command that carries a study out: reproduce."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mcinterp.cli.options import CHECKPOINTS, REPORTS, Device, Samples
+from mcinterp.cli.progress import say, training_progress
+from mcinterp.errors import UsageError
+
+if TYPE_CHECKING:
+    from mcinterp.results import Result
+
+
+def reproduce(
+    study: Annotated[str | None, typer.Argument(help="A study; see --list.", metavar="STUDY")] = None,
+    preset: Annotated[str | None, typer.Option(help="One of the study's presets; by default its smallest.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; by default checkpoints/PRESET.", metavar="DIR")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Trainings and analyses at the same time.", min=1)] = 1,
+    samples: Samples = None,
+    device: Device = "auto",
+    listed: Annotated[bool, typer.Option("--list", help="Print the studies and their presets.")] = False,
+) -> None:
+    """Carry out a paper's experiments, from training to a page that says which of its claims hold here.
+
+    Prints the verdicts and the path of the page. What is there already is kept; stopped with Ctrl-C, the same command
+    goes on from there.
+    """
+    from mcinterp.study import STUDIES, Setting, find_study
+    from mcinterp.study import reproduce as carry_out
+
+    if listed:
+        for known in STUDIES.values():
+            print(f"{known.name}  {known.title} ({known.source}); presets {', '.join(known.presets)}")
+        return
+    if study is None:
+        raise UsageError("name a study, or ask for them with --list")
+    chosen = find_study(study)
+    preset = preset or chosen.presets[0]
+    run = run or CHECKPOINTS / preset
+    out = out or REPORTS / run.name
+    claims = carry_out(chosen, Setting(preset, run, out, jobs, samples, device, say, training_progress))
+    from mcinterp.report import write_report
+
+    index = write_report(out)
+    print(_verdicts(claims))
+    print(index.with_name("paper.html"))
+
+
+def _verdicts(claims: Result) -> str:
+    from tabulate import tabulate
+
+    frame = claims.table("claims")
+    rows = [
+        (row["claim"], row["verdict"], f"{row['holds']} of {row['findings']} findings hold")
+        for _, row in frame.iterrows()
+    ]
+    return tabulate(rows, tablefmt="plain", disable_numparse=True)

@@ -1,0 +1,109 @@
+"""The page that says which claims of a paper hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mcinterp.report.numbers import ABSENT, interval, is_absent, number, plural
+from mcinterp.report.page import render, scripts_for
+from mcinterp.report.palette import VERDICTS
+from mcinterp.report.parts import Cell, Column, Link, Section, TableView
+from mcinterp.results import Result
+
+CLAIMS = "study/claims"
+"""Where a study's claims are, under a report's data."""
+PAGE = "paper.html"
+COLUMNS = ("what was measured", "value", "n", "holds where it is", "control", "verdict", "evidence")
+PLURALS = {"holds": "hold", "does not hold": "do not hold", "undecided": "are undecided"}
+SINGULARS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
+
+
+def claims_page(result: Result, run: str, single_file: bool, links: Sequence[Link]) -> str:
+    """The page of a study's claims, from their stored result; `links` lead to its numbers."""
+    claims, findings = result.table("claims"), result.table("findings")
+    steps = dict(result.facts["steps"])
+    sections = [_section(claim, findings[findings["claim"] == claim["claim"]], steps) for _, claim in claims.iterrows()]
+    return render(
+        "study",
+        single_file,
+        scripts_for(attention=False),
+        title=str(result.facts["title"]),
+        run=run,
+        source=str(result.facts["source"]),
+        preset=str(result.facts["preset"]),
+        lead=claims_sentence(result),
+        summary=_summary(claims),
+        sections=sections,
+        links=links,
+    )
+
+
+def claims_sentence(result: Result) -> str:
+    """How many claims came out how."""
+    verdicts = list(result.table("claims")["verdict"])
+    counts = {verdict: verdicts.count(verdict) for verdict in PLURALS}
+    words = [f"{n} {SINGULARS[verdict] if n == 1 else PLURALS[verdict]}" for verdict, n in counts.items() if n]
+    return f"Of {plural(len(verdicts), 'claim')}, {', '.join(words)}."
+
+
+def _summary(claims: pd.DataFrame) -> TableView:
+    rows = [
+        (
+            Cell(str(claim["text"]), note=str(claim["source"]), href=f"#{_anchor(claim['claim'])}"),
+            _verdict(claim["verdict"]),
+            Cell(f"{claim['holds']} of {claim['findings']}"),
+        )
+        for _, claim in claims.iterrows()
+    ]
+    columns = [Column("claim"), Column("verdict"), Column("findings that hold")]
+    return TableView("Claims", columns, rows, kind="plain claims")
+
+
+def _section(claim: pd.Series, findings: pd.DataFrame, steps: Mapping[str, int | None]) -> Section:
+    rows = [_row(finding, steps) for _, finding in findings.iterrows()]
+    table = TableView("What decides it", list(map(Column, COLUMNS)), rows, kind="plain claims")
+    title = f"{str(claim['claim']).capitalize()}: {claim['verdict']}"
+    return Section(_anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
+
+
+def _row(finding: pd.Series, steps: Mapping[str, int | None]) -> tuple[Cell, ...]:
+    ends = finding["value_low"], finding["value_high"]
+    value = number(finding["value"]) if ends[0] == ends[1] else interval(finding["value"], *ends)
+    return (
+        Cell(str(finding["finding"])),
+        Cell(value, value if is_absent(finding["value"]) else repr(float(finding["value"]))),
+        Cell(number(int(finding["n"]) or None)),
+        Cell(_printed(finding["rule"])),
+        Cell(_printed(finding["control"])),
+        _verdict(finding["verdict"]),
+        _evidence(str(finding["evidence"]), steps),
+    )
+
+
+def _printed(text: Any) -> str:
+    """A stored text with true minus signs."""
+    return ABSENT if is_absent(text) else str(text).replace(" -", " −").replace("e-", "e−")
+
+
+def _verdict(verdict: Any) -> Cell:
+    return Cell(str(verdict), colour=VERDICTS.get(str(verdict), ""))
+
+
+def _evidence(key: str, steps: Mapping[str, int | None]) -> Cell:
+    """Where the number comes from, with a link to the section that shows it."""
+    place, _, name = key.rpartition("/")
+    if key not in steps:
+        return Cell(f"{name}: not there")
+    step = steps[key]
+    if place == "study":
+        return Cell(name, href=f"data/{key}/result.json")
+    if step is None:
+        return Cell(name, href=f"index.html#{name}")
+    return Cell(f"{name}, step {number(step)}", href=f"step-{step:08d}.html#{name}")
+
+
+def _anchor(name: Any) -> str:
+    return str(name).replace(" ", "-")

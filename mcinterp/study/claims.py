@@ -1,0 +1,228 @@
+"""Claims of a paper and the rules that decide them: numbers with intervals and controls in, verdicts out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from mcinterp.results import Result, Table
+
+Verdict = Literal["holds", "does not hold", "undecided"]
+NAN = float("nan")
+
+CLAIM_COLUMNS = {
+    "claim": "its name",
+    "text": "what is claimed",
+    "source": "where",
+    "verdict": "holds if every finding holds, does not hold if one does not, else undecided",
+    "holds": "findings that hold",
+    "findings": "all of its findings",
+}
+FINDING_COLUMNS = {
+    "claim": "which claim it decides",
+    "finding": "what was measured",
+    "rule": "when it holds; it does not hold when the whole interval lies on the other side",
+    "n": "samples behind the value",
+    "value": "the value",
+    "value_low": "value: lower end of the 95 % interval (the value itself where there is nothing to average)",
+    "value_high": "… upper end",
+    "control": "what should come out null, with its value and rule; where it does not, the finding is undecided",
+    "verdict": "holds, does not hold or undecided",
+    "evidence": "result that the number comes from",
+}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value with its 95 % interval; NaN where it could not be measured."""
+
+    value: float
+    low: float
+    high: float
+    n: int = 0
+
+    @classmethod
+    def exact(cls, value: float, n: int = 1) -> Number:
+        """A number without sampling, which is its own interval."""
+        return cls(float(value), float(value), float(value), n)
+
+    def plus(self, shift: float) -> Number:
+        """The same, moved by a shift that is taken as known."""
+        return replace(self, value=self.value + shift, low=self.low + shift, high=self.high + shift)
+
+    def over(self, scale: float) -> Number:
+        """The same in units of a positive scale that is taken as known."""
+        if not scale > 0:
+            return MISSING
+        return replace(self, value=self.value / scale, low=self.low / scale, high=self.high / scale)
+
+
+MISSING = Number(NAN, NAN, NAN)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An interval that a number must lie in: decided only where its whole 95 % interval is inside or outside."""
+
+    low: float = -float("inf")
+    high: float = float("inf")
+
+    def verdict(self, number: Number) -> Verdict:
+        """`holds` inside, `does not hold` outside, `undecided` across an end or without a number."""
+        if self.low <= number.low and number.high <= self.high:
+            return "holds"
+        if number.high < self.low or number.low > self.high:
+            return "does not hold"
+        return "undecided"
+
+    def __str__(self) -> str:
+        if self.low == -float("inf"):
+            return f"at most {self.high:g}"
+        if self.high == float("inf"):
+            return f"at least {self.low:g}"
+        return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Control:
+    """A number that should come out null: what it is, and where it has to lie."""
+
+    text: str
+    number: Number
+    rule: Rule
+
+    def __str__(self) -> str:
+        value = "not measured" if math.isnan(self.number.value) else f"{self.number.value:.3g}"
+        return f"{self.text}: {value} ({self.rule})"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number that a claim rests on.
+
+    Attributes:
+        text: what was measured, in words.
+        number: it.
+        rule: that decides.
+        evidence: key of the result that it comes from, such as `after/ablation`.
+        control: null; None where the rule compares with one already.
+    """
+
+    text: str
+    number: Number
+    rule: Rule
+    evidence: str
+    control: Control | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The rule's, unless the control failed or is missing."""
+        if self.control and self.control.rule.verdict(self.control.number) != "holds":
+            return "undecided"
+        return self.rule.verdict(self.number)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper says, and what was found.
+
+    Attributes:
+        name: short.
+        text: the claim in a sentence.
+        source: paper and place.
+        findings: at least one.
+    """
+
+    name: str
+    text: str
+    source: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """`holds` if every finding does, `does not hold` if one does not."""
+        verdicts = [finding.verdict for finding in self.findings]
+        if "does not hold" in verdicts:
+            return "does not hold"
+        return "holds" if set(verdicts) == {"holds"} else "undecided"
+
+
+def claims_result(name: str, title: str, claims: Sequence[Claim], facts: Mapping[str, Any]) -> Result:
+    """Claims with their findings as a result: tables `claims` and `findings`."""
+    rows = [
+        {
+            "claim": claim.name,
+            "text": claim.text,
+            "source": claim.source,
+            "verdict": claim.verdict,
+            "holds": sum(finding.verdict == "holds" for finding in claim.findings),
+            "findings": len(claim.findings),
+        }
+        for claim in claims
+    ]
+    findings = [_finding_row(claim.name, finding) for claim in claims for finding in claim.findings]
+    tables = {"claims": Table.of(CLAIM_COLUMNS, rows), "findings": Table.of(FINDING_COLUMNS, findings)}
+    return Result(name, title, {}, dict(facts), tables)
+
+
+def _finding_row(claim: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "claim": claim,
+        "finding": finding.text,
+        "rule": str(finding.rule),
+        "n": finding.number.n,
+        "value": finding.number.value,
+        "value_low": finding.number.low,
+        "value_high": finding.number.high,
+        "control": str(finding.control) if finding.control else "",
+        "verdict": finding.verdict,
+        "evidence": finding.evidence,
+    }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Results by key, read without failing: what is not there is a missing number, which decides nothing."""
+
+    results: Mapping[str, Result]
+
+    def fact(self, key: str, *path: str) -> Any:
+        """A fact of a result, or None."""
+        found: Any = self.results[key].facts if key in self.results else None
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
+    def rows(self, key: str, table: str, **equal: object) -> pd.DataFrame:
+        """The rows of a table in which columns have these values; none without the result or the table."""
+        result = self.results.get(key)
+        if result is None or table not in result.tables:
+            return pd.DataFrame()
+        frame = result.table(table)
+        for column, value in equal.items():
+            frame = frame[frame[column] == value]
+        return frame
+
+    def number(self, key: str, table: str, column: str, **equal: object) -> Number:
+        """The value, with its interval where the table has one, of the first row that fits."""
+        frame = self.rows(key, table, **equal)
+        return number_of(frame.iloc[0], column) if len(frame) else MISSING
+
+
+def number_of(row: pd.Series, column: str) -> Number:
+    """A column of a row as a number, with the row's n; one without an interval is exact."""
+    ends = [f"{column}_low", f"{column}_high"]
+    low, high = (float(row[end]) if end in row else float(row[column]) for end in ends)
+    return Number(float(row[column]), low, high, int(row.get("n", row.get("n_test", 1))))
+
+
+def extreme(numbers: Iterable[Number], largest: bool) -> Number:
+    """The number that is furthest up (or down) at its interval's end; missing if one is missing or there is none."""
+    numbers = list(numbers)
+    if not numbers or any(number.value != number.value for number in numbers):
+        return MISSING
+    return max(numbers, key=lambda number: number.high) if largest else min(numbers, key=lambda number: number.low)

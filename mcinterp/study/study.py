@@ -1,0 +1,85 @@
+"""A paper as code: what it trains and measures, and what it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcinterp.analysis.runner import DATA
+from mcinterp.errors import UsageError, nearest_name
+from mcinterp.results import Result
+from mcinterp.runs.train import Progress
+from mcinterp.study.claims import Claim, Evidence, claims_result
+
+CLAIMS = "claims"
+STUDY_FOLDER = "study"
+"""Under a report's data: the claims, and what a study measured besides the passes."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a study is carried out.
+
+    Attributes:
+        preset: which of the study's presets.
+        run: folder of the run that is trained.
+        out: folder of its report.
+        jobs: trainings and analyses at the same time.
+        samples: matrices for every pass; None for each pass's own number.
+        device: `auto` or a torch device.
+        tell: told a line of progress.
+        watch: given a number of steps and what is done, a context that watches a training.
+    """
+
+    preset: str
+    run: Path
+    out: Path
+    jobs: int
+    samples: int | None
+    device: str
+    tell: Callable[[str], None]
+    watch: Callable[[int, str], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A paper's experiments, with its claims.
+
+    Attributes:
+        name: of the study, as the command line has it.
+        title: of the paper.
+        source: where it is.
+        presets: configurations that it can be carried out with, the first by default.
+        measure: trains and analyses what is missing, and gives the results by key.
+        claims: decides from these alone.
+    """
+
+    name: str
+    title: str
+    source: str
+    presets: tuple[str, ...]
+    measure: Callable[[Setting], Mapping[str, Result]]
+    claims: Callable[[Evidence], tuple[Claim, ...]]
+
+
+def reproduce(study: Study, setting: Setting) -> Result:
+    """Carry a study out and store what became of its claims under `out`/data/study.
+
+    What stands already is kept, so that the same call goes on where an earlier one was stopped.
+
+    Raises:
+        UsageError: for a preset that the study does not have.
+    """
+    if setting.preset not in study.presets:
+        hint = nearest_name(setting.preset, study.presets)
+        raise UsageError(f"study {study.name} has no preset {setting.preset!r}{hint}")
+    results = study.measure(setting)
+    facts = {"study": study.name, "title": study.title, "source": study.source, "preset": setting.preset}
+    steps = {key: result.provenance.get("step") for key, result in results.items()}
+    found = claims_result(
+        CLAIMS, "Is the paper right, here?", study.claims(Evidence(results)), facts | {"steps": steps}
+    )
+    found.save(setting.out / DATA / STUDY_FOLDER / CLAIMS)
+    return found
