@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -145,6 +145,19 @@ class MatrixCompletion:
             "masked_mse": (error * masked).sum() / n_masked,
             "masked_abs_mean": (output.abs() * masked).sum() / n_masked,
         }
+
+    def parts(self, batch: MatrixBatch, size: int) -> Iterator[tuple[MatrixBatch, float]]:
+        """The batch in parts of at most `size` matrices, each with its share of all entries: its weight in the loss."""
+        if len(batch) <= size:
+            yield batch, 1.0
+            return
+        tensors = {name: getattr(batch, name) for name in ("inputs", "targets", "observed", "present")}
+        for start in range(0, len(batch), size):
+            part = replace(batch, **{k: None if x is None else x[start : start + size] for k, x in tensors.items()})
+            if batch.present is None or part.present is None:
+                yield part, len(part) / len(batch)
+            else:
+                yield part, part.present.sum().item() / batch.present.sum().item()
 
     def to(self, batch: MatrixBatch, device: torch.device) -> MatrixBatch:
         """The same batch on another device."""
