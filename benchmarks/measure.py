@@ -33,7 +33,7 @@ def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> 
 
 
 def ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
-    """a / b round by round: median, lowest, highest."""
+    """How many times b is a, round by round: median, lowest, highest."""
     ratios = [one / other for one, other in zip(a, b, strict=True)]
     return median(ratios), min(ratios), max(ratios)
 

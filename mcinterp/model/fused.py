@@ -1,7 +1,10 @@
 """Forward passes without hooks: those that training uses.
 
-Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward; one matrix product for
-Q, K and V, and batched products for attention, which at a few dozen positions beat a flash kernel on a CPU.
+Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward. One matrix product for
+Q, K and V; attention in batched products with a backward pass written by hand, which at a few dozen positions beat a
+flash kernel on a CPU: autograd's copies Q, K and V and each of their gradients once more, and multiplies patterns by a
+few columns, for which the library has no fast kernel. On a CPU a batch is trained in parts (`part_size`): the memory of
+one is used again by the next, where a whole batch's goes back to the system and returns page by page.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
@@ -74,17 +78,20 @@ def _mlp(resid: Tensor, mlp: nn.Module) -> Tensor:
 def _attention(resid: Tensor, attn: nn.Module, absent: Tensor | None) -> Tensor:
     """The attention block's output (batch, pos, d_model), bias included; `absent` is added to the scores."""
     n_batch, n_pos, d_model = resid.shape
-    n_heads, _, d_head = attn.W_Q.shape  # type: ignore[misc]
+    n_heads, _, d_head = attn.W_Q.shape
     # The scale of the scores is applied to the weights of Q, of which there are fewest numbers.
-    weight = torch.cat([attn.W_Q * d_head**-0.5, attn.W_K, attn.W_V])  # type: ignore[list-item, operator]
-    bias = torch.cat([attn.b_Q * d_head**-0.5, attn.b_K, attn.b_V])  # type: ignore[list-item, operator]
+    weight = torch.cat([attn.W_Q * d_head**-0.5, attn.W_K, attn.W_V])  # type: ignore[list-item]
+    bias = torch.cat([attn.b_Q * d_head**-0.5, attn.b_K, attn.b_V])  # type: ignore[list-item]
     qkv = torch.addmm(bias.flatten(), resid.flatten(0, 1), weight.transpose(0, 1).reshape(d_model, -1))
     z = _Attend.apply(qkv.view(n_batch, n_pos, 3, n_heads, d_head), absent)
     return torch.addmm(attn.b_O, z.flatten(0, 1).flatten(1), attn.W_O.reshape(-1, d_model)).view_as(resid)  # type: ignore[arg-type, operator]
 
 
 class _Attend(torch.autograd.Function):
-    """From (batch, pos, 3, heads, d_head), the 3 being scaled Q, K and V, to z (batch, pos, heads, d_head)."""
+    """From (batch, pos, 3, heads, d_head), the 3 being Q (with the scale of the scores), K and V, to z.
+
+    z is (batch, pos, heads, d_head); `absent` is added to the scores and gets no gradient.
+    """
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, absent: Tensor | None) -> Tensor:
@@ -100,6 +107,7 @@ class _Attend(torch.autograd.Function):
         return z.unflatten(0, (n_batch, n_heads)).transpose(1, 2).contiguous()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad_z: Tensor) -> tuple[Tensor, None]:
         (q, k, v), pattern = ctx.saved_tensors
         n_batch, n_pos, n_heads, d_head = grad_z.shape
@@ -114,5 +122,5 @@ class _Attend(torch.autograd.Function):
 
 
 def _product(pattern: Tensor, x: Tensor) -> Tensor:
-    """pattern @ x, (heads, pos, pos) @ (heads, pos, d_head); a few columns are many times slower than a few rows."""
+    """The product (heads, pos, pos) @ (heads, pos, d_head); a few columns take several times as long as a few rows."""
     return torch.bmm(pattern, x) if x.shape[-1] > 8 else torch.bmm(x.mT, pattern.mT).mT

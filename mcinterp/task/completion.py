@@ -147,13 +147,14 @@ class MatrixCompletion:
         }
 
     def parts(self, batch: MatrixBatch, size: int) -> Iterator[tuple[MatrixBatch, float]]:
-        """The batch in parts of at most `size` matrices, each with its share of all entries: its weight in the loss."""
-        if len(batch) <= size:
+        """The batch in even parts of at most `size` matrices; the weight of each is its share of all entries."""
+        n_parts = -(-len(batch) // size)
+        if n_parts == 1:
             yield batch, 1.0
             return
-        tensors = {name: getattr(batch, name) for name in ("inputs", "targets", "observed", "present")}
-        for start in range(0, len(batch), size):
-            part = replace(batch, **{k: None if x is None else x[start : start + size] for k, x in tensors.items()})
+        names = [name for name in ("inputs", "targets", "observed", "present") if getattr(batch, name) is not None]
+        for tensors in zip(*(getattr(batch, name).tensor_split(n_parts) for name in names), strict=True):
+            part = replace(batch, **dict(zip(names, tensors, strict=True)))
             if batch.present is None or part.present is None:
                 yield part, len(part) / len(batch)
             else:
