@@ -1,20 +1,28 @@
 """Forward passes without hooks: those that training uses.
 
-Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward; one matrix product for
-Q, K and V, and batched products for attention, which at a few dozen positions beat a flash kernel on a CPU.
+Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward. One matrix product for
+Q, K and V; attention in batched products with a backward pass written by hand, which at a few dozen positions beat a
+flash kernel on a CPU: autograd's copies Q, K and V and each of their gradients once more, and multiplies patterns by a
+few columns, for which the library has no fast kernel. On a CPU a batch is trained in parts (`part_size`): the memory of
+one is used again by the next, where a whole batch's goes back to the system and returns page by page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
+
+PART_TOKENS = 1600
+"""About as many tokens go forward and backward at a time on a CPU, 32 matrices of 7 × 7."""
 
 
 def training_forward(model: MatrixEncoder | MatrixGPT) -> Callable[[Tensor], Tensor]:
@@ -22,6 +30,11 @@ def training_forward(model: MatrixEncoder | MatrixGPT) -> Callable[[Tensor], Ten
     if isinstance(model, MatrixGPT):
         return partial(fused_answer_logits, model)
     return partial(fused_complete, model)
+
+
+def part_size(model: MatrixEncoder | MatrixGPT, device: torch.device) -> int | None:
+    """How many matrices of a batch are best trained at a time; None, for all, where there is no reason to part it."""
+    return max(1, PART_TOKENS // model.n_positions) if device.type == "cpu" else None
 
 
 def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
@@ -65,12 +78,49 @@ def _mlp(resid: Tensor, mlp: nn.Module) -> Tensor:
 def _attention(resid: Tensor, attn: nn.Module, absent: Tensor | None) -> Tensor:
     """The attention block's output (batch, pos, d_model), bias included; `absent` is added to the scores."""
     n_batch, n_pos, d_model = resid.shape
-    weight = torch.cat([attn.W_Q, attn.W_K, attn.W_V])  # type: ignore[list-item]
-    bias = torch.cat([attn.b_Q, attn.b_K, attn.b_V])  # type: ignore[list-item]
-    n_heads, d_head = weight.shape[0] // 3, weight.shape[2]
+    n_heads, _, d_head = attn.W_Q.shape
+    # The scale of the scores is applied to the weights of Q, of which there are fewest numbers.
+    weight = torch.cat([attn.W_Q * d_head**-0.5, attn.W_K, attn.W_V])  # type: ignore[list-item]
+    bias = torch.cat([attn.b_Q * d_head**-0.5, attn.b_K, attn.b_V])  # type: ignore[list-item]
     qkv = torch.addmm(bias.flatten(), resid.flatten(0, 1), weight.transpose(0, 1).reshape(d_model, -1))
-    q, k, v = qkv.view(n_batch, n_pos, 3, n_heads, d_head).permute(2, 0, 3, 1, 4)
-    scores = (q * d_head**-0.5) @ k.transpose(-1, -2)
-    pattern = (scores if absent is None else scores + absent).softmax(-1)
-    z = (pattern @ v).transpose(1, 2).reshape(n_batch * n_pos, -1)
-    return torch.addmm(attn.b_O, z, attn.W_O.reshape(-1, d_model)).view_as(resid)  # type: ignore[arg-type, operator]
+    z = _Attend.apply(qkv.view(n_batch, n_pos, 3, n_heads, d_head), absent)
+    return torch.addmm(attn.b_O, z.flatten(0, 1).flatten(1), attn.W_O.reshape(-1, d_model)).view_as(resid)  # type: ignore[arg-type, operator]
+
+
+class _Attend(torch.autograd.Function):
+    """From (batch, pos, 3, heads, d_head), the 3 being Q (with the scale of the scores), K and V, to z.
+
+    z is (batch, pos, heads, d_head); `absent` is added to the scores and gets no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, absent: Tensor | None) -> Tensor:
+        n_batch, n_pos, _, n_heads, d_head = qkv.shape
+        by_head = qkv.permute(2, 0, 3, 1, 4).reshape(3, -1, n_pos, d_head)
+        q, k, v = by_head
+        scores = torch.bmm(q, k.mT)
+        if absent is not None:
+            scores.view(n_batch, n_heads, n_pos, n_pos).add_(absent)
+        pattern = scores.softmax(-1)
+        ctx.save_for_backward(by_head, pattern)
+        z = _product(pattern, v)
+        return z.unflatten(0, (n_batch, n_heads)).transpose(1, 2).contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_z: Tensor) -> tuple[Tensor, None]:
+        (q, k, v), pattern = ctx.saved_tensors
+        n_batch, n_pos, n_heads, d_head = grad_z.shape
+        grad_z = grad_z.transpose(1, 2).reshape(-1, n_pos, d_head)
+        grad_pattern = torch.bmm(grad_z, v.mT)
+        grad_scores = torch._softmax_backward_data(grad_pattern, pattern, -1, pattern.dtype)
+        grads = (_product(grad_scores, k), _product(grad_scores.mT, q), _product(pattern.mT, grad_z))
+        grad = grad_z.new_empty(n_batch, n_pos, 3, n_heads, d_head)
+        for i, each in enumerate(grads):
+            grad[:, :, i] = each.unflatten(0, (n_batch, n_heads)).transpose(1, 2)
+        return grad, None
+
+
+def _product(pattern: Tensor, x: Tensor) -> Tensor:
+    """The product (heads, pos, pos) @ (heads, pos, d_head); a few columns take several times as long as a few rows."""
+    return torch.bmm(pattern, x) if x.shape[-1] > 8 else torch.bmm(x.mT, pattern.mT).mT

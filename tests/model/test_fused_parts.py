@@ -1,0 +1,117 @@
+"""The pass that training uses, part by part, against the hooked one on the whole batch: values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
+from mcinterp.model import MatrixEncoder
+from mcinterp.model.encoder import trainable
+from mcinterp.model.fused import part_size, training_forward
+from mcinterp.model.gpt import MatrixGPT
+from mcinterp.runs.checkpoint import build_model
+from mcinterp.task import MatrixBatch, MatrixCompletion, make_task
+
+SHAPE = ModelConfig(n_layers=2, n_heads=2, d_model=16, d_mlp=32, init_std=0.4)
+TASKS = {
+    "one size": TaskConfig(rows=4, cols=5, rank=1, v_min=-2, v_max=2),
+    "mixture": TaskConfig(rows=4, cols=5, rank=1, v_min=-2, v_max=2, sizes=((2, 2), (3, 4), (4, 5))),
+    "sequence": TaskConfig(kind="matrix-sequence", rows=3, cols=3, rank=1, v_min=-1, v_max=1, decimals=1),
+}
+N = 13
+
+
+def built(name: str, n_heads: int = 2) -> tuple[MatrixEncoder | MatrixGPT, MatrixCompletion, MatrixBatch]:
+    """A model none of whose parameters is zero, its task and a batch."""
+    config, task = TASKS[name], make_task(TASKS[name])
+    shape = SHAPE.model_copy(update={"n_heads": n_heads, "architecture": "gpt" if name == "sequence" else "encoder"})
+    model = build_model(RunConfig(task=config, model=shape, training=TrainConfig(steps=1)))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in trainable(model).values():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return model, task, task.sample(N, torch.Generator().manual_seed(2))
+
+
+def hooked(model: MatrixEncoder | MatrixGPT) -> Callable[[Tensor], Tensor]:
+    """The forward pass with hooks, to the same output."""
+    if isinstance(model, MatrixEncoder):
+        return model.complete
+    return lambda tokens: model(tokens)[:, model.n_entries : 2 * model.n_entries]
+
+
+def close(ours: Tensor, theirs: Tensor) -> None:
+    """Within 1e-5 of the largest number."""
+    assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=1e-3)
+
+
+@pytest.mark.parametrize("size", [1, 4, 5, N, 100])
+@pytest.mark.parametrize("name", list(TASKS))
+def test_parts_give_the_values_and_gradients_of_the_whole(name: str, size: int) -> None:
+    model, task, batch = built(name)
+    forward, parameters = training_forward(model), trainable(model)
+    whole = hooked(model)(batch.inputs)
+    task.loss(whole, batch).backward()
+    expected = {key: parameter.grad.clone() for key, parameter in parameters.items() if parameter.grad is not None}
+    model.zero_grad()
+    outputs, losses = [], []
+    for part, weight in task.parts(batch, size):
+        outputs.append(forward(part.inputs))
+        losses.append(task.loss(outputs[-1], part) * weight)
+        losses[-1].backward()
+    close(torch.cat(outputs), whole)
+    close(torch.stack(losses).sum(), task.loss(whole, batch))
+    largest = max(gradient.abs().max() for gradient in expected.values())
+    assert expected.keys() == parameters.keys()
+    for key, parameter in parameters.items():
+        assert parameter.grad is not None
+        # The softmax does not see the bias of the keys, whose gradient is 0 and in floats rounding noise.
+        scale = largest if key.endswith("b_K") else expected[key].abs().max()
+        assert (parameter.grad - expected[key]).abs().max() <= 1e-5 * scale, key
+
+
+@pytest.mark.parametrize("n_heads", [1, 2, 8])
+def test_heads_of_any_width_agree_with_the_hooked_pass(n_heads: int) -> None:
+    model, task, batch = built("mixture", n_heads)
+    names = [name for name in trainable(model) if not name.endswith("b_K")]
+    weights = [trainable(model)[name] for name in names]
+    ours, theirs = (
+        torch.autograd.grad(task.loss(forward(batch.inputs), batch), weights)
+        for forward in (training_forward(model), hooked(model))
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        close(one, other)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_parts_are_even_and_weigh_as_many_entries_as_they_have(name: str) -> None:
+    _, task, batch = built(name)
+    parts = list(task.parts(batch, 5))
+    assert [len(part) for part, _ in parts] == [5, 4, 4]
+    assert sum(weight for _, weight in parts) == pytest.approx(1)
+    for field in ("inputs", "targets", "observed"):
+        assert torch.equal(torch.cat([getattr(part, field) for part, _ in parts]), getattr(batch, field))
+    if batch.present is not None:
+        entries = [part.present.sum().item() for part, _ in parts if part.present is not None]
+        assert [weight for _, weight in parts] == pytest.approx([n / sum(entries) for n in entries])
+    (only, weight), *rest = task.parts(batch, N)
+    assert only is batch
+    assert (weight, rest) == (1.0, [])
+
+
+def test_a_device_with_one_kind_of_memory_takes_the_batch_at_once() -> None:
+    model, _, _ = built("one size")
+    assert part_size(model, torch.device("cpu")) == 80
+    assert part_size(model, torch.device("cuda")) is None
+
+
+def test_frozen_weights_get_no_gradient() -> None:
+    model, task, batch = built("one size")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("mlp" in name)
+    task.loss(training_forward(model)(batch.inputs), batch).backward()
+    assert all((parameter.grad is not None) == ("mlp" in name) for name, parameter in model.named_parameters())
