@@ -30,7 +30,7 @@ from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from mcinterp.model import MatrixEncoder
 from mcinterp.model.convert import to_bert
 from mcinterp.model.encoder import trainable
-from mcinterp.model.fused import part_size, training_forward
+from mcinterp.model.fused import training_forward
 from mcinterp.task import MatrixCompletion
 from mcinterp.training import TrainState, training_steps
 
@@ -119,8 +119,7 @@ def ours(config: RunConfig, hooked: bool = False) -> Step:
     state = TrainState.fresh(trainable(model), config.training)
     if hooked:
         return partial(next, training_steps(state, task, model.complete, config.training, CPU))
-    forward, size = training_forward(model), part_size(model, CPU)
-    return partial(next, training_steps(state, task, forward, config.training, CPU, size))
+    return partial(next, training_steps(state, task, training_forward(model), config.training, CPU))
 
 
 def hugging_face(config: RunConfig, attention: str, authors: bool = False) -> Step:

@@ -3,8 +3,7 @@
 Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward. One matrix product for
 Q, K and V; attention in batched products with a backward pass written by hand, which at a few dozen positions beat a
 flash kernel on a CPU: autograd's copies Q, K and V and each of their gradients once more, and multiplies patterns by a
-few columns, for which the library has no fast kernel. On a CPU a batch is trained in parts (`part_size`): the memory of
-one is used again by the next, where a whole batch's goes back to the system and returns page by page.
+few columns, for which the library has no fast kernel.
 """
 
 from __future__ import annotations
@@ -21,20 +20,12 @@ from torch.autograd.function import once_differentiable
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
 
-PART_TOKENS = 1600
-"""About as many tokens go forward and backward at a time on a CPU, 32 matrices of 7 × 7."""
-
 
 def training_forward(model: MatrixEncoder | MatrixGPT) -> Callable[[Tensor], Tensor]:
     """The model's forward pass for training: from a batch's inputs to the output that its task scores."""
     if isinstance(model, MatrixGPT):
         return partial(fused_answer_logits, model)
     return partial(fused_complete, model)
-
-
-def part_size(model: MatrixEncoder | MatrixGPT, device: torch.device) -> int | None:
-    """How many matrices of a batch are best trained at a time; None, for all, where there is no reason to part it."""
-    return max(1, PART_TOKENS // model.n_positions) if device.type == "cpu" else None
 
 
 def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:

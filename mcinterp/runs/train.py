@@ -17,7 +17,7 @@ import torch
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mcinterp.model.encoder import trainable
-from mcinterp.model.fused import part_size, training_forward
+from mcinterp.model.fused import training_forward
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
 from mcinterp.runs.lock import sole_writer
@@ -170,9 +170,9 @@ class _Session:
                 return
 
     def _steps(self) -> Iterator[StepRecord]:
-        forward, size = training_forward(self.model), part_size(self.model, self.device)
+        forward = training_forward(self.model)
         try:
-            yield from training_steps(self.state, self.task, forward, self.config.training, self.device, size)
+            yield from training_steps(self.state, self.task, forward, self.config.training, self.device)
         except TrainingError as error:
             kept = max(self.run.steps)
             raise TrainingError(f"{error}; training stopped, the checkpoint at step {kept} is kept") from None

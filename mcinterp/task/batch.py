@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -67,13 +67,6 @@ class Task(Protocol[BatchT]):
 
     def scores(self, output: Tensor, batch: BatchT) -> Mapping[str, Tensor]:
         """Scalars tracked every step, computed from the same output."""
-        ...
-
-    def parts(self, batch: BatchT, size: int) -> Iterator[tuple[BatchT, float]]:
-        """The batch in parts of at most `size` samples, each with its weight in the loss.
-
-        The loss of the batch is the weighted sum of the losses of the parts.
-        """
         ...
 
     def to(self, batch: BatchT, device: torch.device) -> BatchT:

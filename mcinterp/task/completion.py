@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -145,20 +145,6 @@ class MatrixCompletion:
             "masked_mse": (error * masked).sum() / n_masked,
             "masked_abs_mean": (output.abs() * masked).sum() / n_masked,
         }
-
-    def parts(self, batch: MatrixBatch, size: int) -> Iterator[tuple[MatrixBatch, float]]:
-        """The batch in even parts of at most `size` matrices; the weight of each is its share of all entries."""
-        n_parts = -(-len(batch) // size)
-        if n_parts == 1:
-            yield batch, 1.0
-            return
-        names = [name for name in ("inputs", "targets", "observed", "present") if getattr(batch, name) is not None]
-        for tensors in zip(*(getattr(batch, name).tensor_split(n_parts) for name in names), strict=True):
-            part = replace(batch, **dict(zip(names, tensors, strict=True)))
-            if batch.present is None or part.present is None:
-                yield part, len(part) / len(batch)
-            else:
-                yield part, part.present.sum().item() / batch.present.sum().item()
 
     def to(self, batch: MatrixBatch, device: torch.device) -> MatrixBatch:
         """The same batch on another device."""

@@ -96,7 +96,6 @@ def training_steps(
     forward: Callable[[Tensor], Tensor],
     config: TrainConfig,
     device: torch.device,
-    part_size: int | None = None,
 ) -> Iterator[StepRecord]:
     """Train until `config.steps` updates are done, yielding after each update.
 
@@ -106,7 +105,6 @@ def training_steps(
         forward: from a batch's inputs to the output that the task scores.
         config: sizes and rates.
         device: where the parameters are.
-        part_size: samples that go forward and backward at a time, their gradients being added up; None for all.
 
     Raises:
         TrainingError: when the loss is not finite or above `DIVERGED`; the update of that step is not made.
@@ -115,31 +113,19 @@ def training_steps(
         step = state.step + 1
         rate = learning_rate(config, step)
         batch = task.to(task.sample(config.batch_size, state.generator), device)
-        state.optimiser.zero_grad(set_to_none=True)
-        loss, output = _add_gradients(task, forward, batch, part_size)
-        scores = task.scores(output, batch)
-        loss_value, *score_values = torch.stack([loss, *(scores[name] for name in task.score_names)]).tolist()
+        output = forward(batch.inputs)
+        loss = task.loss(output, batch)
+        scores = task.scores(output.detach(), batch)
+        loss_value, *score_values = torch.stack([loss.detach(), *(scores[name] for name in task.score_names)]).tolist()
         if not math.isfinite(loss_value) or loss_value > DIVERGED:
             raise TrainingError(f"the loss became {loss_value:g} at step {step}; a smaller learning rate may help")
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         state.optimiser.step()
         state.step = step
         yield StepRecord(step, loss_value, dict(zip(task.score_names, score_values, strict=True)), rate)
-
-
-def _add_gradients(
-    task: Task[BatchT], forward: Callable[[Tensor], Tensor], batch: BatchT, part_size: int | None
-) -> tuple[Tensor, Tensor]:
-    """Forward and backward, part by part; returns the batch's loss and output, detached."""
-    losses, outputs = [], []
-    for part, weight in task.parts(batch, part_size or len(batch)):
-        output = forward(part.inputs)
-        loss = task.loss(output, part) * weight
-        loss.backward()  # type: ignore[no-untyped-call]
-        losses.append(loss.detach())
-        outputs.append(output.detach())
-    return torch.stack(losses).sum(), torch.cat(outputs)
 
 
 def _stored(stored: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The pass that training uses, part by part, against the hooked one on the whole batch: values and gradients."""
+"""The pass that training uses against the hooked one: values and gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from mcinterp.model import MatrixEncoder
 from mcinterp.model.encoder import trainable
-from mcinterp.model.fused import part_size, training_forward
+from mcinterp.model.fused import training_forward
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import MatrixBatch, MatrixCompletion, make_task
@@ -49,29 +49,19 @@ def close(ours: Tensor, theirs: Tensor) -> None:
     assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=1e-3)
 
 
-@pytest.mark.parametrize("size", [1, 4, 5, N, 100])
 @pytest.mark.parametrize("name", list(TASKS))
-def test_parts_give_the_values_and_gradients_of_the_whole(name: str, size: int) -> None:
+def test_values_and_gradients_are_those_of_the_hooked_pass(name: str) -> None:
     model, task, batch = built(name)
     forward, parameters = training_forward(model), trainable(model)
-    whole = hooked(model)(batch.inputs)
-    task.loss(whole, batch).backward()
-    expected = {key: parameter.grad.clone() for key, parameter in parameters.items() if parameter.grad is not None}
-    model.zero_grad()
-    outputs, losses = [], []
-    for part, weight in task.parts(batch, size):
-        outputs.append(forward(part.inputs))
-        losses.append(task.loss(outputs[-1], part) * weight)
-        losses[-1].backward()
-    close(torch.cat(outputs), whole)
-    close(torch.stack(losses).sum(), task.loss(whole, batch))
-    largest = max(gradient.abs().max() for gradient in expected.values())
-    assert expected.keys() == parameters.keys()
-    for key, parameter in parameters.items():
-        assert parameter.grad is not None
+    expected_output, output = hooked(model)(batch.inputs), forward(batch.inputs)
+    close(output, expected_output)
+    expected = torch.autograd.grad(task.loss(expected_output, batch), list(parameters.values()))
+    found = torch.autograd.grad(task.loss(output, batch), list(parameters.values()))
+    largest = max(gradient.abs().max() for gradient in expected)
+    for key, one, other in zip(parameters, found, expected, strict=True):
         # The softmax does not see the bias of the keys, whose gradient is 0 and in floats rounding noise.
-        scale = largest if key.endswith("b_K") else expected[key].abs().max()
-        assert (parameter.grad - expected[key]).abs().max() <= 1e-5 * scale, key
+        scale = largest if key.endswith("b_K") else other.abs().max()
+        assert (one - other).abs().max() <= 1e-5 * scale, key
 
 
 @pytest.mark.parametrize("n_heads", [1, 2, 8])
@@ -85,28 +75,6 @@ def test_heads_of_any_width_agree_with_the_hooked_pass(n_heads: int) -> None:
     )
     for one, other in zip(ours, theirs, strict=True):
         close(one, other)
-
-
-@pytest.mark.parametrize("name", list(TASKS))
-def test_parts_are_even_and_weigh_as_many_entries_as_they_have(name: str) -> None:
-    _, task, batch = built(name)
-    parts = list(task.parts(batch, 5))
-    assert [len(part) for part, _ in parts] == [5, 4, 4]
-    assert sum(weight for _, weight in parts) == pytest.approx(1)
-    for field in ("inputs", "targets", "observed"):
-        assert torch.equal(torch.cat([getattr(part, field) for part, _ in parts]), getattr(batch, field))
-    if batch.present is not None:
-        entries = [part.present.sum().item() for part, _ in parts if part.present is not None]
-        assert [weight for _, weight in parts] == pytest.approx([n / sum(entries) for n in entries])
-    (only, weight), *rest = task.parts(batch, N)
-    assert only is batch
-    assert (weight, rest) == (1.0, [])
-
-
-def test_a_device_with_one_kind_of_memory_takes_the_batch_at_once() -> None:
-    model, _, _ = built("one size")
-    assert part_size(model, torch.device("cpu")) == 80
-    assert part_size(model, torch.device("cuda")) is None
 
 
 def test_frozen_weights_get_no_gradient() -> None:
