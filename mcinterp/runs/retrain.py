@@ -13,7 +13,8 @@ from mcinterp.model.components import Component
 from mcinterp.runs.checkpoint import WEIGHTS
 from mcinterp.runs.files import write_atomic
 from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
-from mcinterp.runs.train import Progress, train
+from mcinterp.runs.train import Progress, resolve_device, train
+from mcinterp.training.together import join
 
 SHARE = 3
 """A retraining takes this part of the run's steps: alone, a component drops long before the whole model did."""
@@ -59,8 +60,9 @@ def retrain(
     run = Run(path)
     config = retraining(run, component, seed, steps, overrides, control)
     folder = retrained_folder(run, config)
-    if not (folder / CONFIG).exists():
-        _write_start(run.folder(run.steps[-1]) / WEIGHTS, folder)
+    together = join(resolve_device(device))
+    with together.working():
+        together.from_main(lambda: _write_start(run.folder(run.steps[-1]) / WEIGHTS, folder))
     return train(folder, config, device, progress)
 
 
@@ -112,6 +114,8 @@ def retrained_runs(run: Run) -> list[Run]:
 
 def _write_start(weights: Path, folder: Path) -> None:
     """Copy the weights before the configuration is written, so that a run that stands has them."""
+    if (folder / CONFIG).exists():
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / START, weights.read_bytes())

@@ -14,7 +14,7 @@ import atexit
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import FrameType
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from mcinterp.errors import InputError, TrainingError
+from mcinterp.errors import InputError, PeerError
 from mcinterp.launch import n_launched, refuse_lost_processes
 
 T = TypeVar("T")
@@ -80,7 +80,6 @@ class Together(Alone):
         self._hosts = dist.new_group(backend="gloo")
         self._signalled: Callable[[], bool] = bool
         self._interrupted = False
-        self._known: BaseException | None = None
 
     def share(self, inputs: Tensor) -> Tensor:
         """The samples of a batch that this process runs the model on.
@@ -97,11 +96,11 @@ class Together(Alone):
         """Whether any process is asked to stop.
 
         Raises:
-            TrainingError: if another process has failed; with its sentence.
+            PeerError: if another process has failed; with its sentence.
         """
         failed, stopping, signalled = self._meet([False, stop, self._signalled()])
         if failed:
-            self._raise_theirs(self._sentences(None))
+            raise self._theirs(self._sentences(None))
         self._interrupted |= signalled
         return stopping or signalled
 
@@ -138,7 +137,7 @@ class Together(Alone):
         """Do a piece of work that all processes begin, and end, together: with an error in one, all raise one.
 
         Raises:
-            TrainingError: if another process has failed (with its sentence) or has ended without a word.
+            PeerError: if another process has failed (with its sentence) or has ended without a word.
             KeyboardInterrupt: at the end, if the work was cut short by Ctrl-C in any of them.
         """
         self._interrupted = False
@@ -146,9 +145,10 @@ class Together(Alone):
             try:
                 yield
                 self.agree(False)
+            except PeerError:
+                raise
             except BaseException as error:
-                if error is not self._known:
-                    self._tell(error)
+                self._tell(error)
                 raise
         if self._interrupted:
             raise KeyboardInterrupt
@@ -164,13 +164,10 @@ class Together(Alone):
         return said.bool().tolist()
 
     def _tell(self, error: BaseException) -> None:
-        """Tell the others, who are at the next meeting or on their way to it."""
-        try:
+        """Tell the others, who are at the next meeting or on their way to it, unless there is nobody left."""
+        with suppress(PeerError):
             self._meet([True, False, False])
-            self._sentences(f"{error}" or type(error).__name__)
-        except TrainingError:
-            pass  # there is nobody left to tell
-        self._known = error
+            self._sentences(str(error) or type(error).__name__)
 
     def _sentences(self, own: str | None) -> list[str | None]:
         sentences: list[str | None] = [None] * self.size
@@ -178,20 +175,18 @@ class Together(Alone):
             dist.all_gather_object(sentences, own, group=self._hosts)
         return sentences
 
-    def _raise_theirs(self, sentences: list[str | None]) -> None:
+    def _theirs(self, sentences: list[str | None]) -> PeerError:
         rank, sentence = next((rank, sentence) for rank, sentence in enumerate(sentences) if sentence)
-        self._known = TrainingError(f"process {rank} of {self.size}: {sentence}")
-        raise self._known
+        return PeerError(f"process {rank} of {self.size} ended this training: {sentence}")
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError:
-            self._known = TrainingError(
-                "another process of this training has ended; the same command goes on from the last saved state"
-            )
-            raise self._known from None
+            raise PeerError(
+                "another process of this training has died; the same command goes on from the last saved state"
+            ) from None
 
 
 def join(device: torch.device) -> Alone:
