@@ -69,7 +69,7 @@ class Task(Protocol[BatchT]):
         ...
 
     def unfit_sentence(self, n_unfit: int) -> str:
-        """What is wrong with them, and what helps."""
+        """What so many of a batch's values do wrong, beginning with their number, and what helps."""
         ...
 
     def loss(self, output: Tensor, batch: BatchT) -> Tensor:

@@ -17,7 +17,6 @@ from mcinterp.task.matrices import sample_matrices
 from mcinterp.task.sizes import SizeLike, fixed_size, present_entries
 from mcinterp.task.tokens import n_outside, outside_sentence, token_ids, tokenise
 
-
 _Tokeniser = Callable[[Tensor, Tensor, TaskConfig], tuple[Tensor, int]]
 
 
@@ -103,8 +102,8 @@ class MatrixCompletion:
         return torch.zeros_like(outside) if self.config.out_of_range == "clip" else outside
 
     def unfit_sentence(self, n_unfit: int) -> str:
-        """That values lie outside the vocabulary, and what helps."""
-        return outside_sentence(f"{n_unfit} values", self.config)
+        """That so many of the values lie outside the vocabulary, and what helps."""
+        return outside_sentence(f"{n_unfit}", self.config)
 
     def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
         """Make a batch of given matrices and masks, each (n, rows, cols); matrices are rounded.

@@ -185,7 +185,7 @@ def _read(
     records: list[StepRecord] = []
     for step, (loss, n_unfit, *scores) in enumerate(torch.stack(waiting).tolist(), last - len(waiting) + 1):
         if n_unfit:
-            return records, InputError(f"step {step} drew {task.unfit_sentence(int(n_unfit))}")
+            return records, InputError(f"step {step} drew values of which {task.unfit_sentence(int(n_unfit))}")
         if not math.isfinite(loss) or loss > DIVERGED:
             return records, TrainingError(f"the loss became {loss:g} at step {step}; a smaller learning rate may help")
         named = dict(zip(task.score_names, scores, strict=True))

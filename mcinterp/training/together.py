@@ -200,7 +200,9 @@ def join(device: torch.device) -> Alone:
     if n_launched() == 1:
         return Alone(device)
     if device.index is not None:
-        raise InputError(f"device '{device}' is one device, and {n_launched()} processes need one each: say cuda or auto")
+        raise InputError(
+            f"device '{device}' is one device, and {n_launched()} processes need one each: say cuda or auto"
+        )
     return _joined(device.type)
 
 

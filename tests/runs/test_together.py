@@ -47,7 +47,11 @@ def assert_close_runs(folder: Path, expected: Path) -> None:
     assert list(ours["step"]) == list(theirs["step"])
     for name in theirs.columns.drop("seconds"):
         torch.testing.assert_close(
-            torch.tensor(ours[name].to_numpy()), torch.tensor(theirs[name].to_numpy()), rtol=1e-4, atol=1e-6, equal_nan=True
+            torch.tensor(ours[name].to_numpy()),
+            torch.tensor(theirs[name].to_numpy()),
+            rtol=1e-4,
+            atol=1e-6,
+            equal_nan=True,
         )
     state, other = state_of(folder), state_of(expected)
     for name in (key for key in other if key.startswith("weight.") and not key.endswith("attn.b_K")):
