@@ -203,10 +203,11 @@ class _Session:
                 return
 
     def _steps(self, pauses: Container[int], stop: Stop) -> Iterator[StepRecord]:
-        forward, training = training_forward(self.model), self.config.training
-        device, shared = self.together.device, {"together": self.together, "pauses": pauses, "stop": stop}
+        forward, training, together = training_forward(self.model), self.config.training, self.together
         try:
-            yield from training_steps(self.state, self.task, forward, training, device, **shared)
+            yield from training_steps(
+                self.state, self.task, forward, training, together.device, together=together, pauses=pauses, stop=stop
+            )
         except PeerError:
             raise
         except TrainingError as error:

@@ -144,8 +144,8 @@ def training_steps(
         stop: asked at every step; True makes it the last.
 
     Raises:
-        TrainingError: when a loss is not finite or above `DIVERGED`. Records of steps before it have come; the update of
-            that step is not made where measurements are read at every step.
+        TrainingError: when a loss is not finite or above `DIVERGED`. Records of steps before it have come; the update
+            of that step is not made where measurements are read at every step.
         InputError: if the task drew values that it cannot express.
     """
     together = together or Alone(device)

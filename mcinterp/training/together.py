@@ -120,7 +120,7 @@ class Together(Alone):
         self.agree(False)
         with self._exchange():
             dist.all_reduce(flat)
-        parts = flat.split([parameter.numel() for parameter in trained])
+        parts = torch.split(flat, [parameter.numel() for parameter in trained])
         for parameter, part in zip(trained, parts, strict=True):
             parameter.grad = part.view_as(parameter)
 
