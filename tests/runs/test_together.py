@@ -156,6 +156,21 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def reading(folder: Path, config: RunConfig) -> list[int]:
+    """Train where all but the main process cannot write."""
+    if rank() == 1:
+        for name in ("save_checkpoint", "write_atomic", "metrics_file", "sole_writer"):
+            setattr(training, name, refuse)
+    train(folder, config, "cpu")
+    return densify(folder, 16, 17, 1, "cpu")
+
+
+def test_only_the_main_process_writes(tmp_path: Path) -> None:
+    ends = together(reading, tmp_path / "run", small_config())
+    assert [end.value for end in ends] == [[16, 17]] * 2, ends
+    assert Run(tmp_path / "run").finished
+
+
 def test_an_error_in_the_main_process_ends_both(tmp_path: Path) -> None:
     first, second = together(failing, tmp_path / "run", small_config(), 0, "save")
     assert (first.error, first.sentence) == ("OSError", "no space left on device")
