@@ -38,6 +38,10 @@ class RunBusyError(TrainingError):
     """Another process is training the run; it can be continued when that one has ended."""
 
 
+class PeerError(TrainingError):
+    """Another of the processes that train a run together has failed, so that none of them can go on."""
+
+
 class UsageError(McinterpError):
     """A command was called with words it does not understand (exit code 2)."""
 

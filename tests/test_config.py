@@ -51,6 +51,7 @@ OTHER = {
     "training.schedule": "cosine",
     "training.warmup_steps": 10,
     "training.seed": 1,
+    "training.precision": "bf16",
     "training.checkpoints": 21,
     "training.replay_states": 11,
     "training.dense_checkpoints": 0,

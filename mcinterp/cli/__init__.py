@@ -5,12 +5,20 @@ Exit codes: 0 done, 1 failed or interrupted, 2 wrong usage (a command, option, c
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import typer
 
 from mcinterp.cli import analysis, listing, study, sweep, training
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
+from mcinterp.launch import is_main, refuse_several
+
+TOGETHER = ("train", "densify", "retrain")
+"""Commands that several processes may run together."""
 
 app = typer.Typer(
     name="mcinterp",
@@ -40,15 +48,28 @@ for command in (
 
 
 def main() -> None:
-    """Run the command line; the package's own errors become one sentence on stderr."""
+    """Run the command line; the package's own errors become one sentence on stderr.
+
+    Of several processes that train together, the main one speaks.
+    """
     try:
-        app()
+        if sys.argv[1:2] and sys.argv[1] not in TOGETHER:
+            refuse_several(f"mcinterp {sys.argv[1]}")
+        with nullcontext() if is_main() else _silence():
+            app()
     except (UsageError, ConfigError, InputError) as error:
         _fail(str(error), 2)
     except (McinterpError, OSError) as error:
         _fail(str(error), 1)
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
+
+
 def _fail(message: str, code: int) -> None:
-    print(f"mcinterp: {message}", file=sys.stderr)
+    if is_main():
+        print(f"mcinterp: {message}", file=sys.stderr)
     sys.exit(code)

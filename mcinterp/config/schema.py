@@ -189,6 +189,11 @@ class TrainConfig(FrozenConfig):
     schedule: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate.")
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises linearly from 0.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the weights (seed) and of the data (seed + 1).")
+    precision: Literal["float32", "bf16"] = Field(
+        "float32",
+        description="Numbers that matrix products are made of while training; weights, Adam and all that is saved are "
+        "float32 with either.",
+    )
     checkpoints: int = Field(20, ge=2, description="How many log-spaced checkpoints to keep, besides step 0.")
     replay_states: int = Field(
         10, ge=1, description="Full training states kept at even spacing, from which training can be replayed."
@@ -257,7 +262,12 @@ class RunConfig(FrozenConfig):
         return [f"{name}: {here.get(name)!r} here, {there.get(name)!r} there" for name in names]
 
 
-YOUNGER: Mapping[str, Any] = {"start": None, "task.sizes": None, "model.architecture": "encoder"}
+YOUNGER: Mapping[str, Any] = {
+    "start": None,
+    "task.sizes": None,
+    "model.architecture": "encoder",
+    "training.precision": "float32",
+}
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
 
 

@@ -15,7 +15,8 @@ from mcinterp.runs.files import write_atomic
 from mcinterp.runs.grid import Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
 from mcinterp.runs.sweep import Outcome, run_sweep
-from mcinterp.runs.train import Progress, train
+from mcinterp.runs.train import Progress, resolve_device, train
+from mcinterp.training.together import join
 
 SHARE = 3
 """A retraining takes this part of the run's steps: alone, a component drops long before the whole model did."""
@@ -62,7 +63,10 @@ def retrain(
     """
     run = Run(path)
     config = retraining(run, component, seed, steps, overrides, control)
-    return train(_prepared(run, config), config, device, progress)
+    together = join(resolve_device(device))
+    with together.working():
+        together.from_main(lambda: _prepared(run, config))
+    return train(retrained_folder(run, config), config, device, progress)
 
 
 def retrain_together(

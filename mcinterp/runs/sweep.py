@@ -18,6 +18,7 @@ import torch
 
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, McinterpError, RunBusyError, UsageError
+from mcinterp.launch import refuse_several
 from mcinterp.runs.fanout import FanOut, Stop, fan_out, is_lost_worker, looking_for, stop_on_signal
 from mcinterp.runs.files import write_atomic
 from mcinterp.runs.grid import SWEEP, Sweep, SweepRun
@@ -81,9 +82,11 @@ def run_sweep(
 
     Raises:
         ConfigError: before anything is trained, if a run stands with another configuration.
-        UsageError: if Dask is asked for but not installed, or `jobs` is given with `scheduler`.
+        UsageError: if Dask is asked for but not installed, `jobs` is given with `scheduler`, or a launcher has started
+            several processes.
         TrainingError: if no Dask scheduler answers, or it has no worker.
     """
+    refuse_several("a sweep")
     if scheduler and jobs != 1:
         raise UsageError(
             "--jobs counts processes of this machine; with --scheduler, its workers decide how many there are"

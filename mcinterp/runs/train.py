@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
+import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
-from typing import TextIO
 
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError, ConfigError, InputError, TrainingError
+from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError, TrainingError
 from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
 from mcinterp.runs.lock import sole_writer
-from mcinterp.runs.run import CONFIG, METRICS, REPLAY, STATE, Run
+from mcinterp.runs.metrics import MetricsWriter, metrics_file
+from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
 from mcinterp.runs.start import starting_model
 from mcinterp.task import make_task
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.schedule import checkpoint_steps, replay_steps
+from mcinterp.training.together import Alone, join, stop_signal
 
 STATE_SECONDS = 60.0
 """The training state is saved at least this often, so that a kill loses no more."""
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[StepRecord], None]
 Stop = Callable[[], bool]
@@ -44,28 +45,33 @@ def train(
     """Train a run, or go on with one that stands, and keep checkpoints densely across the drop once it is found.
 
     Continuing is bit-identical on a CPU to never having stopped. Ctrl-C finishes the step, saves and returns; whether
-    all steps are done is then `run.finished`.
+    all steps are done is then `run.finished`. Processes that `accelerate launch` or torchrun has started together share
+    every batch; all of them see the run's folder, and the main one writes. Their number may change when a run goes on,
+    but then numbers agree to rounding only.
 
     Args:
         path: the run's folder, made if it is not there.
         config: of the run; a run that stands must have the same.
         device: `auto` (a CUDA device if there is one, else the CPU) or a torch device.
-        progress: called after every step.
-        stop: asked after every step; True does what Ctrl-C does, for threads and for other machines.
+        progress: called after every step, in the main process.
+        stop: asked at every step; True does what Ctrl-C does, for threads and for other machines.
 
     Raises:
         ConfigError: if the run stands with another configuration; the fields that differ are named.
-        TrainingError: if the loss diverges (the checkpoints so far are kept), or another process is training the run.
+        TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, or
+            one of those that train it together has failed.
     """
-    run = _open_or_create(Path(path), config)
-    session = _Session(run, resolve_device(device))
-    with sole_writer(run.path):
-        if not run.finished:
-            session.resume()
-            session.train(progress, stop)
-        missing = run.missing_dense_steps()
-        if missing:
-            session.replay(missing, progress, stop)
+    together = join(resolve_device(device))
+    with together.working():
+        run = together.from_main(lambda: _open_or_create(Path(path), config))
+        with _writing(run, together):
+            session = _Session(run, together)
+            if not together.from_main(lambda: run.finished):
+                session.resume()
+                session.train(progress, stop)
+            missing = together.from_main(run.missing_dense_steps)
+            if missing:
+                session.replay(missing, progress, stop)
     return run
 
 
@@ -85,10 +91,12 @@ def densify(
     done = int(run.metrics["step"].max())
     if not 0 <= first <= last <= done or every < 1:
         raise InputError(f"densify: need 0 ≤ from ≤ to ≤ {done} and every ≥ 1, got {first}, {last}, {every}")
-    missing = [step for step in range(first, last + 1, every) if step not in run.steps]
-    if missing:
-        with sole_writer(run.path):
-            _Session(run, resolve_device(device)).replay(missing, progress)
+    together = join(resolve_device(device))
+    with together.working():
+        missing = together.from_main(lambda: [at for at in range(first, last + 1, every) if at not in run.steps])
+        if missing:
+            with _writing(run, together):
+                _Session(run, together).replay(missing, progress)
     return missing
 
 
@@ -108,20 +116,27 @@ def resolve_device(name: str) -> torch.device:
 
 
 class _Session:
-    """A model in training, tied to its run's folder."""
+    """A model in training, tied to its run's folder, to which the main process writes."""
 
-    def __init__(self, run: Run, device: torch.device) -> None:
-        self.run, self.device, self.config = run, device, run.config
-        self.model = starting_model(run).move(device)
+    def __init__(self, run: Run, together: Alone) -> None:
+        self.run, self.together, self.config = run, together, run.config
+        self.model = starting_model(run).move(together.device)
         self.task = make_task(run.config.task)
         self.state = TrainState.fresh(trainable(self.model), run.config.training)
 
     def resume(self) -> None:
         """Go back to the latest saved state, if training has begun."""
         if (self.run.path / STATE).is_file():
-            self.state.restore(read_tensors(self.run.path / STATE))
+            other = self.state.restore(read_tensors(self.run.path / STATE))
+            if other and self.together.is_main:
+                log.warning(
+                    f"run {self.run.name} was saved on {other} and goes on on {self.together.device.type}: from step "
+                    f"{self.state.step} on its data are drawn anew, from seed and step"
+                )
         elif self.run.steps not in ([], [0]):
             raise TrainingError(f"run {self.run.name} cannot be continued: {self.run.path / STATE} is missing")
+        if self.together.from_main(lambda: self.state.step) != self.state.step:
+            raise TrainingError(f"not all processes see the same files in {self.run.path}")
 
     def train(self, progress: Progress | None, stop: Stop | None = None) -> None:
         """Train to the end, until Ctrl-C, or until `stop` says so."""
@@ -130,55 +145,81 @@ class _Session:
         if self.state.step == 0:
             self._save_checkpoint({})
             self._save_state(_replay_file(self.run, 0))
-        saved_at = time.monotonic()
-        with _metrics_file(self.run, self.state.step) as metrics, _stop_signal() as signalled:
-            for record in self._steps():
-                metrics.write(record)
-                # Asked once a step: a Ctrl-C that comes after this line ends the next step, which saves.
-                stopping = signalled() or (stop is not None and stop())
-                if record.step in at_checkpoint or stopping:
+        with self._metrics() as metrics, stop_signal() as signalled:
+            steps = self._steps(at_checkpoint | at_replay, lambda: signalled() or (stop is not None and stop()))
+            if metrics is None:
+                deque(steps, maxlen=0)
+            else:
+                self._keep(steps, metrics, at_checkpoint, at_replay, progress)
+
+    def _keep(
+        self,
+        steps: Iterator[StepRecord],
+        metrics: MetricsWriter,
+        at_checkpoint: set[int],
+        at_replay: set[int],
+        progress: Progress | None,
+    ) -> None:
+        """Write down what training does, to its last step."""
+        saved_at, record = time.monotonic(), None
+        for record in steps:
+            metrics.write(record)
+            # Several records may come at a time, and the state is that of the last of them.
+            if record.step == self.state.step:
+                if record.step in at_checkpoint:
                     self._save_checkpoint({"loss": record.loss, **record.scores})
                 if record.step in at_replay:
                     self._save_state(_replay_file(self.run, record.step))
-                overdue = time.monotonic() - saved_at > STATE_SECONDS
-                if record.step in at_checkpoint | at_replay or stopping or overdue:
+                if record.step in at_checkpoint | at_replay or time.monotonic() - saved_at > STATE_SECONDS:
                     metrics.flush()
                     self._save_state(self.run.path / STATE)
                     saved_at = time.monotonic()
-                if progress:
-                    progress(record)
-                if stopping:
-                    return
+            if progress:
+                progress(record)
+        if record and record.step not in at_checkpoint:
+            self._save_checkpoint({"loss": record.loss, **record.scores})
+            metrics.flush()
+            self._save_state(self.run.path / STATE)
 
     def replay(self, steps: list[int], progress: Progress | None, stop: Stop | None = None) -> None:
         """Train again from the nearest kept state, bit-identical to the first time, saving checkpoints at `steps`."""
-        self.state.restore(read_tensors(self._replay_start(steps[0])))
+        start = self._replay_start(steps[0])
+        if other := self.state.restore(read_tensors(start)):
+            raise TrainingError(f"{start} was saved on {other}, and can be replayed on such a device only")
         logged = dict(zip(self.run.metrics["step"], self.run.metrics["loss"], strict=True))
         known = set(self.run.steps)
         if self.state.step in steps:
             self._save_checkpoint(self._logged(self.state.step))
-        for record in self._steps():
+        for record in self._steps(known.union(steps), stop or bool):
             if record.loss != logged.get(record.step):
                 raise self._replay_differs(record.step)
             if record.step in known and weights_digest(self.model) != saved_digest(self.run.folder(record.step)):
                 raise self._replay_differs(record.step)
             if record.step in steps:
                 self._save_checkpoint({"loss": record.loss, **record.scores})
-            if progress:
+            if progress and self.together.is_main:
                 progress(record)
-            if record.step >= steps[-1] or (stop is not None and stop()):
+            if record.step >= steps[-1]:
                 return
 
-    def _steps(self) -> Iterator[StepRecord]:
-        forward = training_forward(self.model)
+    def _steps(self, pauses: Container[int], stop: Stop) -> Iterator[StepRecord]:
+        forward, training, together = training_forward(self.model), self.config.training, self.together
         try:
-            yield from training_steps(self.state, self.task, forward, self.config.training, self.device)
+            yield from training_steps(
+                self.state, self.task, forward, training, together.device, together=together, pauses=pauses, stop=stop
+            )
+        except PeerError:
+            raise
         except TrainingError as error:
             kept = max(self.run.steps)
             raise TrainingError(f"{error}; training stopped, the checkpoint at step {kept} is kept") from None
 
+    def _metrics(self) -> AbstractContextManager[MetricsWriter | None]:
+        return metrics_file(self.run, self.state.step) if self.together.is_main else nullcontext()
+
     def _save_checkpoint(self, metrics: dict[str, float]) -> None:
-        save_checkpoint(self.run.folder(self.state.step), self.model, self.state.step, self.config, metrics)
+        if self.together.is_main:
+            save_checkpoint(self.run.folder(self.state.step), self.model, self.state.step, self.config, metrics)
 
     def _logged(self, step: int) -> dict[str, float]:
         """What was measured at a step of the first time; nothing at step 0."""
@@ -189,8 +230,9 @@ class _Session:
         return {name: float(metrics[name].to_numpy()[row]) for name in ("loss", *self.task.score_names)}
 
     def _save_state(self, path: Path) -> None:
-        path.parent.mkdir(exist_ok=True)
-        write_atomic(path, tensor_bytes(self.state.tensors()))
+        if self.together.is_main:
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, tensor_bytes(self.state.tensors()))
 
     def _replay_start(self, step: int) -> Path:
         kept = [file for file in (self.run.path / REPLAY).glob("step-*.safetensors") if _file_step(file) <= step]
@@ -201,8 +243,13 @@ class _Session:
     def _replay_differs(self, step: int) -> TrainingError:
         return TrainingError(
             f"replaying run {self.run.name} gave other numbers at step {step} than the first time; the same machine, "
-            "packages and number of threads are needed"
+            "packages and number of threads and of processes are needed"
         )
+
+
+def _writing(run: Run, together: Alone) -> AbstractContextManager[None]:
+    """Hold the run's folder, in the process that writes to it."""
+    return sole_writer(run.path) if together.is_main else nullcontext()
 
 
 def _open_or_create(path: Path, config: RunConfig) -> Run:
@@ -225,55 +272,3 @@ def _replay_file(run: Run, step: int) -> Path:
 
 def _file_step(file: Path) -> int:
     return int(file.stem.removeprefix("step-"))
-
-
-class _MetricsWriter:
-    """Appends one line a step; the clock goes on where an earlier session stopped."""
-
-    def __init__(self, file: TextIO, seconds: float) -> None:
-        self._file = file
-        self._start = time.monotonic() - seconds
-
-    def write(self, record: StepRecord) -> None:
-        values = [record.loss, *record.scores.values(), record.learning_rate]
-        seconds = round(time.monotonic() - self._start, 3)
-        self._file.write(",".join([str(record.step), *map(repr, values), str(seconds)]) + "\n")
-
-    def flush(self) -> None:
-        os.fsync(self._file.fileno())
-
-
-@contextmanager
-def _metrics_file(run: Run, step: int) -> Iterator[_MetricsWriter]:
-    """Open metrics.csv to append after `step`; lines beyond it, of work that was lost, are dropped."""
-    path = run.path / METRICS
-    scores = make_task(run.config.task).score_names
-    lines = [",".join(["step", "loss", *scores, "learning_rate", "seconds"])]
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()[: step + 1]
-    if len(lines) != step + 1:
-        raise CheckpointError(f"{path} lacks rows before step {step}, at which training goes on")
-    seconds = float(lines[-1].rsplit(",", 1)[1]) if len(lines) > 1 else 0.0
-    write_atomic(path, ("\n".join(lines) + "\n").encode())
-    with path.open("a", buffering=1, encoding="utf-8") as file:
-        yield _MetricsWriter(file, seconds)
-
-
-@contextmanager
-def _stop_signal() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C into a question to ask after each step, so that no update is cut in half."""
-    asked = False
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -57,8 +57,19 @@ class Task(Protocol[BatchT]):
     progress_score: str
     loss_name: str
 
-    def sample(self, n: int, generator: torch.Generator) -> BatchT:
-        """Draw `n` fresh samples on the CPU; the same generator state gives the same batch."""
+    def draw(self, n: int, generator: torch.Generator) -> BatchT:
+        """Draw `n` fresh samples on the generator's device, without waiting for it.
+
+        The same generator state gives the same batch.
+        """
+        ...
+
+    def n_unfit(self, batch: BatchT) -> Tensor:
+        """How many values of a batch the task cannot express, a 0-d tensor; training ends where there are any."""
+        ...
+
+    def unfit_sentence(self, n_unfit: int) -> str:
+        """What so many of a batch's values do wrong, beginning with their number, and what helps."""
         ...
 
     def loss(self, output: Tensor, batch: BatchT) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +15,9 @@ from mcinterp.task.batch import Batch, ScoreKind
 from mcinterp.task.masks import MaskLike, observed_mask, random_observed
 from mcinterp.task.matrices import sample_matrices
 from mcinterp.task.sizes import SizeLike, fixed_size, present_entries
-from mcinterp.task.tokens import tokenise
+from mcinterp.task.tokens import n_outside, outside_sentence, token_ids, tokenise
+
+_Tokeniser = Callable[[Tensor, Tensor, TaskConfig], tuple[Tensor, int]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class MatrixBatch(Batch):
         targets: the rounded matrices, float32, (n, rows·cols); 0 where there is no entry.
         observed: bool, (n, rows·cols), False where the model is given MASK or PAD.
         shape: (rows, cols), of the largest matrix where there are several sizes.
-        n_clipped: how many observed values were clipped to the vocabulary.
+        n_clipped: how many observed values were clipped to the vocabulary; not counted (0) in a batch of `draw`.
         present: bool, (n, rows·cols), False where a smaller matrix has no entry (`mcinterp.task.sizes`); None where
             every matrix has all of them.
     """
@@ -83,8 +85,25 @@ class MatrixCompletion:
         else:
             rows, cols = fixed_size(self.config, size)
             own = observed_mask(mask, rows, cols)
-            observed = F.pad(own, (0, self.config.cols - cols, 0, self.config.rows - rows)).expand(n, -1, -1)
+            own = F.pad(own, (0, self.config.cols - cols, 0, self.config.rows - rows))
+            observed = own.to(generator.device).expand(n, -1, -1)
         return self.batch(matrices, observed, present)
+
+    def draw(self, n: int, generator: torch.Generator) -> MatrixBatch:
+        """As `sample` with random masks and mixed sizes; values without a token are clipped, for `n_unfit` to count."""
+        matrices = sample_matrices(self.config, n, generator)
+        present = present_entries(self.config, n, "mixed", generator)
+        observed = random_observed(n, self.config.rows, self.config.cols, self.config.p_mask, generator)
+        return self._made(matrices, observed, present, _clipped_tokens)
+
+    def n_unfit(self, batch: MatrixBatch) -> Tensor:
+        """How many values that have to be tokens lie outside the vocabulary, unless clipped; a 0-d tensor."""
+        outside = n_outside(batch.targets, self._in_tokens(batch), self.config)
+        return torch.zeros_like(outside) if self.config.out_of_range == "clip" else outside
+
+    def unfit_sentence(self, n_unfit: int) -> str:
+        """That so many of the values lie outside the vocabulary, and what helps."""
+        return outside_sentence(f"{n_unfit}", self.config)
 
     def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
         """Make a batch of given matrices and masks, each (n, rows, cols); matrices are rounded.
@@ -105,22 +124,29 @@ class MatrixCompletion:
                 f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got "
                 f"{' and '.join(map(str, shapes))}"
             )
+        return self._made(matrices, observed, present, tokenise)
+
+    def _made(self, matrices: Tensor, observed: Tensor, present: Tensor | None, tokens_of: _Tokeniser) -> MatrixBatch:
         values = matrices.round(decimals=self.config.decimals).flatten(1)
         seen = observed.flatten(1).contiguous()
         if present is not None:
-            return self._padded(values, seen, present.flatten(1))
-        tokens, n_clipped = tokenise(values, seen, self.config)
+            return self._padded(values, seen, present.flatten(1), tokens_of)
+        tokens, n_clipped = tokens_of(values, seen, self.config)
         return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped)
 
-    def _padded(self, values: Tensor, seen: Tensor, present: Tensor) -> MatrixBatch:
+    def _padded(self, values: Tensor, seen: Tensor, present: Tensor, tokens_of: _Tokeniser) -> MatrixBatch:
         """A batch of several sizes, from (n, rows·cols) each."""
         if self.config.pad_token is None:
             raise InputError("batch: the task has no token for padding; task.sizes makes a task of several sizes")
         seen = seen & present
-        tokens, n_clipped = tokenise(values, seen, self.config)
+        tokens, n_clipped = tokens_of(values, seen, self.config)
         tokens = tokens.masked_fill(~present, self.config.pad_token)
         values = values.masked_fill(~present, 0.0)
         return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped, present)
+
+    def _in_tokens(self, batch: MatrixBatch) -> Tensor:
+        """Which targets the model is given as tokens, (n, rows·cols)."""
+        return batch.observed
 
     def negated(self, batch: MatrixBatch) -> MatrixBatch:
         """The batch of −X under the same masks: the corrupt input of activation patching."""
@@ -155,3 +181,8 @@ class MatrixCompletion:
             observed=batch.observed.to(device),
             present=None if batch.present is None else batch.present.to(device),
         )
+
+
+def _clipped_tokens(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tensor, int]:
+    """Tokens without a count, which would have to be waited for."""
+    return token_ids(values, observed, config), 0

@@ -31,9 +31,9 @@ def random_observed(n: int, rows: int, cols: int, p_mask: float, generator: torc
     """Mask each entry of `n` matrices with probability `p_mask`.
 
     Returns:
-        bool, shape (n, rows, cols), True where observed.
+        bool, shape (n, rows, cols), True where observed, on the generator's device.
     """
-    return torch.rand((n, rows, cols), generator=generator) >= p_mask
+    return torch.rand((n, rows, cols), generator=generator, device=generator.device) >= p_mask
 
 
 def observed_mask(mask: MaskLike, rows: int, cols: int) -> Tensor:

@@ -16,10 +16,10 @@ def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> T
 
     Args:
         n: how many.
-        generator: a CPU generator, which decides the values on every device.
+        generator: decides the values; they are made on its device, and a CPU's and a GPU's differ for the same seed.
 
     Returns:
-        float32, shape (n, rows, cols).
+        float32, shape (n, rows, cols), on the generator's device.
     """
     if config.factors == "full-rank":
         matrices = _draw("uniform", (n, config.rows, config.cols), config.factor_scale, generator)
@@ -32,8 +32,8 @@ def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> T
 
 def _draw(law: str, shape: tuple[int, ...], scale: float, generator: torch.Generator) -> Tensor:
     if law == "gaussian":
-        return scale * torch.randn(shape, generator=generator)
-    centred = 2 * torch.rand(shape, generator=generator) - 1
+        return scale * torch.randn(shape, generator=generator, device=generator.device)
+    centred = 2 * torch.rand(shape, generator=generator, device=generator.device) - 1
     if law == "uniform":
         return scale * centred
     # Inverse distribution function of the Laplace law. The uniform numbers lie on a grid of 2⁻²³, and one of them makes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mcinterp.task.batch import ScoreKind
 from mcinterp.task.completion import MatrixBatch, MatrixCompletion
-from mcinterp.task.tokens import detokenise, separator_token, tokenise
+from mcinterp.task.tokens import separator_token, token_ids, token_values, tokenise
 
 
 class MatrixSequence(MatrixCompletion):
@@ -44,9 +44,21 @@ class MatrixSequence(MatrixCompletion):
             InputError: if the shapes do not fit the task, or a value has no token, be its entry observed or not.
         """
         prompts = super().batch(matrices, observed, present)
-        answers, n_clipped = tokenise(prompts.targets, torch.ones_like(prompts.observed), self.config)
+        answers, n_clipped = tokenise(prompts.targets, self._in_tokens(prompts), self.config)
+        return replace(self._answered(prompts, answers), n_clipped=n_clipped)
+
+    def draw(self, n: int, generator: torch.Generator) -> MatrixBatch:
+        """As `sample` with random masks; values without a token are clipped, for `n_unfit` to count."""
+        prompts = super().draw(n, generator)
+        return self._answered(prompts, token_ids(prompts.targets, self._in_tokens(prompts), self.config))
+
+    def _answered(self, prompts: MatrixBatch, answers: Tensor) -> MatrixBatch:
         separator = answers.new_full((len(prompts), 1), separator_token(self.config))
-        return replace(prompts, inputs=torch.cat([prompts.inputs, separator, answers], dim=1), n_clipped=n_clipped)
+        return replace(prompts, inputs=torch.cat([prompts.inputs, separator, answers], dim=1))
+
+    def _in_tokens(self, batch: MatrixBatch) -> Tensor:
+        """Every entry is a token of the last part."""
+        return torch.ones_like(batch.observed)
 
     def answers(self, batch: MatrixBatch) -> Tensor:
         """The tokens of all entries, (n, rows·cols): the last part of each sequence."""
@@ -60,7 +72,7 @@ class MatrixSequence(MatrixCompletion):
         """Cross-entropy, accuracy and MSE over observed and over masked entries; NaN where there are none."""
         tokens = self.answers(batch)
         predicted = most_probable_values(output, self.config.n_values)
-        values = detokenise(predicted, self.config)
+        values = token_values(predicted, self.config)
         by_entry = {
             "cross_entropy": F.cross_entropy(output.transpose(1, 2), tokens, reduction="none"),
             "accuracy": (predicted == tokens).to(output.dtype),

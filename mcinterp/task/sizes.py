@@ -7,6 +7,7 @@ the top left block of the grid; the other positions hold PAD, are attended to by
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -23,21 +24,30 @@ def present_entries(config: TaskConfig, n: int, size: SizeLike, generator: torch
     """Which positions of the grid each of `n` matrices has; `mixed` sizes are drawn uniformly from `config.sizes`.
 
     Returns:
-        bool, (n, rows, cols); None where every matrix fills the grid, as in all tasks of one size.
+        bool, (n, rows, cols), on the generator's device; None where every matrix fills the grid, as in all tasks of one
+        size.
 
     Raises:
         InputError: for a size that the task's grid cannot hold.
     """
+    device = generator.device
     if size == "mixed":
         if config.sizes is None:
             return None
-        sides = torch.tensor(config.sizes)[torch.randint(len(config.sizes), (n,), generator=generator)]
+        chosen = torch.randint(len(config.sizes), (n,), generator=generator, device=device)
+        sides = _sides(config.sizes, device)[chosen]
     else:
-        sides = torch.tensor(fixed_size(config, size)).expand(n, 2)
+        sides = _sides((fixed_size(config, size),), device).expand(n, 2)
         if size_is_grid(config, size):
             return None
-    row, col = torch.arange(config.rows)[:, None], torch.arange(config.cols)
+    row, col = torch.arange(config.rows, device=device)[:, None], torch.arange(config.cols, device=device)
     return (row < sides[:, :1, None]) & (col < sides[:, 1:, None])
+
+
+@cache
+def _sides(sizes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
+    """Sizes as a tensor (sizes, 2), copied to a device once and not at every step."""
+    return torch.tensor(sizes, device=device)
 
 
 def fixed_size(config: TaskConfig, size: SizeLike) -> tuple[int, int]:

@@ -35,12 +35,22 @@ def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tens
     if not bool(torch.isfinite(rounded[observed]).all()):
         raise InputError(f"tokenise: {int((~torch.isfinite(rounded[observed])).sum())} observed values are not finite")
     outside = observed & ((rounded < config.v_min) | (rounded > config.v_max))
-    n_outside = int(outside.sum())
-    if n_outside and config.out_of_range == "error":
-        raise InputError(_outside_message(rounded[observed], n_outside, config))
-    clipped = rounded.clamp(config.v_min, config.v_max)
-    ids = _ids(clipped.nan_to_num(), config).masked_fill(~observed, MASK_TOKEN)
-    return ids, n_outside
+    n_clipped = int(outside.sum())
+    if n_clipped and config.out_of_range == "error":
+        raise InputError(_outside_message(rounded[observed], n_clipped, config))
+    return token_ids(values, observed, config), n_clipped
+
+
+def token_ids(values: Tensor, observed: Tensor, config: TaskConfig) -> Tensor:
+    """As `tokenise`, with values that have no token clipped, counted by nobody and without waiting for the device."""
+    clipped = values.double().round(decimals=config.decimals).clamp(config.v_min, config.v_max)
+    return _ids(clipped.nan_to_num(), config).masked_fill(~observed, MASK_TOKEN)
+
+
+def n_outside(values: Tensor, observed: Tensor, config: TaskConfig) -> Tensor:
+    """How many observed values have no token, a 0-d tensor on their device."""
+    rounded = values.double().round(decimals=config.decimals)
+    return (observed & ~((rounded >= config.v_min) & (rounded <= config.v_max))).sum()
 
 
 def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
@@ -53,6 +63,11 @@ def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
         raise InputError(
             f"detokenise: ids must be in 0 … {config.d_vocab - 1}, got {int(tokens.min())} … {int(tokens.max())}"
         )
+    return token_values(tokens, config)
+
+
+def token_values(tokens: Tensor, config: TaskConfig) -> Tensor:
+    """As `detokenise`, of ids that are known to be in the vocabulary, without waiting for the device."""
     values = (tokens.double() - 1) / 10**config.decimals + config.v_min
     valueless = (tokens == MASK_TOKEN) | (tokens > config.n_values)
     return values.masked_fill(valueless, torch.nan).round(decimals=config.decimals).float()
@@ -81,9 +96,14 @@ def _ids(values: Tensor, config: TaskConfig) -> Tensor:
     return 1 + ((values - config.v_min) * scale).round().to(torch.int64)
 
 
-def _outside_message(values: Tensor, n_outside: int, config: TaskConfig) -> str:
+def outside_sentence(values: str, config: TaskConfig, reach: str = "") -> str:
+    """Why values without a token are refused, and what helps."""
     return (
-        f"{n_outside} of {values.numel()} values lie outside the vocabulary [{config.v_min:g}, {config.v_max:g}] "
-        f"(they reach from {float(values.min()):g} to {float(values.max()):g}); widen task.v_min and task.v_max, or "
-        "set task.out_of_range=clip to clip and count them"
+        f"{values} lie outside the vocabulary [{config.v_min:g}, {config.v_max:g}]{reach}; widen task.v_min and "
+        "task.v_max, or set task.out_of_range=clip to clip and count them"
     )
+
+
+def _outside_message(values: Tensor, n_clipped: int, config: TaskConfig) -> str:
+    reach = f" (they reach from {float(values.min()):g} to {float(values.max()):g})"
+    return outside_sentence(f"{n_clipped} of {values.numel()} values", config, reach)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mcinterp.config import TrainConfig
-from mcinterp.errors import CheckpointError, TrainingError
+from mcinterp.errors import CheckpointError, InputError, McinterpError, TrainingError
 from mcinterp.task.batch import BatchT, Task
 from mcinterp.training.schedule import learning_rate
+from mcinterp.training.together import Alone
 
 DIVERGED = 1e4
 """A loss above this counts as diverged: targets and read-outs of sane runs stay many orders below."""
+READ_EVERY = {"cpu": 1}
+"""By kind of device, after how many steps measurements are read from it, which waits until it has done them …"""
+READ_STEPS = 50
+"""… and on any other kind, which works while the CPU prepares what comes next."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,16 @@ class TrainState:
     Attributes:
         parameters: the trained parameters by name (the model's own tensors, updated in place).
         optimiser: Adam over them.
-        generator: the CPU generator that draws the data.
+        generator: draws the data, on the parameters' device.
         step: updates done so far.
+        seed: that the data were seeded with.
     """
 
     parameters: dict[str, nn.Parameter]
     optimiser: torch.optim.Adam
     generator: torch.Generator
     step: int = 0
+    seed: int = 0
 
     @classmethod
     def fresh(cls, parameters: dict[str, nn.Parameter], config: TrainConfig) -> TrainState:
@@ -57,11 +65,13 @@ class TrainState:
         optimiser = torch.optim.Adam(
             list(parameters.values()), lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True
         )
-        return cls(parameters, optimiser, torch.Generator().manual_seed(config.seed + 1))
+        seed = config.seed + 1
+        generator = torch.Generator(next(iter(parameters.values())).device).manual_seed(seed)
+        return cls(parameters, optimiser, generator, seed=seed)
 
     def tensors(self) -> dict[str, Tensor]:
         """The state as named tensors on the CPU: weights, Adam's two means, generator and step."""
-        stored = {"step": torch.tensor(self.step), "generator": self.generator.get_state()}
+        stored = {"step": torch.tensor(self.step), _generator_name(self.generator): self.generator.get_state()}
         for name, parameter in self.parameters.items():
             stored[f"weight.{name}"] = parameter.detach().cpu().contiguous()
             for key in ("exp_avg", "exp_avg_sq"):
@@ -70,14 +80,20 @@ class TrainState:
         return stored
 
     @torch.no_grad()
-    def restore(self, stored: Mapping[str, Tensor]) -> None:
+    def restore(self, stored: Mapping[str, Tensor]) -> str | None:
         """Take over what `tensors` returned.
+
+        The generator of one kind of device cannot go on from that of another: it is seeded anew then, from the data's
+        seed and the step.
+
+        Returns:
+            the kind of device that the generator was stored on, where that is another; None where data go on.
 
         Raises:
             CheckpointError: if a tensor is missing or has another shape.
         """
         self.step = int(_stored(stored, "step", ()))
-        self.generator.set_state(_stored(stored, "generator", tuple(self.generator.get_state().shape)))
+        other = self._restore_generator(stored)
         for name, parameter in self.parameters.items():
             shape = tuple(parameter.shape)
             parameter.copy_(_stored(stored, f"weight.{name}", shape))
@@ -88,6 +104,17 @@ class TrainState:
                     for key in ("exp_avg", "exp_avg_sq")
                 },
             }
+        return other
+
+    def _restore_generator(self, stored: Mapping[str, Tensor]) -> str | None:
+        name = _generator_name(self.generator)
+        others = [key.partition(".")[2] or "cpu" for key in stored if key.split(".")[0] == "generator" and key != name]
+        if name in stored or not others:
+            self.generator.set_state(_stored(stored, name, tuple(self.generator.get_state().shape)))
+            return None
+        (seed,) = np.random.SeedSequence([self.seed, self.step]).generate_state(1, np.uint64)
+        self.generator.manual_seed(int(seed))
+        return others[0]
 
 
 def training_steps(
@@ -96,8 +123,15 @@ def training_steps(
     forward: Callable[[Tensor], Tensor],
     config: TrainConfig,
     device: torch.device,
+    *,
+    together: Alone | None = None,
+    pauses: Container[int] = (),
+    stop: Callable[[], bool] = bool,
 ) -> Iterator[StepRecord]:
-    """Train until `config.steps` updates are done, yielding after each update.
+    """Train until `config.steps` updates are done, yielding each step's record after its update.
+
+    Where measurements are read every so many steps (see `READ_EVERY`), records come as many at a time, and the state
+    is that of the last of them.
 
     Args:
         state: where to start; updated in place.
@@ -105,27 +139,74 @@ def training_steps(
         forward: from a batch's inputs to the output that the task scores.
         config: sizes and rates.
         device: where the parameters are.
+        together: the processes that train, each on its share of every batch; by default this one alone.
+        pauses: steps whose record comes while the state is theirs.
+        stop: asked at every step; True makes it the last.
 
     Raises:
-        TrainingError: when the loss is not finite or above `DIVERGED`; the update of that step is not made.
+        TrainingError: when a loss is not finite or above `DIVERGED`. Records of steps before it have come; the update
+            of that step is not made where measurements are read at every step.
+        InputError: if the task drew values that it cannot express.
     """
-    while state.step < config.steps:
+    together = together or Alone(device)
+    read_every = READ_EVERY.get(device.type, READ_STEPS)
+    waiting: list[Tensor] = []
+    stopping = False
+    while state.step < config.steps and not stopping:
         step = state.step + 1
-        rate = learning_rate(config, step)
-        batch = task.to(task.sample(config.batch_size, state.generator), device)
-        output = forward(batch.inputs)
+        batch = task.to(task.draw(config.batch_size, state.generator), device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            output = forward(together.share(batch.inputs))
+        stopping = together.agree(stop())
+        output = together.whole(output.float(), len(batch))
         loss = task.loss(output, batch)
-        scores = task.scores(output.detach(), batch)
-        loss_value, *score_values = torch.stack([loss.detach(), *(scores[name] for name in task.score_names)]).tolist()
-        if not math.isfinite(loss_value) or loss_value > DIVERGED:
-            raise TrainingError(f"the loss became {loss_value:g} at step {step}; a smaller learning rate may help")
-        state.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for group in state.optimiser.param_groups:
-            group["lr"] = rate
-        state.optimiser.step()
-        state.step = step
-        yield StepRecord(step, loss_value, dict(zip(task.score_names, score_values, strict=True)), rate)
+        waiting.append(_measured(task, loss.detach(), output.detach(), batch))
+        records: list[StepRecord] = []
+        if stopping or step == config.steps or step in pauses or step % read_every == 0:
+            records, problem = _read(waiting, step, task, config)
+            waiting = []
+            if problem:
+                yield from records
+                raise problem
+        _update(state, loss, learning_rate(config, step), together)
+        yield from records
+
+
+def _measured(task: Task[BatchT], loss: Tensor, output: Tensor, batch: BatchT) -> Tensor:
+    """Loss, how many values are unfit, and scores, on the device."""
+    scores = task.scores(output, batch)
+    return torch.stack([loss, task.n_unfit(batch).to(loss.dtype), *(scores[name] for name in task.score_names)])
+
+
+def _read(
+    waiting: list[Tensor], last: int, task: Task[BatchT], config: TrainConfig
+) -> tuple[list[StepRecord], McinterpError | None]:
+    """The records of the steps up to `last`, or up to the first one that forbids to go on, and why."""
+    records: list[StepRecord] = []
+    for step, (loss, n_unfit, *scores) in enumerate(torch.stack(waiting).tolist(), last - len(waiting) + 1):
+        if n_unfit:
+            return records, InputError(f"step {step} drew values of which {task.unfit_sentence(int(n_unfit))}")
+        if not math.isfinite(loss) or loss > DIVERGED:
+            return records, TrainingError(f"the loss became {loss:g} at step {step}; a smaller learning rate may help")
+        named = dict(zip(task.score_names, scores, strict=True))
+        records.append(StepRecord(step, loss, named, learning_rate(config, step)))
+    return records, None
+
+
+def _update(state: TrainState, loss: Tensor, rate: float, together: Alone) -> None:
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    together.add_gradients(state.parameters.values())
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    state.optimiser.step()
+    state.step += 1
+
+
+def _generator_name(generator: torch.Generator) -> str:
+    """What a generator's state is stored as, which says the kind of its device."""
+    kind = generator.device.type
+    return "generator" if kind == "cpu" else f"generator.{kind}"
 
 
 def _stored(stored: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

@@ -59,7 +59,7 @@ def test_full_rank_entries_are_uniform() -> None:
 
 def test_the_laplace_tail_ends_where_the_grid_of_the_uniform_numbers_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     # torch.rand returns exactly 0 once in 2²⁴ draws; its Laplace value must be no wild outlier beyond the next one.
-    monkeypatch.setattr(torch, "rand", lambda shape, generator: torch.zeros(shape))
+    monkeypatch.setattr(torch, "rand", lambda shape, generator, device: torch.zeros(shape))
     extreme = _draw("laplace", (1,), 1.0, seeded()).item()
     assert 15.9 < -extreme < 17.4
 
