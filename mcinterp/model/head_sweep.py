@@ -20,7 +20,7 @@ from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
 
 Key = TypeVar("Key", bound=Hashable)
-BYTES = {"cpu": 2**25, "cuda": 2**31}
+BYTES = {"cpu": 2**24, "cuda": 2**31}
 """Activations held at a time; more than a processor's cache makes it slower."""
 
 
@@ -72,6 +72,22 @@ class CleanRun:
         return CleanRun(self.answers[matrices], z, equal_z, after, absent)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some matrices of a batch.
+
+    Attributes:
+        matrices: which.
+        run: their clean run.
+        neighbours: z of every layer of the matrices before them in the batch (of its last one, before the first):
+            samples are independent, so that a neighbour is another random matrix.
+    """
+
+    matrices: slice
+    run: CleanRun
+    neighbours: tuple[Tensor, ...]
+
+
 class HeadSweep:
     """Runs a model under changes of its heads.
 
@@ -112,6 +128,14 @@ class HeadSweep:
             own = [z.sum(0, keepdim=True, dtype=torch.float64) for z in self.clean(part).z]
             sums = [one + other for one, other in zip(sums, own, strict=True)] if sums else own
         return [(one / len(tokens)).float() for one in sums]
+
+    def parts(self, tokens: Tensor) -> Iterator[Part]:
+        """Clean runs of a batch's inputs, as many matrices at a time as fit the memory meant for them."""
+        for start in range(0, len(tokens), self.at_once):
+            matrices = slice(start, min(start + self.at_once, len(tokens)))
+            # Index −1 is the last matrix.
+            run = self.clean(torch.cat([tokens[start - 1, None], tokens[matrices]]))
+            yield Part(matrices, run.part(slice(1, None)), run.part(slice(-1)).z)
 
     @torch.no_grad()
     def answers(self, clean: CleanRun, changes: Mapping[Key, HeadChange]) -> Iterator[tuple[Key, Tensor]]:
