@@ -13,13 +13,6 @@ PART = 256
 
 
 @torch.no_grad()
-def answers(model: MatrixEncoder, tokens: Tensor, hooked: bool = False) -> Tensor:
-    """The answer at every position: token ids (n, pos) to values (n, pos).
-
-    Args:
-        model: what answers.
-        tokens: its inputs.
-        hooked: whether the model's hooks fire; the pass without them is faster.
-    """
-    parts = torch.split(tokens, PART)
-    return torch.cat([model.complete(part) if hooked else fused_complete(model, part) for part in parts])
+def answers(model: MatrixEncoder, tokens: Tensor) -> Tensor:
+    """The answer at every position, without hooks: token ids (n, pos) to values (n, pos)."""
+    return torch.cat([fused_complete(model, part) for part in torch.split(tokens, PART)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,6 @@ from mcinterp.model.blocks import Blocks
 from mcinterp.task import MatrixBatch
 
 TARGETS = ("masked row", "entry", "singular vector")
-BYTES = 2**24
-"""Activations held at a time."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,6 @@ class Targets:
         return dict(zip(TARGETS, means, strict=True))
 
 
-def parts(blocks: Blocks, n: int) -> Iterator[slice]:
-    """Which matrices go through the model at a time."""
-    shape = blocks.model.model_config
-    # A pass without hooks in float32, then one layer's residual stream in float64.
-    numbers = 10 * shape.d_model + 2 * shape.d_mlp + 3 * shape.n_heads * blocks.n_positions
-    size = max(1, BYTES // (4 * blocks.n_positions * numbers))
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
-
-
 @dataclass(frozen=True)
 class Fitted:
     """The probes of one layer.
@@ -94,7 +83,7 @@ def fitted(blocks: Blocks, tokens: Tensor, targets: Targets, shuffled: Floats) -
     n_layers, d_model = len(blocks.blocks) + 1, blocks.model.model_config.d_model
     widths = [target.shape[-1] for target in targets.at(slice(1)).values()]
     gram, cross = np.zeros((n_layers, d_model, d_model)), np.zeros((n_layers, d_model, 2 * sum(widths)))
-    for matrices in parts(blocks, len(tokens)):
+    for matrices in blocks.parts(len(tokens), kept=2 * d_model):
         wanted = [*targets.at(matrices).values(), *targets.at(shuffled[matrices]).values()]
         y = np.concatenate(wanted, axis=-1).reshape(-1, cross.shape[2])
         for layer, resid in enumerate(blocks.residual_stream(tokens[matrices])):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcinterp.analysis.probe_fits import TARGETS, Fitted, Targets, fitted, parts
+from mcinterp.analysis.probe_fits import TARGETS, Fitted, Targets, fitted
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
@@ -111,7 +111,7 @@ def _scores(
 ) -> dict[tuple[int, str, str], _Score]:
     """Scores of every layer's probes of each target at each kind of entry."""
     scores: dict[tuple[int, str, str], _Score] = defaultdict(_Score)
-    for matrices in parts(blocks, len(batch)):
+    for matrices in blocks.parts(len(batch), kept=2 * blocks.model.model_config.d_model):
         here = targets.at(matrices)
         for layer, resid in enumerate(blocks.residual_stream(batch.inputs[matrices])):
             predicted = weights[layer].predictions(resid)

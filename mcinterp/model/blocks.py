@@ -6,6 +6,7 @@ that is run many times; they are copies, so that a model whose weights change ne
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,6 +18,9 @@ from torch import Tensor
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.task.sequence import most_probable_values
+
+BYTES = {"cpu": 2**24, "cuda": 2**31}
+"""Activations held at a time: what fits a processor's cache, or keeps a GPU busy."""
 
 
 @dataclass(frozen=True)
@@ -127,28 +131,61 @@ class Blocks:
         self.model = model
         self.causal = isinstance(model, MatrixGPT)
         self.blocks = [_block(block, self.causal, model.model_config.layer_norm_eps) for block in model.blocks]
-        self.last = _norm(model.ln_final, model.model_config.layer_norm_eps) if self.causal else None
+        self.first, self.last = self._outer_norms()
+        self.token, self.position = self._embeddings()
 
-    @property
-    def n_positions(self) -> int:
-        """Positions that are run: a GPT's last token is not, as nothing is predicted from it."""
-        return self.model.n_positions - int(self.causal)
+    def _outer_norms(self) -> tuple[Norm | None, Norm | None]:
+        """The LayerNorm before the first block, of an encoder, and after the last, of a GPT."""
+        eps = self.model.model_config.layer_norm_eps
+        if isinstance(self.model, MatrixGPT):
+            return None, _norm(self.model.ln_final, eps)
+        return _norm(self.model.embed.ln, eps), None
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """The first block's input, (batch, pos, d_model), from the model's inputs."""
+    def _embeddings(self) -> tuple[Tensor, Tensor]:
+        """Of tokens (d_vocab, d_model) and of positions (pos, d_model), the latter with an encoder's token type."""
         model = self.model
         if isinstance(model, MatrixGPT):
-            tokens = tokens[:, : self.n_positions]
-            return F.embedding(tokens, model.embed.W_E) + model.pos_embed.W_pos[: self.n_positions]
+            return model.embed.W_E.detach(), model.pos_embed.W_pos.detach()
         embed = model.embed
-        position = embed.pos_embed.W_pos + embed.token_type_embed.W_token_type[0]
-        return _norm(embed.ln, model.model_config.layer_norm_eps)(F.embedding(tokens, embed.embed.W_E) + position)
+        return embed.embed.W_E.detach(), (embed.pos_embed.W_pos + embed.token_type_embed.W_token_type[0]).detach()
+
+    def with_positions(self, order: Sequence[int]) -> Blocks:
+        """The same, but position p has the embedding that belongs to position `order[p]`."""
+        changed = copy.copy(self)
+        changed.position = self.position[list(order)]
+        return changed
+
+    def parts(self, n: int, kept: int = 0) -> Iterator[slice]:
+        """Which of n matrices go through together: as many as fit the memory meant for activations.
+
+        Args:
+            n: matrices.
+            kept: numbers a position that are kept besides what a pass needs.
+        """
+        size = self.at_once(kept)
+        return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+    def at_once(self, kept: int = 0) -> int:
+        """How many matrices that is, at least one."""
+        shape, n_pos = self.model.model_config, len(self.position)
+        running = 8 * shape.d_model + 2 * shape.d_mlp + 3 * shape.n_heads * n_pos
+        return max(1, BYTES[self.position.device.type] // (4 * n_pos * (running + kept)))
+
+    def needed(self, tokens: Tensor) -> Tensor:
+        """The inputs without a GPT's last token, from which nothing is predicted."""
+        return tokens[:, :-1] if self.causal else tokens
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The first block's input, (batch, pos, d_model), from the model's inputs or the first of them."""
+        resid = F.embedding(tokens, self.token) + self.position[: tokens.shape[1]]
+        return self.first(resid) if self.first else resid
 
     def absent(self, tokens: Tensor) -> Tensor | None:
         """What is added to attention scores, broadcast to (batch, head, query, key); None where every key is seen."""
         if not self.causal:
             return self.model.padding(tokens)
-        return torch.full((self.n_positions, self.n_positions), -torch.inf, device=tokens.device).triu(1)
+        n_pos = tokens.shape[1]
+        return torch.full((n_pos, n_pos), -torch.inf, device=tokens.device).triu(1)
 
     def seen(self, attended: Tensor, absent: Tensor | None) -> Tensor:
         """The mean over the keys that each query may see, (batch, pos or 1, d_model), of (batch, pos, d_model)."""
@@ -159,7 +196,7 @@ class Blocks:
         return absent[:, 0].softmax(-1) @ attended
 
     def to_read(self, after_attention: Tensor) -> Tensor:
-        """The positions whose output in the last block an answer is read from."""
+        """The positions whose output in the last block an answer is read from, of a run on `needed` inputs."""
         return after_attention[:, -cast(int, self.model.n_entries) :] if self.causal else after_attention
 
     def outputs(self, resid: Tensor) -> Tensor:
@@ -172,6 +209,15 @@ class Blocks:
         if isinstance(self.model, MatrixGPT):
             return self.model.token_values[most_probable_values(outputs, self.model.n_values)]
         return outputs[..., 0]
+
+    @torch.no_grad()
+    def complete(self, tokens: Tensor) -> Tensor:
+        """The answers (n, entries) to the model's inputs (n, pos), part by part."""
+        answers = []
+        for matrices in self.parts(len(tokens)):
+            *_, last = self.residual_stream(self.needed(tokens[matrices]))
+            answers.append(self.answers(self.outputs(self.to_read(last))))
+        return torch.cat(answers)
 
     @torch.no_grad()
     def residual_stream(self, tokens: Tensor) -> Iterator[Tensor]:

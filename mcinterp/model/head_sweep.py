@@ -20,8 +20,6 @@ from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
 
 Key = TypeVar("Key", bound=Hashable)
-BYTES = {"cpu": 2**24, "cuda": 2**31}
-"""Activations held at a time; more than a processor's cache makes it slower."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +95,14 @@ class HeadSweep:
 
     def __init__(self, model: MatrixEncoder | MatrixGPT) -> None:
         self.blocks = Blocks(model)
-        self._budget = BYTES[model.unembed.W_U.device.type]
-
-    @property
-    def at_once(self) -> int:
-        """Matrices whose clean runs, two of them, and one run under a change fit the memory meant for them."""
-        shape, n_pos = self.blocks.model.model_config, self.blocks.n_positions
-        kept = shape.n_layers * 3 * shape.d_model
-        running = 8 * shape.d_model + 2 * shape.d_mlp + 3 * shape.n_heads * n_pos
-        return max(1, self._budget // (4 * n_pos * (2 * kept + running)))
+        shape = model.model_config
+        # z, z under equal attention and `after_attention` of two clean runs, of the source and of the base of a patch.
+        self.at_once = self.blocks.at_once(kept=2 * 3 * shape.n_layers * shape.d_model)
 
     @torch.no_grad()
     def clean(self, tokens: Tensor) -> CleanRun:
         """Run the model as it is on its inputs."""
+        tokens = self.blocks.needed(tokens)
         resid, absent = self.blocks.embed(tokens), self.blocks.absent(tokens)
         z, equal_z, after = [], [], []
         for block in self.blocks.blocks:

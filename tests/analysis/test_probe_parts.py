@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcinterp.analysis import linear_probes, probe_fits
+from mcinterp.analysis import linear_probes
+from mcinterp.model import blocks
 from mcinterp.runs import Checkpoint
 
 SAMPLES, TEST_SAMPLES, SEED = 90, 20, 4
@@ -68,7 +69,7 @@ def expected(x: np.ndarray, x_test: np.ndarray, y: np.ndarray, truth: np.ndarray
 def test_tables_are_those_of_lstsq_on_all_samples(
     random_checkpoint: Checkpoint, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe_fits, "BYTES", memory)
+    monkeypatch.setitem(blocks.BYTES, "cpu", memory)
     table = linear_probes(random_checkpoint, SAMPLES, TEST_SAMPLES, SEED).table("probes")
     train, test = random_checkpoint.sample(SAMPLES, SEED), random_checkpoint.sample(TEST_SAMPLES, SEED + 1)
     order = np.random.default_rng(SEED).permutation(SAMPLES)
@@ -87,12 +88,3 @@ def test_tables_are_those_of_lstsq_on_all_samples(
             elif row.target != "entry":
                 assert getattr(row, column) == pytest.approx(value, rel=1e-4), (row, column)
     assert len(table) == 3 * 4
-
-
-def test_the_number_of_parts_follows_from_the_memory(
-    random_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocks = probe_fits.Blocks(random_checkpoint.encoder)
-    assert list(probe_fits.parts(blocks, 10)) == [slice(0, 10)]
-    monkeypatch.setattr(probe_fits, "BYTES", 1)
-    assert list(probe_fits.parts(blocks, 3)) == [slice(0, 1), slice(1, 2), slice(2, 3)]

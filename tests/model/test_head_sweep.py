@@ -12,10 +12,10 @@ from torch import Tensor
 
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig
 from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, MatrixGPT, intervene
-from mcinterp.model import head_sweep as module
+from mcinterp.model import blocks as module
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
-from mcinterp.model.interventions import replaced_z, uniform_pattern
+from mcinterp.model.interventions import permuted_positions, replaced_z, uniform_pattern
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import make_task
 
@@ -89,7 +89,7 @@ def _intervention(
 
 def run_positions(model: MatrixEncoder | MatrixGPT, z: list[Tensor] | None) -> list[Tensor] | None:
     """The sweep runs a GPT without its last token."""
-    return z if z is None else [layer[:, : Blocks(model).n_positions] for layer in z]
+    return z if z is None else [Blocks(model).needed(layer) for layer in z]
 
 
 def close(answers: Tensor, expected: Tensor) -> None:
@@ -104,7 +104,7 @@ def test_answers_are_those_of_a_hooked_pass_a_set(
     model, tokens, other = case
     z = other_z(model, tokens, other, method)
     sweep = HeadSweep(model)
-    monkeypatch.setattr(HeadSweep, "at_once", property(lambda _: together * N))
+    sweep.at_once = together * N
     clean = sweep.clean(tokens)
     close(clean.answers, model.complete(tokens))
     changes = {heads.name: HeadChange(heads, run_positions(model, z)) for heads in sets(len(method))}
@@ -121,7 +121,7 @@ def test_a_clean_run_holds_the_hooked_passes_activations(
     model, tokens, _ = case
     clean = HeadSweep(model).clean(tokens)
     _, cache = model.run_with_cache(tokens)
-    n_pos = Blocks(model).n_positions
+    n_pos = Blocks(model).needed(tokens).shape[1]
     for layer in range(LAYERS):
         close(clean.z[layer], cache[f"blocks.{layer}.attn.hook_z"][:, :n_pos])
         close(clean.after_attention[layer], cache[f"blocks.{layer}.hook_resid_mid"][:, :n_pos])
@@ -143,8 +143,9 @@ def test_the_mean_z_is_that_of_all_matrices(
     case: tuple[MatrixEncoder | MatrixGPT, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, tokens, _ = case
-    monkeypatch.setattr(HeadSweep, "at_once", property(lambda _: 4))
-    for mean, z in zip(HeadSweep(model).mean_z(tokens), hooked_z(model, tokens), strict=True):
+    sweep = HeadSweep(model)
+    sweep.at_once = 4
+    for mean, z in zip(sweep.mean_z(tokens), hooked_z(model, tokens), strict=True):
         close(mean, z[:, : mean.shape[1]].mean(0, keepdim=True))
 
 
@@ -155,9 +156,10 @@ def test_blocks_give_the_hooked_passes_patterns_and_residual_stream(
     blocks = Blocks(model)
     _, cache = model.run_with_cache(tokens)
     for layer, pattern in enumerate(blocks.patterns(tokens)):
-        close(pattern, cache[f"blocks.{layer}.attn.hook_pattern"][:, :, : pattern.shape[2], : pattern.shape[3]])
+        close(pattern, cache[f"blocks.{layer}.attn.hook_pattern"])
     for name, resid in zip(_stream(model), blocks.residual_stream(tokens), strict=True):
-        close(resid, cache[name][:, : resid.shape[1]])
+        close(resid, cache[name])
+    close(blocks.complete(tokens), model.complete(tokens))
 
 
 def _stream(model: MatrixEncoder | MatrixGPT) -> Iterator[str]:
@@ -171,3 +173,16 @@ def test_larger_models_and_matrices_go_through_in_smaller_parts(monkeypatch: pyt
     assert sizes["encoder"] > sizes["mixture"] > 1
     monkeypatch.setitem(module.BYTES, "cpu", 1)
     assert HeadSweep(build_model(CONFIGS["encoder"], seed=0)).at_once == 1
+
+
+def test_permuted_positions_are_those_of_the_hooked_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = CONFIGS["mixture"]
+    model = build_model(config, seed=3).requires_grad_(False).eval()
+    tokens = make_task(config.task).sample(N, torch.Generator().manual_seed(0)).inputs
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(1)).tolist()
+    with intervene(model, permuted_positions(order)):
+        expected = model.complete(tokens)
+    assert not torch.allclose(expected, model.complete(tokens))
+    for memory in (1, 2**24):
+        monkeypatch.setitem(module.BYTES, "cpu", memory)
+        close(Blocks(model).with_positions(order).complete(tokens), expected)
