@@ -1,0 +1,68 @@
+"""What the benchmarks share: timing in turns, ratios over rounds, and tables that say where they come from."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import torch
+from tabulate import tabulate
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every candidate in every round; all take their turn in each, after one warm-up of each."""
+    for run in candidates.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, run in candidates.items():
+            gc.collect()
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """A / b round by round: median, lowest, highest."""
+    ratios = [one / other for one, other in zip(a, b, strict=True)]
+    return median(ratios), min(ratios), max(ratios)
+
+
+def store(name: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as a table and write them to results/<name>.csv with machine, versions and date."""
+    print(tabulate([dict(row) for row in rows], headers="keys", floatfmt=".3g"))
+    RESULTS.mkdir(exist_ok=True)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    origin = provenance()
+    with (RESULTS / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*columns, *origin])
+        writer.writeheader()
+        writer.writerows({**row, **origin} for row in rows)
+
+
+def provenance() -> dict[str, str]:
+    """Machine, versions and date."""
+    return {
+        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else processor(),
+        "torch": version("torch"),
+        "transformers": version("transformers"),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def processor() -> str:
+    """The processor's name; Python knows it only on some systems."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
