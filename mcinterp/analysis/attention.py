@@ -120,7 +120,7 @@ class _Layer:
     """
 
     cells: RunningMean = field(default_factory=RunningMean)
-    first_half: Floats | float = 0.0
+    first_half: Floats = field(default_factory=lambda: np.zeros(()))
     entropy: list[Floats] = field(default_factory=list)
     self_mass: list[Floats] = field(default_factory=list)
     masked_mass: list[Floats] = field(default_factory=list)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mcinterp.analysis.statistics import Floats
 from mcinterp.model.blocks import Blocks
 from mcinterp.task import MatrixBatch
+
+Indices = NDArray[np.int64]
 
 TARGETS = ("masked row", "entry", "singular vector")
 
@@ -37,7 +40,7 @@ class Targets:
         seen = matrices * batch.observed.cpu().view(-1, *batch.shape)
         return cls(seen.numpy(), matrices.flatten(1)[..., None].numpy(), _top_left_singular(matrices).numpy())
 
-    def at(self, matrices: slice | Floats) -> dict[str, Floats]:
+    def at(self, matrices: slice | Indices) -> dict[str, Floats]:
         """Each target of some matrices at every position, (n, pos, k)."""
         rows, entries, vectors = self.rows[matrices], self.entries[matrices], self.vectors[matrices]
         n_pos = entries.shape[1]
@@ -68,7 +71,7 @@ class Fitted:
         return {name: (found[index], found[index + len(TARGETS)]) for index, name in enumerate(TARGETS)}
 
 
-def fitted(blocks: Blocks, tokens: Tensor, targets: Targets, shuffled: Floats) -> list[Fitted]:
+def fitted(blocks: Blocks, tokens: Tensor, targets: Targets, shuffled: Indices) -> list[Fitted]:
     """Probes of the residual stream after the embeddings and after each block, without intercept.
 
     The normal equations of all targets, and of those of other matrices, are summed up over parts in float64; they
