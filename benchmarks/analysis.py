@@ -37,7 +37,7 @@ from mcinterp.runs import Checkpoint
 from mcinterp.task.masks import observed_mask
 
 SHAPES = {"2 layers × 8 heads, d_model 64, 5 × 5": "tiny", "4 layers × 8 heads, d_model 128, 7 × 7": "small"}
-ABLATED, PATCHED, PROBED, SHARE = 512, {"tiny": 512, "small": 128}, {"tiny": 2048, "small": 512}, 8
+SWEPT, PROBED, SHARE = {"tiny": 512, "small": 64}, {"tiny": 2048, "small": 256}, 8
 SOLVED, SOLVED_ALONE = 512, 8
 
 Row = dict[str, object]
@@ -68,8 +68,7 @@ def single_heads(checkpoint: Checkpoint) -> list[HeadSet]:
 def _model_rows(name: str, preset: str, rounds: int) -> Iterator[Row]:
     checkpoint = untrained(preset)
     heads = single_heads(checkpoint)
-    tokens = checkpoint.sample(ABLATED, 0).inputs
-    base, source = (checkpoint.sample(PATCHED[preset], seed).inputs for seed in (0, 1))
+    tokens, other = (checkpoint.sample(SWEPT[preset], seed).inputs for seed in (0, 1))
     # Every eighth head alone, one of every layer: a hooked pass takes as long whichever head it is for.
     some = heads[::SHARE]
     scaled = f"hooked pass of the whole model a head, {len(some)} heads × {SHARE}"
@@ -84,9 +83,9 @@ def _model_rows(name: str, preset: str, rounds: int) -> Iterator[Row]:
     )
     yield _row(
         f"patching, every head alone: {name}",
-        f"{len(base)} matrices",
-        lambda: patched(checkpoint, base, source, heads),
-        lambda: patched_plainly(checkpoint, base, source, some),
+        f"{len(tokens)} matrices",
+        lambda: patched(checkpoint, tokens, other, heads),
+        lambda: patched_plainly(checkpoint, tokens, other, some),
         scaled,
         rounds,
         SHARE,
@@ -122,6 +121,7 @@ def _row(
     seconds = interleaved({"ours": ours, "rival": plain}, rounds)
     rivals = [scale * one for one in seconds["rival"]]
     middle, low, high = ratio(rivals, seconds["ours"])
+    print(f"{what}: {middle:.2f} times as fast", file=sys.stderr, flush=True)
     return {
         "what": what,
         "work": work,
