@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import comb
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.head_scores import CLASSES
 from mcinterp.analysis.statistics import Estimate, false_discovery, interval_columns, pooled_estimate
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.errors import InputError, nearest_name
-from mcinterp.model import Head, HeadSet, Intervention
-from mcinterp.model.interventions import CleanRun, clean_run, complete_with, replaced_z, uniform_pattern
+from mcinterp.model import Head, HeadSet
+from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
 
 Method = Literal["uniform", "zero", "mean", "resample"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -96,11 +97,14 @@ def ablation(
     if samples < 2:
         raise InputError(f"ablation: samples must be at least 2, got {samples}")
     sets = _head_sets(checkpoint, heads, taxonomy, samples, seed)
-    bench = _Bench.of(checkpoint, samples, seed)
+    n_heads = checkpoint.config.model.n_heads
+    groups = {head_set.heads: random_groups(head_set, n_heads, controls, seed) for _, head_set in sets}
+    every = [*(head_set for _, head_set in sets), *(group for own in groups.values() for group in own)]
+    bench = _Bench.of(checkpoint, samples, seed, methods, every)
     rows, control_rows = [], []
     for method, (kind, head_set) in product(methods, sets):
         rows.append(_ablation_row(bench, checkpoint.step, head_set, method))
-        control_rows.append(_control_row(bench, head_set, kind, method, controls))
+        control_rows.append(_control_row(bench, head_set, kind, method, groups[head_set.heads]))
     _add_q_values(control_rows)
     return Result(
         "ablation",
@@ -111,41 +115,44 @@ def ablation(
     )
 
 
-@dataclass
-class _Bench:
-    """One batch with its clean run; every set of heads is ablated on it once."""
+_Key = tuple[str, tuple[Head, ...]]
+_Z = Sequence[Tensor] | None
 
-    checkpoint: Checkpoint
-    batch: MatrixBatch
-    clean: CleanRun
-    clean_errors: EntryErrors
+
+@dataclass(frozen=True)
+class _Bench:
+    """The errors of one batch, clean and under every method on every set of heads, each computed once."""
+
+    samples: int
     seed: int
-    done: dict[tuple[str, tuple[Head, ...]], EntryErrors] = field(default_factory=dict)
+    clean_errors: EntryErrors
+    ablated: dict[_Key, EntryErrors]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, samples: int, seed: int) -> _Bench:
-        batch = checkpoint.sample(samples, seed)
-        clean = clean_run(checkpoint.model, batch.inputs)
-        return cls(checkpoint, batch, clean, EntryErrors.of(clean.output, batch.targets, batch), seed)
+    def of(
+        cls, checkpoint: Checkpoint, samples: int, seed: int, methods: Iterable[str], sets: Sequence[HeadSet]
+    ) -> _Bench:
+        batch, sweep = checkpoint.sample(samples, seed), HeadSweep(checkpoint.model)
+        mean = sweep.mean_z(batch.inputs) if "mean" in methods else []
+        parts: dict[_Key, list[EntryErrors]] = defaultdict(list)
+        clean_parts = []
+        for part in sweep.parts(batch.inputs):
+            own = batch.part(part.matrices)
+            clean_parts.append(EntryErrors.of(part.run.answers, own.targets, own))
+            z: dict[str, _Z] = {
+                "uniform": None,
+                "zero": [torch.zeros_like(z[:1, :1]) for z in part.run.z],
+                "mean": mean,
+                "resample": part.neighbours,
+            }
+            changes = {(name, heads.heads): HeadChange(heads, z[name]) for name, heads in product(methods, sets)}
+            for key, answers in sweep.answers(part.run, changes):
+                parts[key].append(EntryErrors.of(answers, own.targets, own))
+        ablated = {key: EntryErrors.joined(own_parts) for key, own_parts in parts.items()}
+        return cls(samples, seed, EntryErrors.joined(clean_parts), ablated)
 
     def errors(self, heads: HeadSet, method: str) -> EntryErrors:
-        key = (method, heads.heads)
-        if key not in self.done:
-            intervention = _intervention(heads, method, self.clean, self.checkpoint.config.model.causal)
-            output = complete_with(self.checkpoint.model, self.clean, heads, intervention)
-            self.done[key] = EntryErrors.of(output, self.batch.targets, self.batch)
-        return self.done[key]
-
-
-def _intervention(heads: HeadSet, method: str, clean: CleanRun, causal: bool) -> Intervention:
-    if method == "uniform":
-        return uniform_pattern(heads, clean.padding, causal)
-    if method == "zero":
-        return replaced_z(heads, [torch.zeros_like(z) for z in clean.z])
-    if method == "mean":
-        return replaced_z(heads, [z.mean(0, keepdim=True) for z in clean.z])
-    # Samples are independent, so the neighbour in the batch is another random matrix.
-    return replaced_z(heads, [z.roll(1, dims=0) for z in clean.z])
+        return self.ablated[method, heads.heads]
 
 
 def _head_sets(
@@ -184,7 +191,7 @@ def _ablation_row(bench: _Bench, step: int, heads: HeadSet, method: str) -> dict
         "group": heads.name,
         "heads": str(heads),
         "method": method,
-        "n": len(bench.batch),
+        "n": bench.samples,
         "seed": bench.seed,
         **mse,
         "masked_ratio": mse["masked_mse"] / mse["masked_mse_clean"],
@@ -192,11 +199,11 @@ def _ablation_row(bench: _Bench, step: int, heads: HeadSet, method: str) -> dict
     }
 
 
-def _control_row(bench: _Bench, heads: HeadSet, kind: str, method: str, n_controls: int) -> dict[str, Any]:
+def _control_row(
+    bench: _Bench, heads: HeadSet, kind: str, method: str, control_sets: Sequence[HeadSet]
+) -> dict[str, Any]:
     ablated = bench.errors(heads, method)
     delta = ablated.minus(bench.clean_errors, "masked")
-    n_heads = bench.checkpoint.config.model.n_heads
-    control_sets = random_groups(heads, n_heads, n_controls, bench.seed)
     control_errors = [bench.errors(control, method) for control in control_sets]
     deltas = [float(errors.minus(bench.clean_errors, "masked").value) for errors in control_errors]
     excess = _excess(ablated, control_errors)

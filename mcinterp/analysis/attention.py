@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.statistics import interval_columns, mean_estimate
+from mcinterp.analysis.statistics import Floats, RunningMean, interval_columns, mean_estimate
 from mcinterp.analysis.structured import viewer_masks
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.model import Head, Model
+from mcinterp.model import Head
+from mcinterp.model.blocks import Blocks
 from mcinterp.model.interventions import uniform_attention
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
@@ -57,19 +60,20 @@ def attention_maps(
     if samples < 2:
         raise InputError(f"attention_maps: samples must be at least 2, got {samples}")
     task = checkpoint.config.task
+    blocks = Blocks(checkpoint.model)
     masks = [RANDOM, *viewer_masks(task.rows, task.cols)] if masks is None else list(masks)
     uniform = uniform_attention(task.n_positions, checkpoint.config.model.causal)
     maps, half_widths, observed, masked_mass, rows = [], [], [], [], []
     for mask in masks:
         batch = checkpoint.sample(samples, seed, None if mask == RANDOM else mask)
-        patterns = attention_patterns(checkpoint.model, batch.inputs)
-        # Layer by layer: in float64 all cells of all samples at once would take gigabytes of a deep model.
-        cells = [mean_estimate(layer.cpu().numpy()) for layer in patterns.unbind(1)]
+        layers = _attention(blocks, batch)
+        cells = [layer.cells.estimate() for layer in layers]
         maps.append([layer.value for layer in cells])
         half_widths.append([layer.high - layer.value for layer in cells])
         observed.append(batch.observed.float().mean(0).view(task.rows, task.cols).cpu().numpy())
         masked_mass.append(float((uniform @ _masked_keys(batch).mean(0).cpu()).mean()))
-        rows += _head_rows(mask, patterns, uniform, batch, seed)
+        about = {"n": samples, "seed": seed}
+        rows += [row for number, layer in enumerate(layers) for row in layer.rows(mask, number, uniform, about)]
     n_layers, n_heads = checkpoint.config.model.n_layers, checkpoint.config.model.n_heads
     return Result(
         "attention",
@@ -103,13 +107,67 @@ def position_names(task: TaskConfig) -> list[str]:
     return [*(f"?{entry}" for entry in entries), "sep", *(f"={entry}" for entry in entries)]
 
 
-@torch.no_grad()
-def attention_patterns(model: Model, tokens: Tensor) -> Tensor:
-    """Softmax probabilities of every head: (batch, layer, head, query, key)."""
-    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(model.cfg.n_layers)]
-    wanted = set(names)
-    _, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
-    return torch.stack([cache[name] for name in names], dim=1)
+@dataclass
+class _Layer:
+    """What is kept of the attention of a layer's heads while the batch goes by.
+
+    Attributes:
+        cells: of every cell of the maps.
+        first_half: the maps of the first half of the batch, summed.
+        entropy: for each part of the batch, (n, head).
+        self_mass: the same.
+        masked_mass: the same.
+    """
+
+    cells: RunningMean = field(default_factory=RunningMean)
+    first_half: Floats = field(default_factory=lambda: np.zeros(()))
+    entropy: list[Floats] = field(default_factory=list)
+    self_mass: list[Floats] = field(default_factory=list)
+    masked_mass: list[Floats] = field(default_factory=list)
+
+    def add(self, patterns: Tensor, masked: Tensor, n_first: int) -> None:
+        """Take in patterns (n, head, query, key) with masked keys (n, key); `n_first` belong to the first half."""
+        each = patterns.double().cpu().numpy()
+        self.cells.add(each)
+        self.first_half = self.first_half + each[:n_first].sum(0)
+        self.entropy.append(_double(torch.special.entr(patterns).sum(-1).mean(-1)))
+        self.self_mass.append(_double(patterns.diagonal(dim1=-2, dim2=-1).mean(-1)))
+        self.masked_mass.append(_double((patterns.mean(2) @ masked[:, :, None])[..., 0]))
+
+    def rows(self, mask: str, layer: int, uniform: Tensor, about: dict[str, int]) -> list[dict[str, Any]]:
+        """A row of the table for each head."""
+        average, n = self.cells.estimate().value, about["n"]
+        first = self.first_half / (n // 2)
+        second = (average * n - self.first_half) / (n - n // 2)
+        from_uniform, halves = _total_variation(average, uniform.double().numpy()), _total_variation(first, second)
+        measures = {name: mean_estimate(np.concatenate(getattr(self, name))) for name in _MEASURES}
+        return [
+            {
+                "mask": mask,
+                "head": str(Head(layer, head)),
+                **about,
+                **{key: value for name in _MEASURES for key, value in measures[name].columns(name, head).items()},
+                "distance_from_uniform": float(from_uniform[head]),
+                "split_half_distance": float(halves[head]),
+            }
+            for head in range(len(average))
+        ]
+
+
+_MEASURES = ("entropy", "self_mass", "masked_mass")
+
+
+def _attention(blocks: Blocks, batch: MatrixBatch) -> list[_Layer]:
+    """Every layer's attention, part by part of the batch."""
+    layers = [_Layer() for _ in blocks.blocks]
+    masked, half = _masked_keys(batch), len(batch) // 2
+    n_heads, n_pos = blocks.blocks[0].n_heads, batch.inputs.shape[1]
+    # One layer's patterns in float64, and their distances from the mean.
+    for matrices in blocks.parts(len(batch), kept=4 * n_heads * n_pos):
+        n_first = min(max(half - matrices.start, 0), matrices.stop - matrices.start)
+        for layer, patterns in zip(layers, blocks.patterns(batch.inputs[matrices]), strict=True):
+            layer.add(patterns, masked[matrices], n_first)
+    return layers
 
 
 def _masked_keys(batch: MatrixBatch) -> Tensor:
@@ -117,32 +175,10 @@ def _masked_keys(batch: MatrixBatch) -> Tensor:
     return (batch.inputs == MASK_TOKEN).float()
 
 
-def _head_rows(mask: str, patterns: Tensor, uniform: Tensor, batch: MatrixBatch, seed: int) -> list[dict[str, object]]:
-    n_samples, n_layers, n_heads = patterns.shape[:3]
-    entropy = mean_estimate(torch.special.entr(patterns).sum(-1).mean(-1).double().cpu().numpy())
-    self_mass = mean_estimate(patterns.diagonal(dim1=-2, dim2=-1).mean(-1).double().cpu().numpy())
-    masked = _masked_keys(batch)
-    masked_mass = mean_estimate(torch.einsum("slhqk,sk->slhq", patterns, masked).mean(-1).double().cpu().numpy())
-    average = patterns.mean(0)
-    from_uniform = _total_variation(average, uniform.to(average))
-    halves = _total_variation(patterns[: n_samples // 2].mean(0), patterns[n_samples // 2 :].mean(0))
-    return [
-        {
-            "mask": mask,
-            "head": str(Head(layer, head)),
-            "n": n_samples,
-            "seed": seed,
-            **entropy.columns("entropy", (layer, head)),
-            **self_mass.columns("self_mass", (layer, head)),
-            **masked_mass.columns("masked_mass", (layer, head)),
-            "distance_from_uniform": float(from_uniform[layer, head]),
-            "split_half_distance": float(halves[layer, head]),
-        }
-        for layer in range(n_layers)
-        for head in range(n_heads)
-    ]
+def _double(values: Tensor) -> Floats:
+    return values.double().cpu().numpy()
 
 
-def _total_variation(p: Tensor, q: Tensor) -> Tensor:
+def _total_variation(p: Floats, q: Floats) -> Floats:
     """Half the L1 distance of two maps, averaged over queries: (…, query, key) to (…)."""
-    return (p - q).abs().sum(-1).mean(-1) / 2
+    return np.asarray(np.abs(p - q).sum(-1).mean(-1) / 2)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.answers import answers
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.statistics import Floats, interval_columns, pooled_difference, pooled_estimate
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
+from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch, MatrixCompletion
@@ -93,9 +93,11 @@ def distribution_shift(checkpoint: Checkpoint, samples: int = 1024, seed: int = 
     # Matrices that fill the grid, whatever sizes it was trained on: a shift of rank reaches beyond a small size's.
     trained = _changed(checkpoint.config.task, out_of_range="clip", sizes=None)
 
+    blocks = Blocks(checkpoint.encoder)
+
     @cache
     def measured(task: TaskConfig, fresh: bool, n: int) -> _Measured:
-        return _Measured.of(checkpoint, _batch(task, fresh, samples, seed, n))
+        return _Measured.of(checkpoint, blocks, _batch(task, fresh, samples, seed, n))
 
     rows = []
     for condition in _conditions(trained):
@@ -160,9 +162,9 @@ class _Measured:
     zero: EntryErrors
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, drawn: MatrixBatch) -> _Measured:
+    def of(cls, checkpoint: Checkpoint, blocks: Blocks, drawn: MatrixBatch) -> _Measured:
         batch = checkpoint.task.to(drawn, torch.device(checkpoint.device))
-        output = answers(checkpoint.encoder, batch.inputs)
+        output = blocks.complete(batch.inputs)
         errors, zero = (EntryErrors.of(x, batch.targets, batch) for x in (output, torch.zeros_like(output)))
         return cls(batch, errors, zero)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,15 @@ class EntryErrors:
             {name: (square * weight).sum(1) for name, weight in weights.items()},
             {name: weight.sum(1) for name, weight in weights.items()},
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[EntryErrors]) -> EntryErrors:
+        """The errors of a batch from those of its parts, in order."""
+        sums, counts = (
+            {name: np.concatenate([getattr(part, kept)[name] for part in parts]) for name in ENTRIES}
+            for kept in ("sums", "counts")
+        )
+        return cls(sums, counts)
 
     def mse(self, entries: str) -> Estimate:
         """Mean squared error over `entries` of all samples, pooled as L_mask and L_obs are."""

@@ -59,23 +59,33 @@ def target_score(patterns: Tensor, target: Tensor, queries: Tensor | None = None
     Returns:
         (sample, head); 0 where no query counts.
     """
+    return target_scores(patterns, {"": (target, queries)})[""]
+
+
+def target_scores(patterns: Tensor, wanted: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
+    """`target_score` of several pairs of target and queries, all by one product: each is linear in the patterns."""
+    terms = [_linear_terms(target, queries) for target, queries in wanted.values()]
+    weights = torch.stack([weight.flatten() for weight, _ in terms], dim=1).to(patterns)
+    constants = torch.stack([constant for _, constant in terms]).to(patterns)
+    return dict(zip(wanted, (patterns.flatten(2) @ weights - constants).unbind(-1), strict=True))
+
+
+def _linear_terms(target: Tensor, queries: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A score's weight of each attention probability, (query, key), and what is subtracted; float64."""
     share = target.double().mean(-1)
     counts = (share > 0) & (share < 1)
     if queries is not None:
         counts &= queries
-    if not bool(counts.any()):
-        return torch.zeros(patterns.shape[:2], dtype=patterns.dtype, device=patterns.device)
-    weight = target.to(patterns.dtype)[counts]
-    mass = torch.einsum("shqk,qk->shq", patterns[:, :, counts], weight)
-    uniform = share[counts].to(patterns.dtype)
-    return ((mass - uniform) / (1 - uniform)).mean(-1)
+    # (mass − share) / (1 − share) of each query, averaged.
+    scale = torch.where(counts, 1 / (1 - share).clamp_min(0.5 / len(share)), 0.0) / counts.sum().clamp_min(1)
+    return target * scale[:, None], (share * scale).sum()
 
 
 def family_scores(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
     """Scores of the three families, each (sample, head), from patterns (sample, head, query, key)."""
     same_row, same_col, itself = _relations(rows, cols)
     targets = {"row": same_row & ~itself, "column": same_col & ~itself, "identity": itself}
-    return {name: target_score(patterns, target.to(patterns.device)) for name, target in targets.items()}
+    return target_scores(patterns, {name: (target.to(patterns.device), None) for name, target in targets.items()})
 
 
 def group_scores(
@@ -103,28 +113,33 @@ def _masked_row_scores(entry: MaskedPatterns) -> dict[str, Tensor]:
     same_row, same_col, itself = (relation.to(patterns.device) for relation in _relations(rows, cols))
     in_masked_row = (observed.sum(1) == 1).repeat_interleave(cols)
     seen = observed.flatten()
-    hit = target_score(patterns, same_row & seen, in_masked_row & ~seen).clamp_min(0)
-    row_elsewhere = target_score(patterns, same_row & ~itself, ~in_masked_row)
-    self_elsewhere = target_score(patterns, itself, ~in_masked_row)
-    busy_elsewhere = torch.maximum(row_elsewhere, self_elsewhere).clamp(0, 1)
-    off_diagonal = target_score(patterns, same_col & ~itself & seen).clamp_min(0)
-    off_diagonal = off_diagonal * (1 - _masked_to_observed(patterns, same_col & ~itself, seen))
-    everywhere = torch.ones_like(itself)
-    collecting = target_score(patterns, everywhere & (seen & in_masked_row), ~in_masked_row)
+    found = target_scores(
+        patterns,
+        {
+            "hit": (same_row & seen, in_masked_row & ~seen),
+            "row elsewhere": (same_row & ~itself, ~in_masked_row),
+            "self elsewhere": (itself, ~in_masked_row),
+            "off-diagonal": (same_col & ~itself & seen, None),
+            "collecting": ((seen & in_masked_row).expand_as(itself), ~in_masked_row),
+            "copy": (itself, seen),
+        },
+    )
+    hit = found["hit"].clamp_min(0)
+    busy_elsewhere = torch.maximum(found["row elsewhere"], found["self elsewhere"]).clamp(0, 1)
+    follows = 1 - _masked_to_observed(patterns, same_col & ~itself, seen)
+    off_diagonal = found["off-diagonal"].clamp_min(0) * follows
     return {
         "masked-row": hit * (1 - busy_elsewhere),
-        "observed-copy": torch.minimum(hit, target_score(patterns, itself, seen)).clamp_min(0),
-        "mask-ignore": torch.maximum(off_diagonal, collecting).clamp_min(0),
+        "observed-copy": torch.minimum(hit, found["copy"]).clamp_min(0),
+        "mask-ignore": torch.maximum(off_diagonal, found["collecting"]).clamp_min(0),
     }
 
 
 def _masked_to_observed(patterns: Tensor, target: Tensor, seen: Tensor) -> Tensor:
     """Attention per masked target key over attention per observed one, at most 1; (sample, head)."""
-    per_key = []
-    for keys in (target & ~seen, target & seen):
-        mass = torch.einsum("shqk,qk->sh", patterns, keys.to(patterns.dtype))
-        per_key.append(mass / keys.sum().clamp_min(1))
-    return (per_key[0] / per_key[1].clamp_min(torch.finfo(patterns.dtype).tiny)).clamp_max(1)
+    keys = torch.stack([target & ~seen, target & seen]).to(patterns.dtype).flatten(1)
+    masked, observed = (patterns.flatten(2) @ (keys / keys.sum(1, keepdim=True).clamp_min(1)).T).unbind(-1)
+    return (masked / observed.clamp_min(torch.finfo(patterns.dtype).tiny)).clamp_max(1)
 
 
 def _longest_run_score(column_runs: Mapping[int, MaskedPatterns], like: Tensor) -> Tensor:
@@ -142,12 +157,12 @@ def _longest_run_score(column_runs: Mapping[int, MaskedPatterns], like: Tensor) 
 
 
 def _static_score(under_each_mask: list[Tensor]) -> Tensor:
-    patterns = torch.stack(under_each_mask)
-    n_pos = patterns.shape[-1]
-    average = patterns.mean((0, 1))
+    n_pos = under_each_mask[0].shape[-1]
+    average = torch.stack([patterns.mean(0) for patterns in under_each_mask]).mean(0)
     structure = (average - 1 / n_pos).abs().sum(-1).mean(-1) / 2
-    variation = ((patterns - average).abs().sum(-1).mean(-1) / 2).mean(0)
-    return ((structure - variation) / (1 - 1 / n_pos)).clamp_min(0)
+    # Mask by mask: the differences of all of them at once would be the largest array of the pass.
+    distances = [(patterns - average).abs_().sum((-2, -1)) / (2 * n_pos) for patterns in under_each_mask]
+    return ((structure - torch.stack(distances).mean(0)) / (1 - 1 / n_pos)).clamp_min(0)
 
 
 def _relations(rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from mcinterp.analysis.baselines.solved import RECOVERED, Solved, SolvedExactly,
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.errors import InputError
+from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 
@@ -105,11 +106,12 @@ def nuclear_norm(
         raise InputError(f"nuclear_norm: samples must be at least 2, got {min(samples, regularised_samples)}")
     task = checkpoint.config.task
     regularised_samples = min(regularised_samples, samples)
+    blocks = Blocks(checkpoint.encoder)
     errors, norms, solver = [], [], []
     for share in sorted({*shares, task.p_mask}):
         solved = solved_exactly(task.model_copy(update={"p_mask": share}), samples, seed, checked, checkpoint.device)
         about = {"p_mask": share, "trained": share == task.p_mask, "n": samples, "seed": seed}
-        output = _output(checkpoint, solved)
+        output = _output(blocks, solved)
         errors += _error_rows(about, output, solved)
         norms.append(_norm_row(about, output, solved))
         solver.append(_solver_row(about, solved))
@@ -142,10 +144,9 @@ def nuclear_norm(
     )
 
 
-@torch.no_grad()
-def _output(checkpoint: Checkpoint, solved: Solved) -> Tensor:
+def _output(blocks: Blocks, solved: Solved) -> Tensor:
     """The model's answers, (n, rows·cols)."""
-    return checkpoint.encoder.complete(solved.batch.inputs)
+    return blocks.complete(solved.batch.inputs)
 
 
 def _errors(output: Tensor, solved: Solved) -> EntryErrors:
@@ -198,7 +199,7 @@ def _regularised_rows(checkpoint: Checkpoint, solved: dict[float, Solved], seed:
     if not solved:
         return []
     first = next(iter(solved.values()))
-    model = _errors(_output(checkpoint, first), first)
+    model = _errors(_output(Blocks(checkpoint.encoder), first), first)
     about = {"p_mask": checkpoint.config.task.p_mask, "n": len(first.batch), "seed": seed}
     nan = float("nan")
     rows = [{"solution": "model", "weight": nan, **about, **_mse_columns(model, model), "reference_difference": nan}]

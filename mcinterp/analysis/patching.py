@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -10,10 +11,9 @@ from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.errors import InputError
 from mcinterp.model import Head, HeadSet
-from mcinterp.model.interventions import CleanRun, clean_run, complete_with, replaced_z
+from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
 
 COLUMNS = {
     "direction": "whose z goes into whose run",
@@ -28,6 +28,7 @@ COLUMNS = {
     **interval_columns("nearer", "mse_to_base − mse_to_source, paired: positive means nearer to the source"),
 }
 _DIRECTIONS = ("X into −X", "−X into X")
+_SOURCE, _BASE, _OTHER = "source", "base", "another source"
 
 
 def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0) -> Result:
@@ -49,18 +50,14 @@ def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples
     if samples < 2:
         raise InputError(f"patching: samples must be at least 2, got {samples}")
     shape = checkpoint.config.model
-    positive = checkpoint.sample(samples, seed)
-    negative = checkpoint.task.to(checkpoint.task.negated(positive), positive.inputs.device)
-    runs = {id(batch): clean_run(checkpoint.model, batch.inputs) for batch in (positive, negative)}
-    rows = []
-    for direction, (source, base) in zip(_DIRECTIONS, ((positive, negative), (negative, positive)), strict=True):
-        pair = _Pair(checkpoint, source, base, runs[id(source)], runs[id(base)], seed)
-        for kind, head_set in _head_sets(heads, shape.n_layers, shape.n_heads):
-            rows += pair.rows(direction, kind, head_set, pair.source_run.z)
-        everything = HeadSet.parse("all", shape.n_layers, shape.n_heads)
-        rows += pair.rows(direction, "control", HeadSet("self", everything.heads), pair.base_run.z)
-        shifted = [z.roll(1, dims=0) for z in pair.source_run.z]
-        rows += pair.rows(direction, "control", HeadSet("other matrix", everything.heads), shifted)
+    everything = HeadSet.parse("all", shape.n_layers, shape.n_heads).heads
+    patches = [
+        *(_Patch(kind, own, _SOURCE) for kind, own in _head_sets(heads, shape.n_layers, shape.n_heads)),
+        _Patch("control", HeadSet("self", everything), _BASE),
+        _Patch("control", HeadSet("other matrix", everything), _OTHER),
+    ]
+    errors = _errors(checkpoint, patches, samples, seed)
+    rows = [row for key, parts in errors.items() for row in _rows(*key, parts, samples, seed)]
     return Result(
         "patching",
         "Activation patching",
@@ -70,40 +67,61 @@ def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples
     )
 
 
-class _Pair:
-    """A source batch and a base batch, with their clean runs."""
+@dataclass(frozen=True)
+class _Patch:
+    """A set of heads, and whose z it is given."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        source: MatrixBatch,
-        base: MatrixBatch,
-        source_run: CleanRun,
-        base_run: CleanRun,
-        seed: int,
-    ) -> None:
-        self.checkpoint, self.source, self.base = checkpoint, source, base
-        self.source_run, self.base_run, self.seed = source_run, base_run, seed
+    kind: str
+    heads: HeadSet
+    giver: str
 
-    def rows(self, direction: str, kind: str, heads: HeadSet, z: Sequence[Any]) -> list[dict[str, Any]]:
-        output = complete_with(self.checkpoint.model, self.base_run, heads, replaced_z(heads, z))
-        to_source = EntryErrors.of(output, self.source.targets, self.base)
-        to_base = EntryErrors.of(output, self.base.targets, self.base)
-        return [
-            {
-                "direction": direction,
-                "group": heads.name,
-                "heads": str(heads),
-                "kind": kind,
-                "entries": entries,
-                "n": len(self.base),
-                "seed": self.seed,
-                **to_source.mse(entries).columns("mse_to_source"),
-                **to_base.mse(entries).columns("mse_to_base"),
-                **to_base.minus(to_source, entries).columns("nearer"),
-            }
-            for entries in ("masked", "observed")
-        ]
+
+@dataclass(frozen=True)
+class _Errors:
+    """Of the patched answers: to the matrices that z came from, and to those that the model was run on."""
+
+    to_source: EntryErrors
+    to_base: EntryErrors
+
+
+def _errors(
+    checkpoint: Checkpoint, patches: Sequence[_Patch], samples: int, seed: int
+) -> dict[tuple[str, _Patch], list[_Errors]]:
+    """The errors in both directions under each patch, in parts of the batch."""
+    positive = checkpoint.sample(samples, seed)
+    negative = checkpoint.task.to(checkpoint.task.negated(positive), positive.inputs.device)
+    sweep = HeadSweep(checkpoint.model)
+    found: dict[tuple[str, _Patch], list[_Errors]] = {key: [] for key in product(_DIRECTIONS, patches)}
+    for plus, minus in zip(sweep.parts(positive.inputs), sweep.parts(negative.inputs), strict=True):
+        ways = (((positive, plus), (negative, minus)), ((negative, minus), (positive, plus)))
+        for direction, ((source, given), (base, own)) in zip(_DIRECTIONS, ways, strict=True):
+            z = {_SOURCE: given.run.z, _BASE: own.run.z, _OTHER: given.neighbours}
+            to_source, to_base = source.part(given.matrices), base.part(own.matrices)
+            changes = {patch: HeadChange(patch.heads, z[patch.giver]) for patch in patches}
+            for patch, answers in sweep.answers(own.run, changes):
+                errors = (EntryErrors.of(answers, batch.targets, to_base) for batch in (to_source, to_base))
+                found[direction, patch].append(_Errors(*errors))
+    return found
+
+
+def _rows(direction: str, patch: _Patch, parts: Sequence[_Errors], samples: int, seed: int) -> list[dict[str, Any]]:
+    to_source = EntryErrors.joined([part.to_source for part in parts])
+    to_base = EntryErrors.joined([part.to_base for part in parts])
+    return [
+        {
+            "direction": direction,
+            "group": patch.heads.name,
+            "heads": str(patch.heads),
+            "kind": patch.kind,
+            "entries": entries,
+            "n": samples,
+            "seed": seed,
+            **to_source.mse(entries).columns("mse_to_source"),
+            **to_base.mse(entries).columns("mse_to_base"),
+            **to_base.minus(to_source, entries).columns("nearer"),
+        }
+        for entries in ("masked", "observed")
+    ]
 
 
 def _head_sets(names: Sequence[str] | None, n_layers: int, n_heads: int) -> list[tuple[str, HeadSet]]:

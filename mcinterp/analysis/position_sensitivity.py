@@ -10,13 +10,11 @@ import numpy as np
 import torch
 
 from mcinterp.analysis import permutations
-from mcinterp.analysis.answers import answers
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.permutations import Order
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, pooled_estimate
 from mcinterp.errors import InputError
-from mcinterp.model import intervene
-from mcinterp.model.interventions import permuted_positions
+from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch
@@ -96,9 +94,10 @@ def position_sensitivity(checkpoint: Checkpoint, n_permutations: int = 8, sample
         needs = "needs at least 2 samples and 1 permutation of a kind"
         raise InputError(f"position_sensitivity: {needs}, got {samples} and {n_permutations}")
     batch = checkpoint.sample(samples, seed)
-    clean = answers(checkpoint.encoder, batch.inputs, hooked=True)
+    blocks = Blocks(checkpoint.encoder)
+    clean = blocks.complete(batch.inputs)
     orders = _orders(*batch.shape, n_permutations, seed)
-    kinds = [_Kind.of(checkpoint, batch, clean, name, own) for name, own in orders.items() if own]
+    kinds = [_Kind.of(blocks, batch, clean, name, own) for name, own in orders.items() if own]
     clean_errors = EntryErrors.of(clean, batch.targets, batch)
     zero = EntryErrors.of(torch.zeros_like(clean), batch.targets, batch)
     about = {"n": samples, "seed": seed}
@@ -144,15 +143,12 @@ class _Kind:
     moved: list[EntryErrors]
 
     @classmethod
-    def of(
-        cls, checkpoint: Checkpoint, batch: MatrixBatch, clean: torch.Tensor, name: str, orders: Sequence[Order]
-    ) -> _Kind:
+    def of(cls, blocks: Blocks, batch: MatrixBatch, clean: torch.Tensor, name: str, orders: Sequence[Order]) -> _Kind:
         errors, moved = [], []
         for order in orders:
             given = _permuted(batch, order) if name == "data too" else batch
             expected = clean[:, order] if name == "data too" else clean
-            with intervene(checkpoint.encoder, permuted_positions(order.tolist())):
-                output = answers(checkpoint.encoder, given.inputs, hooked=True)
+            output = blocks.with_positions(order.tolist()).complete(given.inputs)
             errors.append(EntryErrors.of(output, given.targets, given))
             moved.append(EntryErrors.of(output, expected, given))
         return cls(name, errors, moved)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
+from mcinterp.analysis.probe_fits import TARGETS, Fitted, Targets, fitted
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
-from mcinterp.model import MatrixEncoder
+from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch
@@ -32,7 +32,6 @@ COLUMNS = {
     "control_cosine": "control: its mean |cosine|",
     "constant_mse": "test MSE of predicting the mean training target",
 }
-_TARGETS = ("masked row", "entry", "singular vector")
 
 
 def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int = 256, seed: int = 0) -> Result:
@@ -55,103 +54,93 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     """
     if samples < 2 or test_samples < 2:
         raise InputError(f"linear_probes: needs 2 matrices to train and to test, got {samples} and {test_samples}")
-    model = checkpoint.encoder
     train, test = checkpoint.sample(samples, seed), checkpoint.sample(test_samples, seed + 1)
     shuffled = np.random.default_rng(seed).permutation(samples)
-    train_targets, test_targets = _targets(train), _targets(test)
-    rows = []
-    train_resid, test_resid = residual_stream(model, train), residual_stream(model, test)
-    for layer, (resid_train, resid_test) in enumerate(zip(train_resid, test_resid, strict=True)):
-        x_train, x_test = resid_train.astype(np.float64), resid_test.astype(np.float64)
-        for target in _TARGETS:
-            y_train, y_test = train_targets[target], test_targets[target]
-            real = _Fit.of(x_train, y_train, x_test, y_test)
-            control = _Fit.of(x_train, y_train[shuffled], x_test, y_test)
-            sizes = {"n_train": samples, "n_test": test_samples, "seed": seed}
-            rows += [
-                {"layer": layer, "target": target, "entries": entries, **sizes, **columns}
-                for entries, columns in _measures(real, control, train, test, target)
-            ]
+    blocks, own, others = Blocks(checkpoint.encoder), Targets.of(train), Targets.of(test)
+    weights = fitted(blocks, train.inputs, own, shuffled)
+    constants = own.means()
+    train_scores = _scores(blocks, train, own, weights, constants)
+    test_scores = _scores(blocks, test, others, weights, constants)
+    sizes = {"n_train": samples, "n_test": test_samples, "seed": seed}
+    rows = [
+        {"layer": layer, "target": target, "entries": entries, **sizes, **_columns(one, other, target != "entry")}
+        for (layer, target, entries), one in train_scores.items()
+        for other in [test_scores[layer, target, entries]]
+    ]
     return Result(
         "probes",
         "Linear probes",
         {"samples": samples, "test_samples": test_samples, "seed": seed},
-        {"targets": list(_TARGETS), "n_layers": checkpoint.config.model.n_layers},
+        {"targets": list(TARGETS), "n_layers": checkpoint.config.model.n_layers},
         {"probes": Table.of(COLUMNS, rows)},
     )
 
 
-@torch.no_grad()
-def residual_stream(model: MatrixEncoder, batch: MatrixBatch) -> list[NDArray[np.float32]]:
-    """The residual stream after the embeddings and after each block, each (n, pos, d_model), float32."""
-    names = ["hook_full_embed"] + [f"blocks.{b}.hook_normalized_resid_post" for b in range(model.cfg.n_layers)]
-    wanted = set(names)
-    _, cache = model.run_with_cache(batch.inputs, names_filter=lambda name: name in wanted, return_cache_object=False)
-    return [cache[name].cpu().numpy() for name in names]
+@dataclass
+class _Score:
+    """How well probes did, matrix by matrix: arrays (n,), in parts.
 
-
-def least_squares(x: Floats, y: Floats) -> Floats:
-    """Minimise ‖x w − y‖² through the normal equations; the smallest such w where several are equal.
-
-    Args:
-        x: (n, d).
-        y: (n, k).
-
-    Returns:
-        (d, k).
+    Attributes:
+        counts: positions that count.
+        squares: over them, the summed mean square errors of the probe, of its control, and of the mean target.
+        cosines: mean |cosine| of the probe and of its control.
     """
-    gram = x.T @ x
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > values[-1] * len(gram) * np.finfo(np.float64).eps
-    return np.asarray((vectors[:, kept] / values[kept]) @ (vectors[:, kept].T @ (x.T @ y)))
+
+    counts: list[Floats] = field(default_factory=list)
+    squares: tuple[list[Floats], ...] = field(default_factory=lambda: ([], [], []))
+    cosines: tuple[list[Floats], ...] = field(default_factory=lambda: ([], []))
+
+    def add(self, predictions: Sequence[Floats], target: Floats, weight: Floats) -> None:
+        """Score the predictions of the probe, its control and the mean target, each (n, pos, k) or (k,)."""
+        self.counts.append(weight.sum(1))
+        for kept, prediction in zip(self.squares, predictions, strict=True):
+            kept.append((((prediction - target) ** 2).mean(-1) * weight).sum(1))
+        if target.shape[-1] > 1:
+            for kept, prediction in zip(self.cosines, predictions[:2], strict=True):
+                kept.append(_cosine(prediction, target))
+
+    def mse(self, which: int) -> Estimate:
+        return pooled_estimate(np.concatenate(self.squares[which]), np.concatenate(self.counts))
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Predictions and targets, each (n, pos, k)."""
-
-    train_prediction: Floats
-    train_target: Floats
-    test_prediction: Floats
-    test_target: Floats
-
-    @classmethod
-    def of(cls, x_train: Floats, y_train: Floats, x_test: Floats, y_test: Floats) -> _Fit:
-        weights = least_squares(x_train.reshape(-1, x_train.shape[-1]), y_train.reshape(-1, y_train.shape[-1]))
-        return cls(x_train @ weights, y_train, x_test @ weights, y_test)
+_PROBE, _CONTROL, _CONSTANT = range(3)
 
 
-def _measures(
-    real: _Fit, control: _Fit, train: MatrixBatch, test: MatrixBatch, target: str
-) -> list[tuple[str, dict[str, Any]]]:
-    """Which entries, and the table's columns for them."""
+def _scores(
+    blocks: Blocks, batch: MatrixBatch, targets: Targets, weights: Sequence[Fitted], constants: Mapping[str, Floats]
+) -> dict[tuple[int, str, str], _Score]:
+    """Scores of every layer's probes of each target at each kind of entry."""
+    scores: dict[tuple[int, str, str], _Score] = defaultdict(_Score)
+    for matrices in blocks.parts(len(batch), kept=2 * blocks.model.model_config.d_model):
+        here = targets.at(matrices)
+        for layer, resid in enumerate(blocks.residual_stream(batch.inputs[matrices])):
+            predicted = weights[layer].predictions(resid)
+            for target, truth in here.items():
+                for entries, weight in _entries(batch.part(matrices), target):
+                    scores[layer, target, entries].add((*predicted[target], constants[target]), truth, weight)
+    return dict(scores)
+
+
+def _entries(batch: MatrixBatch, target: str) -> list[tuple[str, Floats]]:
+    """Which entries, and where they are, (n, pos)."""
     if target != "entry":
-        return [("all", _columns(real, control, np.ones(train.inputs.shape), np.ones(test.inputs.shape)))]
-    seen_train, seen_test = train.observed.cpu().numpy(), test.observed.cpu().numpy()
-    everything = [("observed", seen_train, seen_test), ("masked", ~seen_train, ~seen_test)]
-    return [(name, _columns(real, control, a.astype(float), b.astype(float))) for name, a, b in everything]
+        return [("all", np.ones(batch.inputs.shape))]
+    seen = batch.observed.cpu().numpy()
+    return [("observed", seen.astype(float)), ("masked", (~seen).astype(float))]
 
 
-def _columns(real: _Fit, control: _Fit, train_weight: Floats, test_weight: Floats) -> dict[str, Any]:
-    """Errors over the positions that `train_weight` and `test_weight`, (n, pos), pick."""
-    vector = real.test_target.shape[-1] > 1
+def _columns(train: _Score, test: _Score, vector: bool) -> dict[str, Any]:
     nan = float("nan")
-    constant = real.train_target.mean((0, 1))
-    test_cosine = mean_estimate(_cosine(real.test_prediction, real.test_target))
+    cosine = mean_estimate(np.concatenate(test.cosines[_PROBE])).columns("test_cosine") if vector else {}
     return {
-        "train_mse": float(_mse(real.train_prediction, real.train_target, train_weight).value),
-        **_mse(real.test_prediction, real.test_target, test_weight).columns("test_mse"),
-        "train_cosine": float(np.nanmean(_cosine(real.train_prediction, real.train_target))) if vector else nan,
-        **{name: value if vector else nan for name, value in test_cosine.columns("test_cosine").items()},
-        **_mse(control.test_prediction, control.test_target, test_weight).columns("control_mse"),
-        "control_cosine": float(np.nanmean(_cosine(control.test_prediction, control.test_target))) if vector else nan,
-        "constant_mse": float(_mse(constant, real.test_target, test_weight).value),
+        "train_mse": float(train.mse(_PROBE).value),
+        **test.mse(_PROBE).columns("test_mse"),
+        "train_cosine": float(np.nanmean(np.concatenate(train.cosines[_PROBE]))) if vector else nan,
+        **{name: cosine.get(name, nan) for name in ("test_cosine", "test_cosine_low", "test_cosine_high")},
+        **test.mse(_CONTROL).columns("control_mse"),
+        "control_cosine": float(np.nanmean(np.concatenate(test.cosines[_CONTROL]))) if vector else nan,
+        "constant_mse": float(test.mse(_CONSTANT).value),
     }
-
-
-def _mse(prediction: Floats, target: Floats, weight: Floats) -> Estimate:
-    square = ((prediction - target) ** 2).mean(-1)
-    return pooled_estimate((square * weight).sum(1), weight.sum(1))
 
 
 def _cosine(prediction: Floats, target: Floats) -> Floats:
@@ -162,22 +151,3 @@ def _cosine(prediction: Floats, target: Floats) -> Floats:
     counts = defined.sum(1)
     sums = np.divide(dots, norms, out=np.zeros_like(dots), where=defined).sum(1)
     return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-
-
-def _targets(batch: MatrixBatch) -> dict[str, Floats]:
-    """Each target at every position, (n, pos, k)."""
-    rows, cols = batch.shape
-    matrices = batch.targets.double().cpu().view(-1, rows, cols)
-    seen = matrices * batch.observed.cpu().view(-1, rows, cols)
-    vectors = _top_left_singular(matrices)
-    return {
-        "masked row": seen.repeat_interleave(cols, dim=1).numpy(),
-        "entry": matrices.flatten(1)[..., None].numpy(),
-        "singular vector": vectors[:, None, :].expand(-1, rows * cols, -1).numpy(),
-    }
-
-
-def _top_left_singular(matrices: Tensor) -> Tensor:
-    vectors = torch.linalg.svd(matrices).U[:, :, 0]
-    largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
-    return vectors * largest.sign()

@@ -57,6 +57,39 @@ def mean_estimate(values: Floats) -> Estimate:
     return pooled_estimate(np.where(present, values, 0.0), present.astype(np.float64))
 
 
+class RunningMean:
+    """The mean over samples with its t interval, as `mean_estimate` of all of them, from one part after the other."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._mean: Floats = np.zeros(())
+        self._squares: Floats = np.zeros(())
+
+    def add(self, values: Floats) -> None:
+        """Take in samples (n, …), all finite."""
+        values = np.asarray(values, dtype=np.float64)
+        mean = values.mean(0)
+        squares = np.square(values - mean).sum(0)
+        # The sums of squares about two means, about the mean of both (Chan, Golub & LeVeque 1983).
+        apart, n = mean - self._mean, self._n + len(values)
+        self._squares = self._squares + squares + apart**2 * (self._n * len(values) / n)
+        self._mean, self._n = self._mean + apart * (len(values) / n), n
+
+    def estimate(self) -> Estimate:
+        """Of all samples so far, at least 2."""
+        error = np.sqrt(self._squares / (self._n - 1) / self._n)
+        return _estimate(self._mean, error, self._n - 1)
+
+
+def _estimate(value: Floats, error: Floats, freedom: Floats | int) -> Estimate:
+    """A value with its standard error and degrees of freedom."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.abs(value) / error
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * error
+    p_value = np.where(error == 0, np.where(value == 0, 1.0, 0.0), 2 * stats.t.sf(statistic, freedom))
+    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
+
+
 def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
     """The mean over all entries of all samples, Σ sums / Σ counts, with an interval over samples.
 
@@ -78,12 +111,7 @@ def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
         value = sums.sum(0) / total
         residuals = np.where(counts > 0, sums - value * counts, 0.0)
         error = np.sqrt((residuals**2).sum(0) * n / (n - 1)) / total
-        statistic = np.abs(value) / error
-    error = np.where(n > 1, error, np.nan)
-    freedom = np.maximum(n - 1, 1)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * error
-    p_value = np.where(error == 0, np.where(value == 0, 1.0, 0.0), 2 * stats.t.sf(statistic, freedom))
-    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
+    return _estimate(value, np.where(n > 1, error, np.nan), np.maximum(n - 1, 1))
 
 
 def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.attention import attention_patterns
 from mcinterp.analysis.head_scores import CLASSES, FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.analysis.structured import column_run_masks, masked_row_masks
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.model import Head
+from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task.masks import observed_mask
@@ -25,8 +25,9 @@ THRESHOLD = 0.3
 """A class fits when its score's interval lies above this and above every head of an untrained model."""
 NONE = "none"
 _KINDS = {"family": FAMILIES, "group": GROUPS}
-PatternsUnder = Callable[[str | None], Tensor]
-"""From the name of a mask (None for random masks) to the attention patterns under it, (sample, head, query, key)."""
+PatternsUnder = Callable[[str | None], Iterator[Tensor]]
+"""From the name of a mask (None for random masks) to the attention patterns under it, layer by layer, each (sample,
+head, query, key)."""
 
 HEAD_COLUMNS = {
     "head": "layer and head, from 0",
@@ -101,14 +102,19 @@ def class_members(taxonomy: Result) -> dict[str, list[Head]]:
 
 def _scores(task: TaskConfig, patterns_under: PatternsUnder) -> dict[str, Floats]:
     """Every class's scores, each (sample, head)."""
+    masks = [*masked_row_masks(task.rows, task.cols), *column_run_masks(task.rows, task.cols)]
+    # All masks' passes side by side, so that the patterns of one layer are held at a time.
+    layers = zip(*(patterns_under(mask) for mask in (None, *masks)), strict=True)
+    by_layer = [_layer_scores(task, random, dict(zip(masks, masked, strict=True))) for random, *masked in layers]
+    return {name: np.concatenate([scores[name] for scores in by_layer], axis=1) for name in by_layer[0]}
 
-    def under(mask: str) -> MaskedPatterns:
-        return MaskedPatterns(patterns_under(mask), observed_mask(mask, task.rows, task.cols))
 
-    random = patterns_under(None)
-    masked_rows = [under(mask) for mask in masked_row_masks(task.rows, task.cols)]
+def _layer_scores(task: TaskConfig, random: Tensor, patterns: Mapping[str, Tensor]) -> dict[str, Floats]:
+    """One layer's scores, from its patterns under random masks and under each structured one."""
+    under = {mask: MaskedPatterns(own, observed_mask(mask, task.rows, task.cols)) for mask, own in patterns.items()}
+    masked_rows = [under[mask] for mask in masked_row_masks(task.rows, task.cols)]
     runs = {
-        int(mask.removeprefix("column-run:").partition("@")[0]): under(mask)
+        int(mask.removeprefix("column-run:").partition("@")[0]): under[mask]
         for mask in column_run_masks(task.rows, task.cols)
     }
     scores = family_scores(random, task.rows, task.cols) | group_scores(masked_rows, runs, random)
@@ -117,18 +123,14 @@ def _scores(task: TaskConfig, patterns_under: PatternsUnder) -> dict[str, Floats
 
 def _patterns_of(checkpoint: Checkpoint, samples: int, seed: int) -> PatternsUnder:
     """The checkpoint's attention on the same matrices under any mask."""
-
-    def patterns_under(mask: str | None) -> Tensor:
-        batch = checkpoint.sample(samples, seed, mask)
-        return attention_patterns(checkpoint.encoder, batch.inputs).flatten(1, 2)
-
-    return patterns_under
+    blocks = Blocks(checkpoint.encoder)
+    return lambda mask: blocks.patterns(checkpoint.sample(samples, seed, mask).inputs)
 
 
 def _uniform_head(task: TaskConfig) -> PatternsUnder:
     """One head that attends uniformly, whatever the mask."""
     patterns = torch.full((1, 1, task.n_positions, task.n_positions), 1 / task.n_positions)
-    return lambda mask: patterns
+    return lambda mask: iter([patterns])
 
 
 def _score_rows(

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.answers import answers
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
+from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch, MatrixCompletion
@@ -79,10 +79,11 @@ def token_intervention(
     if not chosen:
         raise InputError("token_intervention: constants must name a value or None for MASK, got none")
     tokens = {value: _token(value, config) for value in chosen}
+    blocks = Blocks(checkpoint.encoder)
     rows = [
         {"input": name, "n": samples, "seed": seed, **row}
         for name, batch in _inputs(checkpoint, samples, seed).items()
-        for row in _rows(checkpoint, batch, tokens)
+        for row in _rows(blocks, batch, tokens)
     ]
     return Result(
         "tokens",
@@ -128,15 +129,15 @@ def _inputs(checkpoint: Checkpoint, samples: int, seed: int) -> dict[str, Matrix
     return {OWN: own, FULL_RANK: task.to(full_rank, own.inputs.device)}
 
 
-def _rows(checkpoint: Checkpoint, batch: MatrixBatch, tokens: dict[float | None, int]) -> list[dict[str, Any]]:
-    clean = answers(checkpoint.encoder, batch.inputs)
+def _rows(blocks: Blocks, batch: MatrixBatch, tokens: dict[float | None, int]) -> list[dict[str, Any]]:
+    clean = blocks.complete(batch.inputs)
     to_truth_clean = EntryErrors.of(clean, batch.targets, batch)
     zero = EntryErrors.of(torch.zeros_like(clean), batch.targets, batch)
     rows = []
     for value, token in tokens.items():
         output = clean
         if value is not None:
-            output = answers(checkpoint.encoder, torch.where(batch.observed, batch.inputs, token))
+            output = blocks.complete(torch.where(batch.observed, batch.inputs, token))
         constant = torch.full_like(output, value or 0.0)
         to_truth = EntryErrors.of(output, batch.targets, batch)
         to_value, control = (EntryErrors.of(answer, constant, batch) for answer in (output, clean))

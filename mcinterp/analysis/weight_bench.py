@@ -10,9 +10,9 @@ from torch import Tensor
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.errors import InputError
+from mcinterp.model.blocks import Blocks
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.convert import load_weights
-from mcinterp.model.fused import fused_complete
 from mcinterp.runs import Checkpoint
 
 Weights = Mapping[str, Tensor]
@@ -37,7 +37,7 @@ class WeightBench:
     def errors(self, weights: Weights) -> EntryErrors:
         """Errors of the model with these weights, matrix by matrix."""
         load_weights(self._model, weights, source="the switched model")
-        return EntryErrors.of(fused_complete(self._model, self.batch.inputs), self.batch.targets, self.batch)
+        return EntryErrors.of(Blocks(self._model).complete(self.batch.inputs), self.batch.targets, self.batch)
 
     def switched(self, donor: Weights, recipient: Weights, component: Component) -> EntryErrors:
         """Errors of the recipient with a component of the donor."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -128,44 +127,3 @@ def permuted_positions(order: Sequence[int]) -> Intervention:
         return embedding[..., list(order), :]
 
     return Intervention({"embed.hook_pos_embed": permute})
-
-
-@dataclass(frozen=True)
-class CleanRun:
-    """An undisturbed forward pass, kept so that interventions can start where they first act.
-
-    Attributes:
-        output: the answer at every entry, (batch, entries).
-        resid_pre: input of each block, each (batch, pos, d_model).
-        z: outputs of the heads of each block before W_O, each (batch, pos, n_heads, d_head).
-        padding: which keys are padding, as `MatrixEncoder.padding` gives it; None for a model without.
-    """
-
-    output: Tensor
-    resid_pre: tuple[Tensor, ...]
-    z: tuple[Tensor, ...]
-    padding: Tensor | None = None
-
-
-@torch.no_grad()
-def clean_run(model: MatrixEncoder | MatrixGPT, tokens: Tensor) -> CleanRun:
-    """Run the model on `tokens` (batch, pos) and keep what `complete_with` needs."""
-    layers = range(model.cfg.n_layers)
-    residuals = [f"blocks.{layer}.hook_resid_pre" for layer in layers]
-    outputs = [f"blocks.{layer}.attn.hook_z" for layer in layers]
-    wanted = {*residuals, *outputs}
-    output, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
-    resid_pre, z = (tuple(cache[name] for name in names) for names in (residuals, outputs))
-    return CleanRun(model.read(cast(Tensor, output)), resid_pre, z, model.padding(tokens))
-
-
-@torch.no_grad()
-def complete_with(
-    model: MatrixEncoder | MatrixGPT, clean: CleanRun, heads: HeadSet, intervention: Intervention
-) -> Tensor:
-    """The answer (batch, entries) under an intervention on `heads`, computed from the first layer it touches."""
-    if not heads.heads:
-        return clean.output
-    layer = heads.heads[0].layer
-    with intervene(model, intervention):
-        return model.complete_from(layer, clean.resid_pre[layer], clean.padding)

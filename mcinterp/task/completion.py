@@ -45,6 +45,17 @@ class MatrixBatch(Batch):
         """bool, (n, rows·cols), True where the input is MASK: entries that there are and that are not observed."""
         return ~self.observed if self.present is None else self.present & ~self.observed
 
+    def part(self, matrices: slice) -> MatrixBatch:
+        """Some of the matrices; `n_clipped` stays that of the whole batch."""
+        present = None if self.present is None else self.present[matrices]
+        return replace(
+            self,
+            inputs=self.inputs[matrices],
+            targets=self.targets[matrices],
+            observed=self.observed[matrices],
+            present=present,
+        )
+
 
 class MatrixCompletion:
     """The task of arXiv 2410.22244: mean squared error over all entries, observed and masked together."""

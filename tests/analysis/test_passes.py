@@ -7,7 +7,7 @@ import pytest
 
 from mcinterp.analysis import PASSES, ablation, attention_maps, linear_probes, patching, select_passes
 from mcinterp.analysis.ablation import COLUMNS, random_groups
-from mcinterp.analysis.probes import least_squares
+from mcinterp.analysis.probe_fits import smallest_solution
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model import Head, HeadSet
 
@@ -119,9 +119,10 @@ def test_the_entry_is_read_off_the_embedding_where_observed_only(random_checkpoi
 def test_least_squares_is_that_of_numpy_and_shortest_when_columns_repeat():
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(50, 4)), generator.normal(size=(50, 2))
-    assert least_squares(x, y) == pytest.approx(np.linalg.lstsq(x, y, rcond=None)[0])
+    assert smallest_solution(x.T @ x, x.T @ y) == pytest.approx(np.linalg.lstsq(x, y, rcond=None)[0])
     repeated = np.hstack([x, x[:, :1]])
-    assert least_squares(repeated, y) == pytest.approx(np.linalg.lstsq(repeated, y, rcond=None)[0], abs=1e-6)
+    expected = np.linalg.lstsq(repeated, y, rcond=None)[0]
+    assert smallest_solution(repeated.T @ repeated, repeated.T @ y) == pytest.approx(expected, abs=1e-6)
 
 
 def test_passes_bring_those_they_need_and_name_the_nearest():

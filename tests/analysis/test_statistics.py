@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcinterp.analysis.statistics import false_discovery, mean_estimate, pooled_estimate
+from mcinterp.analysis.statistics import RunningMean, false_discovery, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
 
 
@@ -68,3 +68,15 @@ def test_false_discovery_is_benjamini_hochberg_and_skips_missing_values():
     p = np.array([0.01, np.nan, 0.02, 0.5])
     assert false_discovery(p)[[0, 2, 3]] == pytest.approx([0.03, 0.03, 0.5])
     assert np.isnan(false_discovery(p)[1])
+
+
+def test_a_running_mean_is_that_of_all_samples_at_once() -> None:
+    values = np.random.default_rng(5).normal(1e3, 1e-3, (40, 2, 3))
+    values[:, 0, 0] = 7.0
+    running = RunningMean()
+    for part in np.split(values, [1, 4, 30]):
+        running.add(part)
+    found, expected = running.estimate(), mean_estimate(values)
+    for name in ("value", "low", "high", "p_value"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12)
+    assert found.high[0, 0] == 7

@@ -9,10 +9,10 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2Model
 
 from mcinterp.errors import InputError
-from mcinterp.model import HeadSet, MatrixGPT
+from mcinterp.model import HeadSet, MatrixGPT, intervene
 from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import fused_answer_logits, training_forward
-from mcinterp.model.interventions import clean_run, complete_with, replaced_z, uniform_attention, uniform_pattern
+from mcinterp.model.interventions import replaced_z, uniform_attention, uniform_pattern
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import MatrixBatch, make_task
 
@@ -149,20 +149,20 @@ def test_the_answer_is_the_value_of_the_most_probable_value_token(model: MatrixG
 
 @torch.no_grad()
 def test_entering_at_a_block_gives_the_same_answer(model: MatrixGPT, batch: MatrixBatch) -> None:
-    clean = clean_run(model, batch.inputs)
-    assert torch.equal(clean.output, model.complete(batch.inputs))
+    _, cache = model.run_with_cache(batch.inputs)
     for layer in range(2):
-        assert torch.equal(model.complete_from(layer, clean.resid_pre[layer]), clean.output)
+        resumed = model.complete_from(layer, cache[f"blocks.{layer}.hook_resid_pre"])
+        assert torch.equal(resumed, model.complete(batch.inputs))
 
 
 @torch.no_grad()
 def test_no_heads_and_own_heads_change_nothing(model: MatrixGPT, batch: MatrixBatch) -> None:
-    clean = clean_run(model, batch.inputs)
-    nothing = HeadSet.parse("none", 2, 2)
-    assert torch.equal(complete_with(model, clean, nothing, uniform_pattern(nothing, causal=True)), clean.output)
-    assert torch.equal(complete_with(model, clean, ALL, replaced_z(ALL, clean.z)), clean.output)
-    other = complete_with(model, clean, ALL, replaced_z(ALL, [z.roll(1, dims=0) for z in clean.z]))
-    assert not torch.equal(other, clean.output)
+    _, cache = model.run_with_cache(batch.inputs)
+    clean, z = model.complete(batch.inputs), [cache[f"blocks.{layer}.attn.hook_z"] for layer in range(2)]
+    with intervene(model, uniform_pattern(HeadSet.parse("none", 2, 2), causal=True), replaced_z(ALL, z)):
+        assert torch.equal(model.complete(batch.inputs), clean)
+    with intervene(model, replaced_z(ALL, [layer.roll(1, dims=0) for layer in z])):
+        assert not torch.equal(model.complete(batch.inputs), clean)
 
 
 def test_causal_uniform_attention_by_hand() -> None:

@@ -8,7 +8,7 @@ import torch
 from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError
 from mcinterp.model import HeadSet, Intervention, MatrixEncoder, intervene
-from mcinterp.model.interventions import clean_run, complete_with, replaced_z, uniform_pattern
+from mcinterp.model.interventions import replaced_z, uniform_pattern
 
 N_POSITIONS = 12
 Z0, Z1, PATTERN = "blocks.0.attn.hook_z", "blocks.1.attn.hook_z", "blocks.1.attn.hook_pattern"
@@ -30,6 +30,11 @@ def heads(text: str) -> HeadSet:
 
 def n_hooks(model: MatrixEncoder) -> int:
     return sum(len(point._forward_hooks) + len(point.fwd_hooks) for point in model.hook_dict.values())
+
+
+def clean_z(model: MatrixEncoder, seed: int = 0) -> list[torch.Tensor]:
+    _, cache = model.run_with_cache(tokens(seed))
+    return [cache[f"blocks.{layer}.attn.hook_z"] for layer in range(3)]
 
 
 def shifted(value: torch.Tensor) -> torch.Tensor:
@@ -93,7 +98,7 @@ def test_interventions_apply_in_order_and_nest(model: MatrixEncoder) -> None:
         seen.append(value)
         return value
 
-    clean = clean_run(model, tokens()).z[0]
+    clean = clean_z(model)[0]
     with intervene(model, Intervention({Z0: shifted}), Intervention({Z0: doubled}), Intervention({Z0: watched})):
         model.complete(tokens())
     with intervene(model, Intervention({Z0: shifted})):
@@ -109,11 +114,9 @@ def test_interventions_apply_in_order_and_nest(model: MatrixEncoder) -> None:
 
 @torch.no_grad()
 def test_no_heads_change_nothing(model: MatrixEncoder) -> None:
-    clean = clean_run(model, tokens())
-    nothing = heads("none")
-    with intervene(model, uniform_pattern(nothing), replaced_z(nothing, clean.z)):
-        assert torch.equal(model.complete(tokens()), clean.output)
-    assert torch.equal(complete_with(model, clean, nothing, uniform_pattern(nothing)), clean.output)
+    clean, nothing = model.complete(tokens()), heads("none")
+    with intervene(model, uniform_pattern(nothing), replaced_z(nothing, clean_z(model, 1))):
+        assert torch.equal(model.complete(tokens()), clean)
 
 
 @torch.no_grad()
@@ -133,45 +136,23 @@ def test_uniform_attention_makes_z_the_mean_of_v(model: MatrixEncoder) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("text", ["all", "layer:1", "L0H1,L2H3"])
 def test_a_run_with_its_own_z_changes_nothing(model: MatrixEncoder, text: str) -> None:
-    clean = clean_run(model, tokens())
-    with intervene(model, replaced_z(heads(text), clean.z)):
-        assert torch.equal(model.complete(tokens()), clean.output)
+    clean = model.complete(tokens())
+    with intervene(model, replaced_z(heads(text), clean_z(model))):
+        assert torch.equal(model.complete(tokens()), clean)
 
 
 @torch.no_grad()
 def test_replaced_z_is_that_of_the_source(model: MatrixEncoder) -> None:
-    source = clean_run(model, tokens(1))
-    with intervene(model, replaced_z(heads("L1H2"), source.z)):
+    source = clean_z(model, 1)
+    with intervene(model, replaced_z(heads("L1H2"), source)):
         _, cache = model.run_with_cache(tokens())
-    assert torch.equal(cache[Z1][:, :, 2], source.z[1][:, :, 2])
-    assert torch.equal(cache[Z1][:, :, 0], clean_run(model, tokens()).z[1][:, :, 0])
+    assert torch.equal(cache[Z1][:, :, 2], source[1][:, :, 2])
+    assert torch.equal(cache[Z1][:, :, 0], clean_z(model)[1][:, :, 0])
 
 
 @torch.no_grad()
 def test_replaced_z_may_be_the_same_for_every_sample(model: MatrixEncoder) -> None:
-    means = {1: clean_run(model, tokens(1)).z[1].mean(0, keepdim=True)}
+    means = {1: clean_z(model, 1)[1].mean(0, keepdim=True)}
     with intervene(model, replaced_z(heads("L1H2"), means)):
         _, cache = model.run_with_cache(tokens())
     assert torch.equal(cache[Z1][:, :, 2], means[1][:, :, 2].expand(6, -1, -1))
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("text", ["all", "L0H3", "L1H0,L2H2", "layer:2"])
-@pytest.mark.parametrize("method", ["uniform", "z"])
-def test_starting_at_the_first_layer_equals_a_full_pass(model: MatrixEncoder, text: str, method: str) -> None:
-    chosen = heads(text)
-    clean = clean_run(model, tokens())
-    change = uniform_pattern(chosen) if method == "uniform" else replaced_z(chosen, clean_run(model, tokens(1)).z)
-    with intervene(model, change):
-        full = model.complete(tokens())
-    assert torch.equal(complete_with(model, clean, chosen, change), full)
-    assert not torch.allclose(full, clean.output)
-    assert n_hooks(model) == 0
-
-
-@torch.no_grad()
-def test_a_clean_run_keeps_what_the_passes_need(model: MatrixEncoder) -> None:
-    clean = clean_run(model, tokens())
-    assert torch.equal(clean.output, model.complete(tokens()))
-    assert [tuple(z.shape) for z in clean.z] == [(6, N_POSITIONS, 4, 4)] * 3
-    assert [tuple(resid.shape) for resid in clean.resid_pre] == [(6, N_POSITIONS, 16)] * 3

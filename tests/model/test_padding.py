@@ -14,7 +14,7 @@ from mcinterp.errors import CheckpointError, InputError
 from mcinterp.model import HeadSet, MatrixEncoder, intervene
 from mcinterp.model.convert import from_bert, load_weights, to_bert
 from mcinterp.model.fused import fused_complete
-from mcinterp.model.interventions import clean_run, complete_with, replaced_z, uniform_pattern
+from mcinterp.model.interventions import uniform_pattern
 from mcinterp.model.restricted import restricted_to
 from mcinterp.task import MatrixBatch, MatrixCompletion
 
@@ -149,20 +149,20 @@ def test_hooked_and_fused_agree_on_a_mixture(model: MatrixEncoder) -> None:
 @torch.no_grad()
 def test_a_run_can_be_entered_at_every_layer(model: MatrixEncoder) -> None:
     batch = TASK.sample(12, seeded(3))
-    run = clean_run(model, batch.inputs)
+    _, cache = model.run_with_cache(batch.inputs)
+    clean, padding = model.complete(batch.inputs), model.padding(batch.inputs)
     for layer in range(3):
-        torch.testing.assert_close(model.complete_from(layer, run.resid_pre[layer], run.padding), run.output)
-        heads = HeadSet.parse(f"layer:{layer}", 3, 2)
-        assert torch.equal(complete_with(model, run, heads, replaced_z(heads, run.z)), run.output)
-    forgotten = model.complete_from(1, run.resid_pre[1])
-    assert (forgotten - run.output)[batch.present].abs().max() > 0.01
+        resumed = model.complete_from(layer, cache[f"blocks.{layer}.hook_resid_pre"], padding)
+        torch.testing.assert_close(resumed, clean)
+    forgotten = model.complete_from(1, cache["blocks.1.hook_resid_pre"])
+    assert (forgotten - clean)[batch.present].abs().max() > 0.01
 
 
 @torch.no_grad()
 def test_uniform_attention_leaves_padding_out(model: MatrixEncoder, five: MatrixBatch) -> None:
     heads = HeadSet.parse("all", 3, 2)
-    run = clean_run(model, five.inputs)
-    got = complete_with(model, run, heads, uniform_pattern(heads, run.padding))[:, BLOCK]
+    with intervene(model, uniform_pattern(heads, model.padding(five.inputs))):
+        got = model.complete(five.inputs)[:, BLOCK]
     smaller = alone(model)
     with intervene(smaller, uniform_pattern(heads)):
         expected = smaller.complete(five.inputs[:, BLOCK])

@@ -1,0 +1,261 @@
+"""Blocks without hooks for inference: attention, the heads' outputs and the rest of a block, one at a time.
+
+Same parameters and, to float32 rounding, the same numbers as the hooked forward. Weights are laid out once for a model
+that is run many times; they are copies, so that a model whose weights change needs new blocks.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.gpt import MatrixGPT
+from mcinterp.task.sequence import most_probable_values
+
+BYTES = {"cpu": 2**24, "cuda": 2**31}
+"""Activations held at a time: what fits a processor's cache, or keeps a GPU busy."""
+
+
+@dataclass(frozen=True)
+class Norm:
+    """LayerNorm."""
+
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One layer.
+
+    Attributes:
+        pre_norm: whether LayerNorms stand before attention and MLP (a GPT's), not after the sums (an encoder's).
+        attention_norm: the first LayerNorm.
+        mlp_norm: the second.
+        qkv: W_Q (by √d_head), W_K, W_V, (d_model, 3, n_heads, d_head).
+        qkv_bias: (3, n_heads, d_head).
+        w_out: W_O, (n_heads, d_head, d_model).
+        b_out: (d_model,).
+        mlp: W_in, b_in, W_out, b_out.
+    """
+
+    pre_norm: bool
+    attention_norm: Norm
+    mlp_norm: Norm
+    qkv: Tensor
+    qkv_bias: Tensor
+    w_out: Tensor
+    b_out: Tensor
+    mlp: tuple[Tensor, Tensor, Tensor, Tensor]
+
+    @property
+    def n_heads(self) -> int:
+        """Heads of the layer."""
+        return self.w_out.shape[0]
+
+    def attended(self, resid: Tensor) -> Tensor:
+        """What Q, K and V are made of, from the block's input; both (batch, pos, d_model)."""
+        return self.attention_norm(resid) if self.pre_norm else resid
+
+    def pattern_and_v(
+        self, attended: Tensor, absent: Tensor | None, heads: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Softmax probabilities (batch, head, query, key) and v (batch, head, pos, d_head), of some or all heads."""
+        n_batch, n_pos, d_model = attended.shape
+        weight, bias = self.qkv, self.qkv_bias
+        if heads is not None:
+            weight, bias = weight[:, :, heads], bias[:, heads]
+        flat = torch.addmm(bias.flatten(), attended.flatten(0, 1), weight.reshape(d_model, -1))
+        q, k, v = flat.view(n_batch, n_pos, *bias.shape).permute(2, 0, 3, 1, 4)
+        scores = q @ k.transpose(-1, -2)
+        return (scores if absent is None else scores.add_(absent)).softmax(-1), v
+
+    def z(self, attended: Tensor, absent: Tensor | None, heads: Sequence[int] | None = None) -> Tensor:
+        """Outputs before W_O of some or all heads, (batch, pos, head, d_head)."""
+        pattern, v = self.pattern_and_v(attended, absent, heads)
+        return (pattern @ v).transpose(1, 2)
+
+    def z_of_equal_attention(self, seen: Tensor, heads: Sequence[int]) -> Tensor:
+        """The same of heads that attend alike to every key they may see: the mean of v is made of the mean input.
+
+        Args:
+            seen: what attention reads averaged over the keys that each query may see, (batch, pos or 1, d_model).
+            heads: which.
+        """
+        weight, bias = self.qkv[:, 2, heads], self.qkv_bias[2, heads]
+        return (seen @ weight.flatten(1) + bias.flatten()).unflatten(-1, bias.shape)
+
+    def after_attention(self, resid: Tensor, z: Tensor) -> Tensor:
+        """The block's input plus what attention adds to it, (batch, pos, d_model)."""
+        out = torch.addmm(self.b_out, z.reshape(-1, z.shape[2] * z.shape[3]), self.w_out.flatten(0, 1))
+        return out.view_as(resid).add_(resid)
+
+    def after_change(self, after_attention: Tensor, change: Tensor, heads: Sequence[int]) -> Tensor:
+        """`after_attention` when z of `heads` changes by `change`, (batch, pos, head, d_head)."""
+        moved = change.reshape(-1, change.shape[2] * change.shape[3]) @ self.w_out[heads].flatten(0, 1)
+        return moved.view_as(after_attention).add_(after_attention)
+
+    def output(self, after_attention: Tensor) -> Tensor:
+        """The block's output, from `after_attention`; both (batch, pos, d_model)."""
+        if self.pre_norm:
+            return self._mlp(self.mlp_norm(after_attention)).add_(after_attention)
+        normalised = self.attention_norm(after_attention)
+        return self.mlp_norm(self._mlp(normalised).add_(normalised))
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        w_in, b_in, w_out, b_out = self.mlp
+        hidden = F.gelu(torch.addmm(b_in, x.flatten(0, 1), w_in))
+        return torch.addmm(b_out, hidden, w_out).view_as(x)
+
+
+class Blocks:
+    """A model's blocks with what comes before and after them.
+
+    Args:
+        model: its weights are copied as they are now.
+    """
+
+    def __init__(self, model: MatrixEncoder | MatrixGPT) -> None:
+        self.model = model
+        self.causal = isinstance(model, MatrixGPT)
+        self.blocks = [_block(block, self.causal, model.model_config.layer_norm_eps) for block in model.blocks]
+        self.first, self.last = self._outer_norms()
+        self.token, self.position = self._embeddings()
+
+    def _outer_norms(self) -> tuple[Norm | None, Norm | None]:
+        """The LayerNorm before the first block, of an encoder, and after the last, of a GPT."""
+        eps = self.model.model_config.layer_norm_eps
+        if isinstance(self.model, MatrixGPT):
+            return None, _norm(self.model.ln_final, eps)
+        return _norm(self.model.embed.ln, eps), None
+
+    def _embeddings(self) -> tuple[Tensor, Tensor]:
+        """Of tokens (d_vocab, d_model) and of positions (pos, d_model), the latter with an encoder's token type."""
+        model = self.model
+        if isinstance(model, MatrixGPT):
+            return model.embed.W_E.detach(), model.pos_embed.W_pos.detach()
+        embed = model.embed
+        return embed.embed.W_E.detach(), (embed.pos_embed.W_pos + embed.token_type_embed.W_token_type[0]).detach()
+
+    def with_positions(self, order: Sequence[int]) -> Blocks:
+        """The same, but position p has the embedding that belongs to position `order[p]`."""
+        changed = copy.copy(self)
+        changed.position = self.position[list(order)]
+        return changed
+
+    def parts(self, n: int, kept: int = 0) -> Iterator[slice]:
+        """Which of n matrices go through together: as many as fit the memory meant for activations.
+
+        Args:
+            n: matrices.
+            kept: numbers a position that are kept besides what a pass needs.
+        """
+        size = self.at_once(kept)
+        return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+    def at_once(self, kept: int = 0) -> int:
+        """How many matrices that is, at least one."""
+        shape, n_pos = self.model.model_config, len(self.position)
+        running = 8 * shape.d_model + 2 * shape.d_mlp + 3 * shape.n_heads * n_pos
+        return max(1, BYTES[self.position.device.type] // (4 * n_pos * (running + kept)))
+
+    def needed(self, tokens: Tensor) -> Tensor:
+        """The inputs without a GPT's last token, from which nothing is predicted."""
+        return tokens[:, :-1] if self.causal else tokens
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The first block's input, (batch, pos, d_model), from the model's inputs or the first of them."""
+        resid = F.embedding(tokens, self.token) + self.position[: tokens.shape[1]]
+        return self.first(resid) if self.first else resid
+
+    def absent(self, tokens: Tensor) -> Tensor | None:
+        """What is added to attention scores, broadcast to (batch, head, query, key); None where every key is seen."""
+        if not self.causal:
+            return self.model.padding(tokens)
+        n_pos = tokens.shape[1]
+        return torch.full((n_pos, n_pos), -torch.inf, device=tokens.device).triu(1)
+
+    def seen(self, attended: Tensor, absent: Tensor | None) -> Tensor:
+        """The mean over the keys that each query may see, (batch, pos or 1, d_model), of (batch, pos, d_model)."""
+        if absent is None:
+            return attended.mean(1, keepdim=True)
+        if self.causal:
+            return attended.cumsum(1) / torch.arange(1, attended.shape[1] + 1, device=attended.device)[:, None]
+        return absent[:, 0].softmax(-1) @ attended
+
+    def to_read(self, after_attention: Tensor) -> Tensor:
+        """The positions whose output in the last block an answer is read from, of a run on `needed` inputs."""
+        return after_attention[:, -cast(int, self.model.n_entries) :] if self.causal else after_attention
+
+    def outputs(self, resid: Tensor) -> Tensor:
+        """Read-outs (batch, pos, 1), or logits (batch, entries, d_vocab), of the last block's output at `to_read`."""
+        unembed = self.model.unembed
+        return (self.last(resid) if self.last else resid) @ unembed.W_U + unembed.b_U
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """The answer at every entry, (batch, entries), that `outputs` gives."""
+        if isinstance(self.model, MatrixGPT):
+            return self.model.token_values[most_probable_values(outputs, self.model.n_values)]
+        return outputs[..., 0]
+
+    @torch.no_grad()
+    def complete(self, tokens: Tensor) -> Tensor:
+        """The answers (n, entries) to the model's inputs (n, pos), part by part."""
+        answers = []
+        for matrices in self.parts(len(tokens)):
+            *_, last = self.residual_stream(self.needed(tokens[matrices]))
+            answers.append(self.answers(self.outputs(self.to_read(last))))
+        return torch.cat(answers)
+
+    @torch.no_grad()
+    def residual_stream(self, tokens: Tensor) -> Iterator[Tensor]:
+        """The residual stream after the embeddings and after each block, each (batch, pos, d_model)."""
+        resid, absent = self.embed(tokens), self.absent(tokens)
+        yield resid
+        for block in self.blocks:
+            resid = block.output(block.after_attention(resid, block.z(block.attended(resid), absent)))
+            yield resid
+
+    @torch.no_grad()
+    def patterns(self, tokens: Tensor) -> Iterator[Tensor]:
+        """Softmax probabilities of each layer's heads, each (batch, head, query, key)."""
+        resid, absent = self.embed(tokens), self.absent(tokens)
+        for block in self.blocks:
+            pattern, v = block.pattern_and_v(block.attended(resid), absent)
+            yield pattern
+            if block is not self.blocks[-1]:
+                resid = block.output(block.after_attention(resid, (pattern @ v).transpose(1, 2)))
+
+
+def _norm(norm: Any, eps: float) -> Norm:
+    return Norm(norm.w.detach(), norm.b.detach(), eps)
+
+
+@torch.no_grad()
+def _block(block: Any, pre_norm: bool, eps: float) -> Block:
+    attn, mlp = block.attn, block.mlp
+    scale = attn.W_Q.shape[-1] ** -0.5
+    qkv = torch.stack([attn.W_Q * scale, attn.W_K, attn.W_V]).permute(2, 0, 1, 3).contiguous()
+    bias = torch.stack([attn.b_Q * scale, attn.b_K, attn.b_V])
+    return Block(
+        pre_norm,
+        _norm(block.ln1, eps),
+        _norm(block.ln2, eps),
+        qkv,
+        bias,
+        attn.W_O.detach(),
+        attn.b_O.detach(),
+        (mlp.W_in.detach(), mlp.b_in.detach(), mlp.W_out.detach(), mlp.b_out.detach()),
+    )
