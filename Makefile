@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo
@@ -16,6 +16,11 @@ check: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.development
+	$(BIN)/python benchmarks/training_step.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/analysis.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/memory.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
