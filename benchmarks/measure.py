@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import gc
+import multiprocessing
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +20,7 @@ import torch
 from tabulate import tabulate
 
 RESULTS = Path(__file__).parent / "results"
+Step = Callable[[], object]
 
 
 def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -30,6 +35,34 @@ def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> 
             run()
             seconds[name].append(time.perf_counter() - start)
     return seconds
+
+
+@contextmanager
+def apart(candidates: Mapping[str, Callable[[], Callable[[], object]]], threads: int) -> Iterator[dict[str, Step]]:
+    """The candidates that the functions make, each in a process of its own that waits for its turn."""
+    context = multiprocessing.get_context("spawn")
+    ends = {}
+    for name, make in candidates.items():
+        ends[name], theirs = context.Pipe()
+        context.Process(target=_serve, args=(make, threads, theirs), daemon=True).start()
+    try:
+        yield {name: partial(_turn, end) for name, end in ends.items()}
+    finally:
+        for end in ends.values():
+            end.send(False)
+
+
+def _serve(make: Callable[[], Callable[[], object]], threads: int, end: Connection) -> None:
+    torch.set_num_threads(threads)
+    run = make()
+    while end.recv():
+        run()
+        end.send(None)
+
+
+def _turn(end: Connection) -> None:
+    end.send(True)
+    end.recv()
 
 
 def ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:

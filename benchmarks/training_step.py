@@ -1,6 +1,6 @@
 """How fast a training step is: python benchmarks/training_step.py [--widths 64,128] [--batches 64] [--threads 1,2].
 
-7 × 7 matrices of rank 2, 4 layers, 8 heads, d_mlp = 4 · d_model. In one process, in turn, the same steps with
+7 × 7 matrices of rank 2, 4 layers, 8 heads, d_mlp = 4 · d_model. In turn, each in a process of its own, steps with
 - ours: `training_steps` as `mcinterp train` runs it: data, forward, loss, scores, backward, Adam;
 - HookedEncoder: the same with the forward pass that has hooks;
 - BertModel of Hugging Face with a linear read-out, eager and sdpa, dropout 0, data and loss of ours, torch's fused Adam
@@ -24,7 +24,7 @@ from statistics import median
 
 import torch
 import torch.nn.functional as F
-from measure import interleaved, ratio, store
+from measure import Step, apart, interleaved, ratio, store
 
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from mcinterp.model import MatrixEncoder
@@ -33,13 +33,13 @@ from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
 from mcinterp.task import MatrixCompletion
 from mcinterp.training import TrainState, training_steps
+from mcinterp.training.memory import keep_freed_memory
 
 CPU = torch.device("cpu")
 PRODUCT = 2048
 """Rows and columns of the product that gives the limit."""
 SECONDS = 20.0
 """About what one row of the table may take, which decides the rounds."""
-Step = Callable[[], object]
 
 
 def main() -> None:
@@ -56,8 +56,7 @@ def main() -> None:
         return
     rows = []
     for threads, batch, width in product(map(int, arguments.threads.split(",")), sizes[1], sizes[0]):
-        torch.set_num_threads(threads)
-        rows.append({"threads": threads, **compare(run_config(width, batch), arguments.rounds)})
+        rows.append({"threads": threads, **compare(run_config(width, batch), threads, arguments.rounds)})
         print(rows[-1], file=sys.stderr)
     store("training_step", rows)
 
@@ -71,14 +70,13 @@ def run_config(width: int, batch: int) -> RunConfig:
     )
 
 
-def compare(config: RunConfig, rounds: int | None) -> dict[str, object]:
+def compare(config: RunConfig, threads: int, rounds: int | None) -> dict[str, object]:
     """One row of the table."""
-    a = torch.rand(PRODUCT, PRODUCT)
-    candidates: dict[str, Step] = {name: make(config) for name, make in STEPS.items()}
-    candidates["product"] = partial(torch.mm, a, a, out=torch.empty_like(a))
-    once = interleaved(candidates, 1)
-    wanted = rounds or int(min(15, max(3, SECONDS / sum(map(sum, once.values())))))
-    seconds = interleaved(candidates, wanted)
+    makers = {name: partial(make, config) for name, make in STEPS.items()}
+    with apart({**makers, "product": large_product}, threads) as candidates:
+        once = interleaved(candidates, 1)
+        wanted = rounds or int(min(15, max(3, SECONDS / sum(map(sum, once.values())))))
+        seconds = interleaved(candidates, wanted)
     flops = step_flops(config.model, config.task.n_positions, config.training.batch_size)
     limit = [flops / (2 * PRODUCT**3) * each for each in seconds["product"]]
     faster = {rival: ratio(seconds[rival], seconds["ours"]) for rival in ("authors", "HF eager", "HF sdpa", "hooked")}
@@ -108,6 +106,12 @@ def step_flops(model: ModelConfig, n_positions: int, batch: int) -> int:
     return 3 * 2 * tokens * (model.n_layers * (weights + attention) + model.d_model)
 
 
+def large_product() -> Step:
+    """A product whose rate is the limit."""
+    a = torch.rand(PRODUCT, PRODUCT)
+    return partial(torch.mm, a, a, out=torch.empty_like(a))
+
+
 def build(config: RunConfig) -> tuple[MatrixEncoder, MatrixCompletion]:
     """A model and its task."""
     return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions), MatrixCompletion(config.task)
@@ -115,6 +119,8 @@ def build(config: RunConfig) -> tuple[MatrixEncoder, MatrixCompletion]:
 
 def ours(config: RunConfig, hooked: bool = False) -> Step:
     """A step of `training_steps`."""
+    if not hooked:
+        keep_freed_memory()
     model, task = build(config)
     state = TrainState.fresh(trainable(model), config.training)
     if hooked:

@@ -23,6 +23,7 @@ from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
 from mcinterp.runs.start import starting_model
 from mcinterp.task import make_task
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
+from mcinterp.training.memory import keep_freed_memory
 from mcinterp.training.schedule import checkpoint_steps, replay_steps
 from mcinterp.training.together import Alone, join, stop_signal
 
@@ -119,6 +120,8 @@ class _Session:
     """A model in training, tied to its run's folder, to which the main process writes."""
 
     def __init__(self, run: Run, together: Alone) -> None:
+        if together.device.type == "cpu":
+            keep_freed_memory()
         self.run, self.together, self.config = run, together, run.config
         self.model = starting_model(run).move(together.device)
         self.task = make_task(run.config.task)

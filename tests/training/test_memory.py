@@ -1,0 +1,44 @@
+"""Freed memory that is kept: a step asks the system for nothing."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys, torch
+from mcinterp.training.memory import keep_freed_memory
+if "keep" in sys.argv:
+    assert keep_freed_memory()
+for _ in range(6):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [torch.ones(2**20) for _ in range(12)]
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(*words: str) -> int:
+    """Page faults of making and freeing 48 MB for the sixth time."""
+    done = subprocess.run([sys.executable, "-c", FAULTS, *words], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_memory_is_asked_for_once() -> None:
+    pages = 12 * 4 * 2**20 // resource.getpagesize()
+    assert faults("keep") < pages / 100
+    assert faults() > pages / 10
+
+
+def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcinterp.training import memory
+
+    def missing(_name: str) -> None:
+        raise OSError("libc.so.6: cannot open shared object file")
+
+    monkeypatch.setattr(memory.ctypes, "CDLL", missing)
+    assert not memory.keep_freed_memory()
