@@ -18,8 +18,8 @@ from measure import interleaved, store
 from torch.utils.flop_counter import FlopCounterMode
 
 from mcinterp.config import RunConfig, load_preset
-from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
+from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import make_task
 from mcinterp.training.loop import READ_STEPS, TrainState, training_steps

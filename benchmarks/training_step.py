@@ -29,8 +29,8 @@ from measure import Step, apart, interleaved, ratio, store
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from mcinterp.model import MatrixEncoder
 from mcinterp.model.convert import to_bert
-from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
+from mcinterp.model.plain import trainable
 from mcinterp.task import MatrixCompletion
 from mcinterp.training import TrainState, training_steps
 from mcinterp.training.memory import keep_freed_memory

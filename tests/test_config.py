@@ -45,6 +45,7 @@ OTHER = {
     "model.mask_embedding": "learned",
     "training.steps": 100,
     "training.batch_size": 64,
+    "training.optimiser": "sgd",
     "training.learning_rate": 1e-3,
     "training.beta1": 0.8,
     "training.beta2": 0.99,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.head_scores import CLASSES
+from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import Estimate, false_discovery, interval_columns, pooled_estimate
 from mcinterp.analysis.taxonomy import class_members, head_taxonomy
 from mcinterp.errors import InputError, nearest_name
@@ -97,7 +98,7 @@ def ablation(
     if samples < 2:
         raise InputError(f"ablation: samples must be at least 2, got {samples}")
     sets = _head_sets(checkpoint, heads, taxonomy, samples, seed)
-    n_heads = checkpoint.config.model.n_heads
+    n_heads = transformer(checkpoint.config).n_heads
     groups = {head_set.heads: random_groups(head_set, n_heads, controls, seed) for _, head_set in sets}
     every = [*(head_set for _, head_set in sets), *(group for own in groups.values() for group in own)]
     bench = _Bench.of(checkpoint, samples, seed, methods, every)
@@ -159,7 +160,7 @@ def _head_sets(
     checkpoint: Checkpoint, names: Sequence[str] | None, taxonomy: Result | None, samples: int, seed: int
 ) -> list[tuple[str, HeadSet]]:
     """The sets to ablate, each with its kind."""
-    shape = checkpoint.config.model
+    shape = transformer(checkpoint.config)
     members: dict[str, list[Head]] = {name: [] for name in CLASSES}
     classified = names is None and shape.architecture == "encoder"  # classes are defined for encoders alone
     if classified or any(name.strip() in CLASSES for name in names or ()):

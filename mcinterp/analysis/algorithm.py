@@ -25,6 +25,7 @@ from mcinterp.analysis.baselines.candidates import CANDIDATES, Completions, comp
 from mcinterp.analysis.baselines.completion import CompletionSettings
 from mcinterp.analysis.combination import COLUMNS as COMBINATION_COLUMNS
 from mcinterp.analysis.combination import WEIGHT_COLUMNS, combination_rows
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns
 from mcinterp.config import RunConfig, TaskConfig
 from mcinterp.errors import InputError
@@ -114,7 +115,7 @@ def algorithm_fit(checkpoint: Checkpoint, samples: int = 512, seed: int = 0) -> 
     """
     if samples < 4:
         raise InputError(f"algorithm_fit: samples must be at least 4 (two halves of 2), got {samples}")
-    problem = posed_problem(checkpoint.config.task, samples, seed)
+    problem = posed_problem(matrix_task(checkpoint.config), samples, seed)
     untrained = _untrained_predictions(checkpoint.config, samples, seed)
     return explained(predicted(checkpoint, problem), problem, untrained)
 
@@ -176,7 +177,7 @@ def posed_problem(task: TaskConfig, samples: int, seed: int) -> Problem:
 def _untrained_predictions(config: RunConfig, samples: int, seed: int) -> Floats:
     """What a model with other initial weights than the run's answers."""
     start = config.training.seed + 1 + seed
-    return predicted(Checkpoint.untrained(config, start), posed_problem(config.task, samples, seed))
+    return predicted(Checkpoint.untrained(config, start), posed_problem(matrix_task(config), samples, seed))
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mcinterp.analysis.sections import matrix_task, transformer
 from mcinterp.analysis.statistics import Floats, RunningMean, interval_columns, mean_estimate
 from mcinterp.analysis.structured import viewer_masks
 from mcinterp.config import TaskConfig
@@ -59,10 +60,10 @@ def attention_maps(
     """
     if samples < 2:
         raise InputError(f"attention_maps: samples must be at least 2, got {samples}")
-    task = checkpoint.config.task
+    task = matrix_task(checkpoint.config)
     blocks = Blocks(checkpoint.model)
     masks = [RANDOM, *viewer_masks(task.rows, task.cols)] if masks is None else list(masks)
-    uniform = uniform_attention(task.n_positions, checkpoint.config.model.causal)
+    uniform = uniform_attention(task.n_positions, transformer(checkpoint.config).causal)
     maps, half_widths, observed, masked_mass, rows = [], [], [], [], []
     for mask in masks:
         batch = checkpoint.sample(samples, seed, None if mask == RANDOM else mask)
@@ -74,7 +75,7 @@ def attention_maps(
         masked_mass.append(float((uniform @ _masked_keys(batch).mean(0).cpu()).mean()))
         about = {"n": samples, "seed": seed}
         rows += [row for number, layer in enumerate(layers) for row in layer.rows(mask, number, uniform, about)]
-    n_layers, n_heads = checkpoint.config.model.n_layers, checkpoint.config.model.n_heads
+    n_layers, n_heads = transformer(checkpoint.config).n_layers, transformer(checkpoint.config).n_heads
     return Result(
         "attention",
         "Attention maps",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
@@ -57,7 +58,7 @@ def errors_by_size(
     """
     if samples < 2:
         raise InputError(f"errors_by_size: samples must be at least 2, got {samples}")
-    task = checkpoint.config.task
+    task = matrix_task(checkpoint.config)
     chosen = trained_sizes(task) if sizes is None else [(int(rows), int(cols)) for rows, cols in sizes]
     measured = [_Measured.of(checkpoint, size, samples, seed) for size in chosen]
     return Result(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Floats, interval_columns, pooled_difference, pooled_estimate
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
@@ -91,7 +92,7 @@ def distribution_shift(checkpoint: Checkpoint, samples: int = 1024, seed: int = 
     if samples < 4:
         raise InputError(f"distribution_shift: samples must be at least 4, got {samples}")
     # Matrices that fill the grid, whatever sizes it was trained on: a shift of rank reaches beyond a small size's.
-    trained = _changed(checkpoint.config.task, out_of_range="clip", sizes=None)
+    trained = _changed(matrix_task(checkpoint.config), out_of_range="clip", sizes=None)
 
     blocks = Blocks(checkpoint.encoder)
 

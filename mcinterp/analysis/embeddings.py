@@ -11,6 +11,7 @@ import torch
 
 from mcinterp.analysis.geometry import grouping, linear_cka, rank_correlation
 from mcinterp.analysis.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Floats, interval_columns
 from mcinterp.errors import InputError
 from mcinterp.results import Result, Table
@@ -148,7 +149,7 @@ class _Frame:
         along = rank_correlation((tokens - tokens.mean(0)) @ components[0], values).value
         if along < 0:
             components[0] *= -1
-        task = final.config.task
+        task = matrix_task(final.config)
         rows, cols = np.divmod(np.arange(task.n_positions), task.cols)
         labels = {"row": rows.tolist(), "column": cols.tolist()}
         layout = _layout(positions, None, seed)
@@ -207,7 +208,7 @@ def occurring_tokens(checkpoint: Checkpoint, samples: int, seed: int) -> tuple[n
     """Tokens of the values within ± `VALUE_RANGE` that occur in sampled matrices: ids, values, occurrences."""
     targets = checkpoint.sample(samples, seed).targets.cpu()
     values, counts = torch.unique(targets[targets.abs() <= VALUE_RANGE], return_counts=True)
-    ids, _ = tokenise(values[None], torch.ones(1, len(values), dtype=torch.bool), checkpoint.config.task)
+    ids, _ = tokenise(values[None], torch.ones(1, len(values), dtype=torch.bool), matrix_task(checkpoint.config))
     return ids[0].numpy(), values.double().numpy(), counts.numpy()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Floats, interval_columns, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.gpt import MatrixGPT
@@ -59,7 +60,7 @@ def generation(checkpoint: Checkpoint, samples: int = 256, seed: int = 0) -> Res
     """
     if samples < 2:
         raise InputError(f"generation: samples must be at least 2, got {samples}")
-    model, config = checkpoint.gpt, checkpoint.config.task
+    model, config = checkpoint.gpt, matrix_task(checkpoint.config)
     batch = checkpoint.sample(samples, seed)
     answers = {name: tokens.cpu() for name, tokens in _answers(model, batch, checkpoint).items()}
     true = batch.inputs[:, -config.n_entries :].cpu()
@@ -77,7 +78,7 @@ def generation(checkpoint: Checkpoint, samples: int = 256, seed: int = 0) -> Res
 @torch.no_grad()
 def _answers(model: MatrixGPT, batch: MatrixBatch, checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The tokens of all entries, (n, entries), by each way of answering."""
-    n_entries, config = model.n_entries, checkpoint.config.task
+    n_entries, config = model.n_entries, matrix_task(checkpoint.config)
     prompts, true = batch.inputs[:, : n_entries + 1], batch.inputs[:, n_entries + 1 :]
     logits = model(batch.inputs)[:, n_entries : 2 * n_entries]
     nearest_to_zero = min(max(0.0, config.v_min), config.v_max)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mcinterp.analysis.baselines.solved import RECOVERED, Solved, SolvedExactly, solved_exactly, solved_regularised
 from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
@@ -104,7 +105,7 @@ def nuclear_norm(
     """
     if samples < 2 or regularised_samples < 2:
         raise InputError(f"nuclear_norm: samples must be at least 2, got {min(samples, regularised_samples)}")
-    task = checkpoint.config.task
+    task = matrix_task(checkpoint.config)
     regularised_samples = min(regularised_samples, samples)
     blocks = Blocks(checkpoint.encoder)
     errors, norms, solver = [], [], []
@@ -200,7 +201,7 @@ def _regularised_rows(checkpoint: Checkpoint, solved: dict[float, Solved], seed:
         return []
     first = next(iter(solved.values()))
     model = _errors(_output(Blocks(checkpoint.encoder), first), first)
-    about = {"p_mask": checkpoint.config.task.p_mask, "n": len(first.batch), "seed": seed}
+    about = {"p_mask": matrix_task(checkpoint.config).p_mask, "n": len(first.batch), "seed": seed}
     nan = float("nan")
     rows = [{"solution": "model", "weight": nan, **about, **_mse_columns(model, model), "reference_difference": nan}]
     for weight, found in solved.items():

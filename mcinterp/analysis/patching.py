@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.errors import InputError
 from mcinterp.model import Head, HeadSet
@@ -49,7 +50,7 @@ def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples
     """
     if samples < 2:
         raise InputError(f"patching: samples must be at least 2, got {samples}")
-    shape = checkpoint.config.model
+    shape = transformer(checkpoint.config)
     everything = HeadSet.parse("all", shape.n_layers, shape.n_heads).heads
     patches = [
         *(_Patch(kind, own, _SOURCE) for kind, own in _head_sets(heads, shape.n_layers, shape.n_heads)),

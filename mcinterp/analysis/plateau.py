@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model import Head, MatrixEncoder
@@ -55,7 +56,7 @@ def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int 
     steps = run.steps if steps is None else sorted(steps)
     final = run.checkpoint(steps[-1])
     batch = final.sample(samples, seed)
-    bench = _Bench(batch, _patterns(final.encoder, batch), final.config.task.decimals)
+    bench = _Bench(batch, _patterns(final.encoder, batch), matrix_task(final.config).decimals)
     control = bench.measured(Checkpoint.untrained(run.config, seed=seed + 1))
     floor = bench.progress(torch.full_like(bench.final, 1 / bench.final.shape[-1]))
     found = {step: bench.measured(run.checkpoint(step)) for step in steps}

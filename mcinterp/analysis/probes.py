@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcinterp.analysis.probe_fits import TARGETS, Fitted, Targets, fitted
+from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
@@ -71,7 +72,7 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
         "probes",
         "Linear probes",
         {"samples": samples, "test_samples": test_samples, "seed": seed},
-        {"targets": list(TARGETS), "n_layers": checkpoint.config.model.n_layers},
+        {"targets": list(TARGETS), "n_layers": transformer(checkpoint.config).n_layers},
         {"probes": Table.of(COLUMNS, rows)},
     )
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mcinterp.analysis.head_scores import CLASSES, FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
+from mcinterp.analysis.sections import matrix_task, transformer
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.analysis.structured import column_run_masks, masked_row_masks
 from mcinterp.config import TaskConfig
@@ -64,7 +65,7 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
     """
     if samples < 2:
         raise InputError(f"head_taxonomy: samples must be at least 2, got {samples}")
-    task, shape = checkpoint.config.task, checkpoint.config.model
+    task, shape = matrix_task(checkpoint.config), transformer(checkpoint.config)
     heads = [Head(*pair) for pair in product(range(shape.n_layers), range(shape.n_heads))]
     untrained = Checkpoint.untrained(checkpoint.config, seed=seed + 1)
     rows = _score_rows(

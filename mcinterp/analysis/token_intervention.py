@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
@@ -74,7 +75,7 @@ def token_intervention(
     """
     if samples < 2:
         raise InputError(f"token_intervention: samples must be at least 2, got {samples}")
-    config = checkpoint.config.task
+    config = matrix_task(checkpoint.config)
     chosen = list(dict.fromkeys(_default_constants(config) if constants is None else constants))
     if not chosen:
         raise InputError("token_intervention: constants must name a value or None for MASK, got none")
@@ -121,7 +122,7 @@ def _inputs(checkpoint: Checkpoint, samples: int, seed: int) -> dict[str, Matrix
     """Matrices of the run's own law, and full-rank ones, under the same masks."""
     own = checkpoint.sample(samples, seed)
     changes = {"factors": "full-rank", "factor_scale": 1.0, "out_of_range": "clip"}
-    config = TaskConfig(**{**checkpoint.config.task.model_dump(), **changes})
+    config = TaskConfig(**{**matrix_task(checkpoint.config).model_dump(), **changes})
     # Another seed, because the masks come from later in the stream that the first one gives.
     matrices = sample_matrices(config, samples, torch.Generator().manual_seed(seed + 1))
     task = MatrixCompletion(config)

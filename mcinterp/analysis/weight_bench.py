@@ -12,7 +12,7 @@ from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.components import Component, transplant
-from mcinterp.model.convert import load_weights
+from mcinterp.model.plain import load_weights
 from mcinterp.runs import Checkpoint
 
 Weights = Mapping[str, Tensor]

@@ -1,13 +1,19 @@
 """What a run is: task, model and training, as frozen objects that refuse unknown or contradictory values."""
 
+from mcinterp.config.identity import IdentityConfig, LinearConfig
+from mcinterp.config.matrix import ModelConfig, TaskConfig
 from mcinterp.config.reading import load_config, load_preset, parse_config, preset_names, validate_config
-from mcinterp.config.schema import ModelConfig, RunConfig, StartConfig, TaskConfig, TrainConfig
+from mcinterp.config.schema import ModelSection, RunConfig, StartConfig, TaskSection, TrainConfig
 
 __all__ = [
+    "IdentityConfig",
+    "LinearConfig",
     "ModelConfig",
+    "ModelSection",
     "RunConfig",
     "StartConfig",
     "TaskConfig",
+    "TaskSection",
     "TrainConfig",
     "load_config",
     "load_preset",

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mcinterp.config.schema import RunConfig
+from mcinterp.config.schema import UNNAMED, RunConfig
 from mcinterp.errors import ConfigError, nearest_name
 
 
@@ -76,42 +76,52 @@ def validate_config(tree: Mapping[str, Any], source: str) -> RunConfig:
 def _first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
     """The first problem of a validation as one sentence: field, what was got, what was expected."""
     problems = error.errors()
-    problem, where = problems[0], _field_path(problems[0], schema)
+    problem = problems[0]
+    where, section = _field_path(problem, schema)
     name = ".".join(where)
     if problem["type"] in ("extra_forbidden", "invalid_key"):
-        return f"{name} is not a field{nearest_name(where[-1], _fields_at(schema, where[:-1]))}"
+        return f"{name} is not a field{nearest_name(where[-1], section.model_fields)}"
+    if problem["type"] == "union_tag_invalid":
+        field, kinds = UNNAMED[where[-1]][0], _kinds(section, where[-1])
+        return (
+            f"{name}.{field} = {problem['ctx']['tag']!r:.80}: there is none{nearest_name(problem['ctx']['tag'], kinds)}"
+        )
     if problem["type"] == "value_error":
         message = problem["msg"].removeprefix("Value error, ")
         return f"{name}: {message}" if name else message
     # A field that may be of several kinds has one problem for each of them.
-    messages = [other["msg"] for other in problems if _field_path(other, schema) == where]
+    messages = [other["msg"] for other in problems if _field_path(other, schema)[0] == where]
     expected = " or ".join([messages[0], *(message.removeprefix("Input should be ") for message in messages[1:])])
     return f"{name} = {problem['input']!r:.80}: {expected[0].lower()}{expected[1:]}"
 
 
-def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> list[str]:
-    """The field that a problem is about, without what pydantic adds for one kind of several (`float`, `literal`)."""
+def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
+    """The field that a problem is about, and the section that it is one of.
+
+    What pydantic adds for one kind of several (`float`, `literal`, the kind of a section) is left out.
+    """
     path: list[str] = []
+    parts = list(map(str, problem["loc"]))
+    owner = schema
     section: type[BaseModel] | None = schema
-    for part in map(str, problem["loc"]):
-        if section is None:
-            break
-        path.append(part)
-        section = _section(section, part)
-    return path
+    while parts and section is not None:
+        owner = section
+        path.append(parts.pop(0))
+        kinds = _kinds(owner, path[-1])
+        section = kinds[parts.pop(0)] if len(kinds) > 1 and parts else next(iter(kinds.values()), None)
+    return path, owner
 
 
-def _section(schema: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The configuration that a field holds, or may hold, if it holds one."""
+def _kinds(schema: type[BaseModel], name: str) -> dict[str, type[BaseModel]]:
+    """The sections that a field may hold, by the kinds that say so; by '' where there is only one, none of a value."""
     field = schema.model_fields.get(name)
-    kinds = [field.annotation, *get_args(field.annotation)] if field else []
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-def _fields_at(schema: type[BaseModel], path: list[str]) -> list[str]:
-    for part in path:
-        schema = _section(schema, part) or schema
-    return list(schema.model_fields)
+    held = [field.annotation, *get_args(field.annotation)] if field else []
+    sections = [kind for kind in held if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    if name not in UNNAMED:
+        return {"": sections[0]} if sections else {}
+    return {
+        kind: section for section in sections for kind in get_args(section.model_fields[UNNAMED[name][0]].annotation)
+    }
 
 
 def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
@@ -120,12 +130,20 @@ def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
         return tree
     converted = dict(tree)
     for name in tree.keys() & schema.model_fields.keys():
-        section = _section(schema, name)
+        section = _kinds(schema, name).get(_kind_of(name, tree[name]))
         if section is not None:
             converted[name] = _integers_as_floats(tree[name], section)
         elif "float" in str(schema.model_fields[name].annotation):
             converted[name] = _as_float(tree[name])
     return converted
+
+
+def _kind_of(name: str, section: Any) -> str:
+    """Of which kind a section is; '' where there is only one."""
+    if name not in UNNAMED or not isinstance(section, Mapping):
+        return ""
+    field, unnamed = UNNAMED[name]
+    return str(section.get(field, unnamed))
 
 
 def _as_float(value: Any) -> Any:

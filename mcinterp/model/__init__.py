@@ -1,4 +1,4 @@
-"""What answers: a HookedEncoder with a scalar read-out or a causal HookedTransformer, heads, and interventions.
+"""What answers: a HookedEncoder with a scalar read-out, a causal HookedTransformer or a linear network; interventions.
 
 This is the only folder that imports transformer_lens.
 """
@@ -12,8 +12,21 @@ from mcinterp.model.encoder import MatrixEncoder  # noqa: E402
 from mcinterp.model.gpt import MatrixGPT  # noqa: E402
 from mcinterp.model.heads import Head, HeadSet  # noqa: E402
 from mcinterp.model.interventions import Intervention, intervene  # noqa: E402
+from mcinterp.model.linear import LinearNetwork  # noqa: E402
+from mcinterp.model.plain import PlainModel  # noqa: E402
 
-__all__ = ["Head", "HeadSet", "Intervention", "MatrixEncoder", "MatrixGPT", "Model", "intervene"]
+__all__ = [
+    "Head",
+    "HeadSet",
+    "Intervention",
+    "LinearNetwork",
+    "MatrixEncoder",
+    "MatrixGPT",
+    "Model",
+    "PlainModel",
+    "intervene",
+]
 
-Model = MatrixEncoder | MatrixGPT
-"""A model that a run may train: `complete`, `complete_from`, `read`, `weights`, `move`, and hooks by the same names."""
+Model = MatrixEncoder | MatrixGPT | PlainModel
+"""A model that a run may train: a module with `weights` and `move`. The first two also have `complete`,
+`complete_from`, `read`, and hooks by the same names, which is what passes ask for."""

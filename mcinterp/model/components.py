@@ -37,6 +37,8 @@ _PATTERNS = {
 }
 PARTS = ("attention", "mlp", "tokens", "positions", "layer-norms", "read-out")
 """Components that share no parameter and leave none out."""
+RETRAINED = ("attention", "mlp", "positions", "tokens")
+"""The components of Fig. 8 of arXiv 2410.22244, which are retrained where none is named."""
 COMPLEMENT = "everything-but:"
 _NAMES = ("attention-qkv", *PARTS)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mcinterp.config import ModelConfig
 from mcinterp.errors import CheckpointError
 from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.plain import load_weights
 
 if TYPE_CHECKING:
     from transformers import BertModel
@@ -140,27 +141,6 @@ def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[M
     bert = {name.removeprefix("_backbone."): w for name, w in weights.items() if name.startswith("_backbone.")}
     read_out = {name.removeprefix("read_out."): w for name, w in weights.items() if name.startswith("read_out.")}
     return from_bert(bert, read_out, n_heads, n_positions), stored["epoch"] + 1
-
-
-def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Copy weights into a model of the same shape.
-
-    Raises:
-        CheckpointError: naming `source` and the parameter, if one is missing, extra, or of another shape or dtype.
-    """
-    parameters = dict(model.named_parameters())
-    missing, extra = parameters.keys() - weights.keys(), weights.keys() - parameters.keys()
-    if missing or extra:
-        what = f"lacks {sorted(missing)[0]}" if missing else f"has an unknown tensor {sorted(extra)[0]}"
-        raise CheckpointError(f"{source} {what}; the configuration describes another model")
-    for name, parameter in parameters.items():
-        got = weights[name]
-        if got.shape != parameter.shape or got.dtype != parameter.dtype:
-            expected = f"expected {parameter.dtype} {tuple(parameter.shape)}"
-            raise CheckpointError(f"{source}: {name} is {got.dtype} {tuple(got.shape)}, {expected}")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(weights[name])
 
 
 def bert_weights(weights: Mapping[str, Tensor], n_layers: int) -> dict[str, Tensor]:

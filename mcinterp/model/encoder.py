@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from transformer_lens import HookedEncoder, HookedTransformerConfig
 from transformer_lens.components.embed import Embed
 
@@ -135,11 +135,6 @@ class MatrixEncoder(HookedEncoder):
                 parameter.normal_(0.0, std, generator=generator)
         if self.model_config.mask_embedding == "zero":
             self.embed.embed.W_E[0] = 0.0
-
-
-def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that receive gradients, by name."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def _transformer_lens_config(config: ModelConfig, d_vocab: int, n_positions: int) -> HookedTransformerConfig:

@@ -19,13 +19,16 @@ from torch.autograd.function import once_differentiable
 
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
+from mcinterp.model.plain import PlainModel
 
 
-def training_forward(model: MatrixEncoder | MatrixGPT) -> Callable[[Tensor], Tensor]:
+def training_forward(model: MatrixEncoder | MatrixGPT | PlainModel) -> Callable[[Tensor], Tensor]:
     """The model's forward pass for training: from a batch's inputs to the output that its task scores."""
     if isinstance(model, MatrixGPT):
         return partial(fused_answer_logits, model)
-    return partial(fused_complete, model)
+    if isinstance(model, MatrixEncoder):
+        return partial(fused_complete, model)
+    return model
 
 
 def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcinterp.errors import InputError
-from mcinterp.model.convert import load_weights
 from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.plain import load_weights
 
 _POSITIONS = "embed.pos_embed.W_pos"
 

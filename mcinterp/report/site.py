@@ -164,6 +164,8 @@ def _index_page(
         across="across the drop" if _has_drop(run) else "over training",
         lead=changes_sentence(steps) if steps else "",
         comparisons=comparisons,
+        headed=training.has_heads(run),
+        analysable=bool(steps) or bool(defined_passes(run)),
         classified=bool(taxonomies) or "taxonomy" in defined_passes(run),
         timelines=timelines(steps, pages),
         legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),

@@ -17,13 +17,11 @@ import torch
 
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, InputError
-from mcinterp.model import MatrixEncoder, MatrixGPT, Model
-from mcinterp.model.convert import load_weights
+from mcinterp.model import Model
+from mcinterp.model.build import build_model
+from mcinterp.model.plain import load_weights
 from mcinterp.runs.files import atomic_folder, tensor_bytes, write_atomic
-from mcinterp.task import MatrixBatch, MatrixCompletion, make_task
-from mcinterp.task.masks import MaskLike
-from mcinterp.task.sizes import SizeLike
-from mcinterp.task.tokens import detokenise
+from mcinterp.task import make_task
 
 WEIGHTS = "model.safetensors"
 RECORD = "checkpoint.json"
@@ -40,7 +38,7 @@ class Checkpoint:
         digest: SHA-256 of the weights file, hexadecimal.
         metrics: what was measured at that step (of the batch before the update); empty at step 0.
         versions: of the packages that wrote it.
-        weights: the parameters by TransformerLens's names, float32, on the CPU.
+        weights: the parameters by their names in the model, float32, on the CPU.
         device: where `model` lives and analyses run.
     """
 
@@ -54,56 +52,51 @@ class Checkpoint:
     device: str = "cpu"
 
     @cached_property
-    def model(self) -> Model:
-        """The model, a HookedEncoder or HookedTransformer, in evaluation mode without gradients; built once."""
+    def model(self) -> Any:
+        """The model, of the class that the architecture names, in evaluation mode without gradients; built once."""
         model = build_model(self.config)
         load_weights(model, self.weights, source=f"{self.run_name} step {self.step}")
         return model.requires_grad_(False).eval().move(self.device)
 
     @property
-    def encoder(self) -> MatrixEncoder:
+    def encoder(self) -> Any:
         """The model, for what is defined for encoders alone.
 
         Raises:
             InputError: if it is another kind of model.
         """
-        if not isinstance(self.model, MatrixEncoder):
-            raise InputError(
-                f"this analysis is defined for an encoder; {self.run_name} step {self.step} is a "
-                f"{self.config.model.architecture}"
-            )
-        return self.model
+        return self._of("encoder")
 
     @property
-    def gpt(self) -> MatrixGPT:
+    def gpt(self) -> Any:
         """The model, for what is defined for a GPT alone.
 
         Raises:
             InputError: if it is another kind of model.
         """
-        if not isinstance(self.model, MatrixGPT):
-            raise InputError(
-                f"this analysis is defined for a gpt; {self.run_name} step {self.step} is an "
-                f"{self.config.model.architecture}"
-            )
+        return self._of("gpt")
+
+    def _of(self, architecture: str) -> Any:
+        own = self.config.model.architecture
+        if own != architecture:
+            where = f"{self.run_name} step {self.step}"
+            raise InputError(f"this analysis is defined for {_one(architecture)}; {where} is {_one(own)}")
         return self.model
 
     @cached_property
-    def task(self) -> MatrixCompletion:
-        """The task that the run was trained on."""
+    def task(self) -> Any:
+        """The task that the run was trained on, of the class that its kind names."""
         return make_task(self.config.task)
 
-    def sample(self, n: int, seed: int = 0, mask: MaskLike | None = None, size: SizeLike = "largest") -> MatrixBatch:
-        """Draw `n` fresh matrices on the checkpoint's device.
+    def sample(self, n: int, seed: int = 0, *choices: Any, **named: Any) -> Any:
+        """Draw `n` fresh samples on the checkpoint's device.
 
         Args:
             n: how many.
-            seed: the same seed gives the same batch on any device, and the same matrices under every mask.
-            mask: None for random masks, a name such as `rows:3,6`, or a boolean array (rows, cols), True = observed.
-            size: in a task of several sizes, `largest`, so that every position is an entry of every matrix, as most
-                passes need; `mixed`, as in training; or (rows, cols).
+            seed: the same seed gives the same batch on any device.
+            choices: what the task's own `examples` lets one choose, in its order, or by name as `named`.
         """
-        batch = self.task.sample(n, torch.Generator().manual_seed(seed), mask, size)
+        batch = self.task.examples(n, torch.Generator().manual_seed(seed), *choices, **named)
         return self.task.to(batch, torch.device(self.device))
 
     @classmethod
@@ -117,15 +110,6 @@ class Checkpoint:
     def untrained(cls, config: RunConfig, seed: int) -> Checkpoint:
         """A freshly initialised model of the same shape: the control of many passes."""
         return cls.of_model(build_model(config, seed), config, run_name="untrained")
-
-
-def build_model(config: RunConfig, seed: int | None = None) -> Model:
-    """The run's model with its initial weights (or those of another seed)."""
-    seed = config.training.seed if seed is None else seed
-    if config.model.architecture == "gpt":
-        token_values = detokenise(torch.arange(config.task.d_vocab), config.task)
-        return MatrixGPT(config.model, token_values, config.task.n_entries, seed)
-    return MatrixEncoder(config.model, config.task.d_vocab, config.task.n_positions, seed, config.task.pad_token)
 
 
 def save_checkpoint(folder: Path, model: Model, step: int, config: RunConfig, metrics: Mapping[str, float]) -> None:
@@ -202,3 +186,7 @@ def _read_record(path: Path) -> dict[str, Any]:
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}")
     return record
+
+
+def _one(architecture: str) -> str:
+    return f"{'an' if architecture[0] in 'aeiou' else 'a'} {architecture}"

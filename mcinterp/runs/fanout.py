@@ -146,8 +146,8 @@ def _dask_backend(client: Any) -> Any:
 def _processes_without_signals() -> Iterator[None]:
     """Start processes that Ctrl-C in a terminal does not reach: an idle one would die of it and break all others.
 
-    Processes inherit that a signal is ignored. A mask would not do: starting multiprocessing's resource tracker, which
-    comes first, unblocks both signals.
+    Processes inherit that a signal is ignored. Blocking it would not do: starting multiprocessing's resource tracker,
+    which comes first, unblocks both signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,10 +1,10 @@
 """A sweep: a declared grid of runs over any field of the configuration.
 
-base: tiny                              a preset, or the sections task, model and training
-set: {training.steps: 4000}             fields changed in every run (may be left out)
-grid:                                   every combination of these becomes a run
+base: tiny                                       a preset, or the sections task, model and training
+set: {training.steps: 4000}                      fields changed in every run (may be left out)
+grid:                                            every combination of these becomes a run
   model.n_layers: [1, 2]
-  task.rows,task.cols: [[4, 4], [5, 5]] fields that change together
+  model.d_model,model.d_mlp: [[8, 32], [16, 64]] fields that change together
   training.seed: [0, 1, 2]
 """
 
@@ -79,8 +79,8 @@ class Sweep:
         try:
             record = yaml.safe_load(path.read_text(encoding="utf-8"))
             runs = [
-                SweepRun(name, entry["varied"], validate_config(entry["config"], f"{path}, {name}"))
-                for name, entry in record["runs"].items()
+                SweepRun(name, kept["varied"], validate_config(kept["config"], f"{path}, {name}"))
+                for name, kept in record["runs"].items()
             ]
             return cls(record["name"], tuple(record["fields"]), tuple(runs))
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError) as error:

@@ -46,7 +46,7 @@ def metrics_file(run: Run, step: int) -> Iterator[MetricsWriter]:
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines()[: step + 1]
     if len(lines) != step + 1:
-        raise CheckpointError(f"{path} lacks rows before step {step}, at which training goes on")
+        raise CheckpointError(f"{path} lacks steps before step {step}, at which training goes on")
     seconds = float(lines[-1].rsplit(",", 1)[1]) if len(lines) > 1 else 0.0
     write_atomic(path, ("\n".join(lines) + "\n").encode())
     with path.open("a", buffering=1, encoding="utf-8") as file:

@@ -9,6 +9,7 @@ import yaml
 
 from mcinterp.config import RunConfig, StartConfig, parse_config
 from mcinterp.errors import CheckpointError, InputError, UsageError
+from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component
 from mcinterp.runs.checkpoint import WEIGHTS
 from mcinterp.runs.files import write_atomic
@@ -20,8 +21,8 @@ from mcinterp.training.together import join
 
 SHARE = 3
 """A retraining takes this part of the run's steps: alone, a component drops long before the whole model did."""
-COMPONENTS = ("attention", "mlp", "positions", "tokens")
-"""The components of Fig. 8 of arXiv 2410.22244."""
+COMPONENTS = RETRAINED_BY_DEFAULT
+"""What is retrained where no component is named."""
 FIELD = "start.component"
 """What retrainings of one run differ in."""
 
@@ -54,7 +55,7 @@ def retrain(
         progress: called after every step.
 
     Returns:
-        the retraining's run. Source: Sec. 4 and Fig. 8 of arXiv 2410.22244.
+        the retraining's run.
 
     Raises:
         InputError: for an unknown component, or one without parameters.

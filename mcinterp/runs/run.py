@@ -1,10 +1,10 @@
 """A run's folder: what is in it and how to open it.
 
     config.yaml                      the resolved configuration
-    metrics.csv                      one row a step: step, loss, the task's scores, learning_rate, seconds
-    step-00004000/model.safetensors  weights, TransformerLens's names and shapes, float32
+    metrics.csv                      one line a step: step, loss, the task's scores, learning_rate, seconds
+    step-00004000/model.safetensors  weights by their names in the model, float32
     step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
-    training-state.safetensors       the latest weights, Adam's means and data generator, to continue from
+    training-state.safetensors       the latest weights, optimiser and data generator, to continue from
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
     start.safetensors                of the retraining of a component: the weights of the run it comes from
     retrained/<component>-seed1      retrainings of this run's components, each a run of its own
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """`metrics.csv`, one row a step; a last line that was cut off while being written is left out.
+        """`metrics.csv`, one line a step; a last line that was cut off while being written is left out.
 
         Raises:
             CheckpointError: if the file is missing or not a table of numbers.
@@ -88,10 +88,10 @@ class Run:
 
     @property
     def transition(self) -> Transition:
-        """Plateau and drop of the task's progress score (L_mask for matrix completion)."""
+        """Plateau and drop of the task's progress score; where it is 0 or below it has no logarithm and is left out."""
         score = make_task(self.config.task).progress_score
         metrics = self.metrics
-        return find_transition(metrics["step"], metrics[score], axis="step", quantity=score)
+        return find_transition(metrics["step"], metrics[score].where(metrics[score] > 0), axis="step", quantity=score)
 
     @property
     def finished(self) -> bool:

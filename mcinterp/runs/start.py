@@ -9,9 +9,9 @@ from torch import Tensor
 
 from mcinterp.errors import CheckpointError
 from mcinterp.model import Model
+from mcinterp.model.build import build_model
 from mcinterp.model.components import Component, transplant
-from mcinterp.model.convert import load_weights
-from mcinterp.runs.checkpoint import build_model
+from mcinterp.model.plain import load_weights
 from mcinterp.runs.run import START, Run
 
 

@@ -13,8 +13,8 @@ import torch
 
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError, TrainingError
-from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
+from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
 from mcinterp.runs.lock import sole_writer
@@ -229,8 +229,8 @@ class _Session:
         if step == 0:
             return {}
         metrics = self.run.metrics
-        row = metrics["step"].to_numpy().tolist().index(step)
-        return {name: float(metrics[name].to_numpy()[row]) for name in ("loss", *self.task.score_names)}
+        at = metrics["step"].to_numpy().tolist().index(step)
+        return {name: float(metrics[name].to_numpy()[at]) for name in ("loss", *self.task.score_names)}
 
     def _save_state(self, path: Path) -> None:
         if self.together.is_main:

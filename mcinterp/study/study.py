@@ -27,7 +27,7 @@ class Setting:
         run: folder of the run that is trained.
         out: folder of its report.
         jobs: trainings and analyses at the same time.
-        samples: matrices for every pass; None for each pass's own number.
+        samples: so many for every pass; None for each pass's own number.
         device: `auto` or a torch device.
         tell: told a line of progress.
         watch: given a number of steps and what is done, a context that watches a training.

@@ -1,15 +1,33 @@
-"""What the model is asked: batches, tokens, matrices and masks."""
+"""What the model is asked: a `Task` by its kind; batches, tokens, matrices and masks."""
 
-from mcinterp.config import TaskConfig
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcinterp.config import TaskSection
 from mcinterp.task.batch import Batch, ScoreKind, Task
 from mcinterp.task.completion import MatrixBatch, MatrixCompletion
+from mcinterp.task.identity import IdentityBatch, IdentityMapping
 from mcinterp.task.sequence import MatrixSequence
 
-__all__ = ["Batch", "MatrixBatch", "MatrixCompletion", "MatrixSequence", "ScoreKind", "Task", "make_task"]
+__all__ = [
+    "Batch",
+    "IdentityBatch",
+    "IdentityMapping",
+    "MatrixBatch",
+    "MatrixCompletion",
+    "MatrixSequence",
+    "ScoreKind",
+    "Task",
+    "make_task",
+]
 
-_TASKS = {"matrix-completion": MatrixCompletion, "matrix-sequence": MatrixSequence}
+_TASKS: Mapping[str, Callable[[Any], Task[Any]]] = {
+    "matrix-completion": MatrixCompletion,
+    "matrix-sequence": MatrixSequence,
+    "identity-mapping": IdentityMapping,
+}
 
 
-def make_task(config: TaskConfig) -> MatrixCompletion:
+def make_task(config: TaskSection) -> Task[Any]:
     """The task that a configuration describes."""
     return _TASKS[config.kind](config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -62,6 +62,11 @@ class Task(Protocol[BatchT]):
 
         The same generator state gives the same batch.
         """
+        ...
+
+    @property
+    def examples(self) -> Callable[..., BatchT]:
+        """Draw `n` fresh samples from a generator, for analyses; what else can be chosen is the task's own."""
         ...
 
     def n_unfit(self, batch: BatchT) -> Tensor:

@@ -100,6 +100,12 @@ class MatrixCompletion:
             observed = own.to(generator.device).expand(n, -1, -1)
         return self.batch(matrices, observed, present)
 
+    def examples(
+        self, n: int, generator: torch.Generator, mask: MaskLike | None = None, size: SizeLike = "largest"
+    ) -> MatrixBatch:
+        """As `sample`, of the largest size where there are several: every position is then an entry, as passes need."""
+        return self.sample(n, generator, mask, size)
+
     def draw(self, n: int, generator: torch.Generator) -> MatrixBatch:
         """As `sample` with random masks and mixed sizes; values without a token are clipped, for `n_unfit` to count."""
         matrices = sample_matrices(self.config, n, generator)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mcinterp.config import TrainConfig
 from mcinterp.errors import CheckpointError, InputError, McinterpError, TrainingError
 from mcinterp.task.batch import BatchT, Task
+from mcinterp.training.optimisers import OPTIMISERS
 from mcinterp.training.schedule import learning_rate
 from mcinterp.training.together import Alone
 
@@ -47,14 +48,16 @@ class TrainState:
 
     Attributes:
         parameters: the trained parameters by name (the model's own tensors, updated in place).
-        optimiser: Adam over them.
+        optimiser: that updates them.
+        kept: names of what the optimiser keeps of every parameter.
         generator: draws the data, on the parameters' device.
         step: updates done so far.
         seed: that the data were seeded with.
     """
 
     parameters: dict[str, nn.Parameter]
-    optimiser: torch.optim.Adam
+    optimiser: torch.optim.Optimizer
+    kept: tuple[str, ...]
     generator: torch.Generator
     step: int = 0
     seed: int = 0
@@ -62,21 +65,20 @@ class TrainState:
     @classmethod
     def fresh(cls, parameters: dict[str, nn.Parameter], config: TrainConfig) -> TrainState:
         """The state before the first update; data are seeded with `config.seed + 1`."""
-        optimiser = torch.optim.Adam(
-            list(parameters.values()), lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True
-        )
+        rule = OPTIMISERS[config.optimiser]
+        optimiser = rule.build(list(parameters.values()), config)
         seed = config.seed + 1
         generator = torch.Generator(next(iter(parameters.values())).device).manual_seed(seed)
-        return cls(parameters, optimiser, generator, seed=seed)
+        return cls(parameters, optimiser, rule.kept, generator, seed=seed)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors on the CPU: weights, Adam's two means, generator and step."""
+        """The state as named tensors on the CPU: weights, what the optimiser keeps, generator and step."""
         stored = {"step": torch.tensor(self.step), _generator_name(self.generator): self.generator.get_state()}
         for name, parameter in self.parameters.items():
             stored[f"weight.{name}"] = parameter.detach().cpu().contiguous()
-            for key in ("exp_avg", "exp_avg_sq"):
-                mean = self.optimiser.state[parameter].get(key, torch.zeros_like(parameter))
-                stored[f"{key}.{name}"] = mean.detach().cpu().contiguous()
+            for key in self.kept:
+                value = self.optimiser.state[parameter].get(key, torch.zeros_like(parameter))
+                stored[f"{key}.{name}"] = value.detach().cpu().contiguous()
         return stored
 
     @torch.no_grad()
@@ -97,13 +99,10 @@ class TrainState:
         for name, parameter in self.parameters.items():
             shape = tuple(parameter.shape)
             parameter.copy_(_stored(stored, f"weight.{name}", shape))
-            self.optimiser.state[parameter] = {
-                "step": torch.tensor(float(self.step), device=parameter.device),
-                **{
-                    key: _stored(stored, f"{key}.{name}", shape).to(parameter.device, copy=True)
-                    for key in ("exp_avg", "exp_avg_sq")
-                },
-            }
+            kept = {key: _stored(stored, f"{key}.{name}", shape).to(parameter.device, copy=True) for key in self.kept}
+            if kept:
+                kept["step"] = torch.tensor(float(self.step), device=parameter.device)
+                self.optimiser.state[parameter] = kept
         return other
 
     def _restore_generator(self, stored: Mapping[str, Tensor]) -> str | None:

@@ -1,7 +1,7 @@
 """Several processes that train one model, each on its share of every batch.
 
 Every process draws the whole batch from the same generator and runs the model on its share. The outputs are put
-together, so that loss and scores are the task's own of the whole batch, whatever means over whichever entries they are;
+together, so that loss and scores are the task's own of the whole batch, whatever means they are;
 the gradients through the shares then add up to the whole batch's, however uneven the shares.
 
 Processes may fail and be interrupted one by one. That all of them end together rests on one rule: before they exchange
@@ -88,7 +88,7 @@ class Together(Alone):
             InputError: if there are fewer samples than processes.
         """
         if len(inputs) < self.size:
-            raise InputError(f"a batch of {len(inputs)} matrices cannot be shared by {self.size} processes")
+            raise InputError(f"a batch of {len(inputs)} samples cannot be shared by {self.size} processes")
         first, last = self._bounds(len(inputs))
         return inputs[first:last]
 

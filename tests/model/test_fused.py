@@ -10,9 +10,9 @@ from torch import Tensor
 
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from mcinterp.model import MatrixEncoder
-from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
 from mcinterp.model.gpt import MatrixGPT
+from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import MatrixBatch, MatrixCompletion, make_task
 

@@ -10,9 +10,9 @@ from transformers import GPT2Config, GPT2Model
 
 from mcinterp.errors import InputError
 from mcinterp.model import HeadSet, MatrixGPT, intervene
-from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import fused_answer_logits, training_forward
 from mcinterp.model.interventions import replaced_z, uniform_attention, uniform_pattern
+from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import MatrixBatch, make_task
 

@@ -137,7 +137,7 @@ def test_lost_metrics_are_noticed(stopped: Path, config: RunConfig) -> None:
     metrics = stopped / "metrics.csv"
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(lines[:10]))
-    with pytest.raises(CheckpointError, match=r"metrics\.csv lacks rows before step 21"):
+    with pytest.raises(CheckpointError, match=r"metrics\.csv lacks steps before step 21"):
         train(stopped, config, "cpu")
 
 

@@ -203,7 +203,7 @@ def test_what_forbids_training_is_told_before_it(tmp_path: Path) -> None:
     assert first.sentence in second.sentence
     few = small_config(training={"batch_size": 1})
     ends = together(trained, tmp_path / "few", few)
-    assert {end.sentence for end in ends} == {"a batch of 1 matrices cannot be shared by 2 processes"}
+    assert {end.sentence for end in ends} == {"a batch of 1 samples cannot be shared by 2 processes"}
 
 
 def test_divergence_ends_both_with_the_same_sentence(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mcinterp.config import RunConfig, TaskConfig
 from mcinterp.errors import CheckpointError
-from mcinterp.model.encoder import trainable
 from mcinterp.model.fused import training_forward
+from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.task import make_task
 from mcinterp.training import loop

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, text
@@ -17,7 +18,6 @@ LABELS = {
     "observed_mse": "MSE, observed",
     "masked_mse": "MSE, masked",
     "masked_abs_mean": "mean |prediction|, masked",
-    "loss": "loss (all entries)",
 }
 MARKS = (("start", "start", 1.0, "right"), ("steepest", "steepest", 0.06, "left"), ("end", "end", 1.0, "left"))
 
@@ -44,7 +44,7 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
         figure.add_scatter(
             x=frame["step"].tolist(),
             y=[value if value > 0 else None for value in frame[name]],
-            name=text(LABELS.get(name, name.replace("_", " "))),
+            name=text(_label(name, frame)),
             line={"color": _colour(name, progress, index), "width": 2.2 if name == progress else 1.3},
             visible="legendonly" if name in beside else True,
             hovertemplate="%{y:.3g}",
@@ -52,6 +52,12 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     _mark_transition(figure, training.facts.get("transition") or {})
     _mark_checkpoints(figure, training, pages or {})
     return figure
+
+
+def _label(name: str, frame: pd.DataFrame) -> str:
+    if name == "loss" and any(str(other).startswith("masked_") for other in frame):
+        return "loss (all entries)"
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def _colour(name: str, progress: str, index: int) -> str:

@@ -52,6 +52,12 @@ def run_facts(training: Result) -> list[tuple[str, str]]:
     return [(name, text) for name, text in pairs if text]
 
 
+def has_heads(training: Result | None) -> bool:
+    """Whether the model has attention heads, as far as its `training` result says."""
+    model = (training.facts.get("config") or {}).get("model") if training else None
+    return not model or "n_heads" in model
+
+
 def config_table(training: Result) -> TableView:
     """The configuration, a row a field."""
     rows = [(Cell(name), Cell(text)) for name, text in flattened(training.facts.get("config", {}))]
@@ -70,8 +76,8 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
 
 
 def _task(task: Mapping[str, Any]) -> str:
-    if not task:
-        return ""
+    if "rows" not in task:
+        return _described(task)
     sizes = task.get("sizes") or [(task.get("rows"), task.get("cols"))]
     size = ", ".join(f"{rows} × {cols}" for rows, cols in sizes)
     law = f"rank {task.get('rank')}, {task.get('factors')} factors, p_mask {task.get('p_mask')}"
@@ -79,10 +85,18 @@ def _task(task: Mapping[str, Any]) -> str:
 
 
 def _model(model: Mapping[str, Any]) -> str:
-    if not model:
-        return ""
+    if "n_heads" not in model:
+        return _described(model)
     kind = "" if model.get("architecture", "encoder") == "encoder" else f"{model['architecture']}, "
     return f"{kind}{model.get('n_layers')} layers × {model.get('n_heads')} heads, width {model.get('d_model')}"
+
+
+def _described(section: Mapping[str, Any]) -> str:
+    """A section of any kind: what it is, and its fields."""
+    if not section:
+        return ""
+    (_, kind), *fields = flattened(section)
+    return ", ".join([kind, *(f"{name.replace('_', ' ')} {text}" for name, text in fields)])
 
 
 def _duration(seconds: float | None) -> str:

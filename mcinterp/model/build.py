@@ -1,0 +1,36 @@
+"""From a configuration to its model, by the architecture that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from mcinterp.config import RunConfig
+from mcinterp.model import Model
+from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.gpt import MatrixGPT
+from mcinterp.model.linear import LinearNetwork
+from mcinterp.task.tokens import detokenise
+
+
+def build_model(config: RunConfig, seed: int | None = None) -> Model:
+    """The run's model with its initial weights (or those of another seed)."""
+    seed = config.training.seed if seed is None else seed
+    return _BUILDERS[config.model.architecture](config.model, config.task, seed)
+
+
+def _encoder(model: Any, task: Any, seed: int) -> MatrixEncoder:
+    return MatrixEncoder(model, task.d_vocab, task.n_positions, seed, task.pad_token)
+
+
+def _gpt(model: Any, task: Any, seed: int) -> MatrixGPT:
+    return MatrixGPT(model, detokenise(torch.arange(task.d_vocab), task), task.n_entries, seed)
+
+
+def _linear(model: Any, task: Any, seed: int) -> LinearNetwork:
+    return LinearNetwork(model, task.d, seed)
+
+
+_BUILDERS: Mapping[str, Callable[[Any, Any, int], Model]] = {"encoder": _encoder, "gpt": _gpt, "linear": _linear}

@@ -1,0 +1,82 @@
+"""The structured identity mapping: answer what is given, judged at a point that no cluster has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mcinterp.config import IdentityConfig
+from mcinterp.task.batch import Batch, ScoreKind
+
+
+@dataclass(frozen=True)
+class IdentityBatch(Batch):
+    """Points of clusters, the last of them the test point.
+
+    Attributes:
+        inputs: float32, (n + 1, d): n samples of the clusters, and the test point Σ μ_p e_p, which is not trained on.
+        targets: the same.
+    """
+
+
+class IdentityMapping:
+    """The structured identity mapping task of arXiv 2410.08309.
+
+    Samples come from s equally frequent clusters N(μ_p e_p, diag σ²), and the target is the input. The loss is half the
+    mean squared distance. Every batch ends in the test point x̂ = Σ μ_p e_p, all concepts at once, which is outside the
+    distribution and not part of the loss: `ood_loss` is ½ |f(x̂) − x̂|², `learned_p` the share f(x̂)_p / μ_p of concept
+    p that the model answers.
+    """
+
+    progress_score = "ood_loss"
+    loss_name = "½ mean squared distance"
+
+    def __init__(self, config: IdentityConfig) -> None:
+        self.config = config
+        concepts = range(1, config.d + 1)
+        self.score_kinds: Mapping[str, ScoreKind] = {
+            "ood_loss": ScoreKind("half the squared distance of the answer at the test point Σ μ_p e_p"),
+            **{
+                f"learned_{p}": ScoreKind(f"answer at the test point along axis {p}, over μ_{p}", True)
+                for p in concepts
+            },
+        }
+        self.score_names: tuple[str, ...] = tuple(self.score_kinds)
+
+    def draw(self, n: int, generator: torch.Generator) -> IdentityBatch:
+        """Draw `n` samples, each of a cluster drawn uniformly, and add the test point."""
+        device, d = generator.device, self.config.d
+        signals = torch.tensor(self.config.signals, device=device)
+        cluster = torch.randint(d, (n,), generator=generator, device=device)
+        spread = torch.randn(n, d, generator=generator, device=device) * torch.tensor(self.config.noise, device=device)
+        points = torch.cat([torch.diag(signals)[cluster] + spread, signals[None]])
+        return IdentityBatch(points, points)
+
+    def examples(self, n: int, generator: torch.Generator) -> IdentityBatch:
+        """As `draw`; nothing can be chosen."""
+        return self.draw(n, generator)
+
+    def n_unfit(self, batch: IdentityBatch) -> Tensor:
+        """Every value can be expressed: 0."""
+        return torch.zeros((), device=batch.inputs.device)
+
+    def unfit_sentence(self, n_unfit: int) -> str:
+        """Never said."""
+        return f"{n_unfit} cannot be expressed"
+
+    def loss(self, output: Tensor, batch: IdentityBatch) -> Tensor:
+        """Half the mean squared distance over the samples; `output` is (n + 1, d)."""
+        return 0.5 * (output - batch.targets)[:-1].square().sum(-1).mean()
+
+    def scores(self, output: Tensor, batch: IdentityBatch) -> Mapping[str, Tensor]:
+        """The loss at the test point, and how much of every concept is answered there."""
+        answer, point = output[-1], batch.targets[-1]
+        learned = zip(self.score_names[1:], answer / point, strict=True)
+        return {"ood_loss": 0.5 * (answer - point).square().sum(), **dict(learned)}
+
+    def to(self, batch: IdentityBatch, device: torch.device) -> IdentityBatch:
+        """The same batch on another device."""
+        return replace(batch, inputs=batch.inputs.to(device), targets=batch.targets.to(device))
