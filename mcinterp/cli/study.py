@@ -19,10 +19,14 @@ def reproduce(
     study: Annotated[str | None, typer.Argument(help="A study; see --list.", metavar="STUDY")] = None,
     preset: Annotated[str | None, typer.Option(help="One of the study's presets; by default its smallest.")] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Folder of the run; by default checkpoints/PRESET.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Folder of the run, if the study has one; by default checkpoints/PRESET.", metavar="DIR"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")
+        Path | None,
+        typer.Option(
+            help="Folder of the report; by default reports/RUN, or reports/STUDY without a run.", metavar="DIR"
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Trainings and analyses at the same time.", min=1)] = 1,
     samples: Samples = None,
@@ -45,7 +49,9 @@ def reproduce(
         raise UsageError("name a study, or ask for them with --list")
     chosen = find_study(study)
     preset = preset or chosen.presets[0]
-    run = run or CHECKPOINTS / preset
+    if run and chosen.alone:
+        raise UsageError(f"study {chosen.name} has no run; leave out --run")
+    run = run or CHECKPOINTS / (chosen.name if chosen.alone else preset)
     out = out or REPORTS / run.name
     claims = carry_out(chosen, Setting(preset, run, out, jobs, samples, device, say, training_progress))
     from mcinterp.report import write_report

@@ -13,8 +13,8 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
-from mcinterp.report.study import CLAIMS, PAGE, claims_page, claims_sentence
-from mcinterp.report.views import comparison_sections, defined_passes, sections, training
+from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
+from mcinterp.report.views import comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.taxonomy import classes
@@ -28,13 +28,14 @@ _STEP_PAGE = re.compile(r"step-\d{8,}\.html")
 
 
 def write_report(folder: Path, single_file: bool = False) -> Path:
-    """Write the pages of a run from the results stored in `folder/data`.
+    """Write the pages of a run, or of a study that has none, from the results stored in `folder/data`.
 
     The pages depend on the stored results alone; written twice they are the same. Pages of checkpoints that have no
     results any more are removed.
 
     Args:
-        folder: the run's report folder; index.html, one step-….html a checkpoint and assets/ are written there.
+        folder: the run's report folder; index.html, one step-….html a checkpoint and assets/ are written there, and
+            paper.html where there are claims of a study. Without a run index.html is that same page.
         single_file: put scripts, style and numbers into each page instead of assets/ and links to data/.
 
     Returns:
@@ -47,7 +48,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     steps = _step_folders(folder)
     run = _load(folder / DATA / "training")
     if not steps and run is None:
-        raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
+        return _alone(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     light = {}
@@ -56,12 +57,20 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
         _write(folder / pages[step], _step_page(folder, name, run, step, pages, results, single_file))
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
     comparisons = _comparisons(folder, run, single_file)
-    paper = _paper_page(folder, name, single_file)
+    paper = _paper_page(folder, (PAGE,), name, single_file)
     _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, paper, single_file))
     _write_assets(folder, single_file)
     for stale in folder.glob("step-*.html"):
         if _STEP_PAGE.fullmatch(stale.name) and stale.name not in pages.values():
             stale.unlink()
+    return folder / INDEX
+
+
+def _alone(folder: Path, single_file: bool) -> Path:
+    """The page of a study that has no run of its own."""
+    if _paper_page(folder, (PAGE, INDEX), "", single_file) is None:
+        raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
+    _write_assets(folder, single_file)
     return folder / INDEX
 
 
@@ -111,12 +120,18 @@ def _step_page(
     )
 
 
-def _paper_page(folder: Path, run: str, single_file: bool) -> tuple[str, Link] | None:
-    """Write the page of a study's claims, if there are any; what the index says of it."""
+def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool) -> tuple[str, Link] | None:
+    """Write the page of a study's claims, if there are any, under these names; what the index says of it."""
     claims = _load(folder / DATA / CLAIMS)
     if claims is None:
         return None
-    _write(folder / PAGE, claims_page(claims, run, single_file, _links(folder, f"{DATA}/{CLAIMS}", single_file)))
+    results = _load_step(folder / DATA / STUDY)
+    del results[claims.name]
+    shown = _linked(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results), single_file)
+    links = _links(folder, f"{DATA}/{CLAIMS}", single_file)
+    text = claims_page(claims, run, single_file, links, shown)
+    for page in pages:
+        _write(folder / page, text)
     return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,19 +13,31 @@ from mcinterp.report.palette import VERDICTS
 from mcinterp.report.parts import Cell, Column, Link, Section, TableView
 from mcinterp.results import Result
 
-CLAIMS = "study/claims"
-"""Where a study's claims are, under a report's data."""
+STUDY, CLAIMS = "study", "study/claims"
+"""Where what a study measured is, and its claims, under a report's data."""
 PAGE = "paper.html"
 COLUMNS = ("what was measured", "value", "n", "holds where it is", "control", "verdict", "evidence")
 PLURALS = {"holds": "hold", "does not hold": "do not hold", "undecided": "are undecided"}
 SINGULARS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
 
 
-def claims_page(result: Result, run: str, single_file: bool, links: Sequence[Link]) -> str:
-    """The page of a study's claims, from their stored result; `links` lead to its numbers."""
+def claims_page(
+    result: Result, run: str, single_file: bool, links: Sequence[Link], evidence: Sequence[Section] = ()
+) -> str:
+    """The page of a study's claims, from their stored result.
+
+    Args:
+        result: the claims.
+        run: that they are about; empty where the study has none.
+        single_file: whether scripts and style stand in the page.
+        links: lead to the numbers of the claims.
+        evidence: what the study measured itself, shown below the claims.
+    """
     claims, findings = result.table("claims"), result.table("findings")
-    steps = dict(result.facts["steps"])
-    sections = [_section(claim, findings[findings["claim"] == claim["claim"]], steps) for _, claim in claims.iterrows()]
+    places = _places(result.facts["steps"], {section.name for section in evidence})
+    sections = [
+        _section(claim, findings[findings["claim"] == claim["claim"]], places) for _, claim in claims.iterrows()
+    ]
     return render(
         "study",
         single_file,
@@ -38,6 +50,7 @@ def claims_page(result: Result, run: str, single_file: bool, links: Sequence[Lin
         summary=_summary(claims),
         sections=sections,
         links=links,
+        evidence=evidence,
     )
 
 
@@ -62,15 +75,15 @@ def _summary(claims: pd.DataFrame) -> TableView:
     return TableView("Claims", columns, rows, kind="plain claims")
 
 
-def _section(claim: pd.Series, findings: pd.DataFrame, steps: Mapping[str, int | None]) -> Section:
-    rows = [_row(finding, steps) for _, finding in findings.iterrows()]
+def _section(claim: pd.Series, findings: pd.DataFrame, places: Mapping[str, Cell]) -> Section:
+    rows = [_row(finding, places) for _, finding in findings.iterrows()]
     table = TableView("What decides it", list(map(Column, COLUMNS)), rows, kind="plain claims")
     title = f"{str(claim['claim']).capitalize()}: {claim['verdict']}"
     return Section(_anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
 
 
-def _row(finding: pd.Series, steps: Mapping[str, int | None]) -> tuple[Cell, ...]:
-    ends = finding["value_low"], finding["value_high"]
+def _row(finding: pd.Series, places: Mapping[str, Cell]) -> tuple[Cell, ...]:
+    key, ends = str(finding["evidence"]), (finding["value_low"], finding["value_high"])
     value = number(finding["value"]) if ends[0] == ends[1] else interval(finding["value"], *ends)
     return (
         Cell(str(finding["finding"])),
@@ -79,7 +92,7 @@ def _row(finding: pd.Series, steps: Mapping[str, int | None]) -> tuple[Cell, ...
         Cell(_printed(finding["rule"])),
         Cell(_printed(finding["control"])),
         _verdict(finding["verdict"]),
-        _evidence(str(finding["evidence"]), steps),
+        places.get(key, Cell(f"{key.rpartition('/')[2]}: not there")),
     )
 
 
@@ -92,14 +105,15 @@ def _verdict(verdict: Any) -> Cell:
     return Cell(str(verdict), colour=VERDICTS.get(str(verdict), ""))
 
 
-def _evidence(key: str, steps: Mapping[str, int | None]) -> Cell:
-    """Where the number comes from, with a link to the section that shows it."""
+def _places(steps: Mapping[str, int | None], here: Container[str]) -> dict[str, Cell]:
+    """For every result its name, with a link to the section that shows it; `here` are those of this page."""
+    return {key: _place(key, step, here) for key, step in steps.items()}
+
+
+def _place(key: str, step: int | None, here: Container[str]) -> Cell:
     place, _, name = key.rpartition("/")
-    if key not in steps:
-        return Cell(f"{name}: not there")
-    step = steps[key]
-    if place == "study":
-        return Cell(name, href=f"data/{key}/result.json")
+    if place == STUDY:
+        return Cell(name, href=f"#{name}" if name in here else f"data/{key}/result.json")
     if step is None:
         return Cell(name, href=f"index.html#{name}")
     return Cell(f"{name}, step {number(step)}", href=f"step-{step:08d}.html#{name}")

@@ -54,6 +54,7 @@ class Study:
         presets: configurations that it can be carried out with, the first by default.
         measure: trains and analyses what is missing, and gives the results by key.
         claims: decides from these alone.
+        alone: it has no run that it looks at, and its report stands by itself.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Study:
     presets: tuple[str, ...]
     measure: Callable[[Setting], Mapping[str, Result]]
     claims: Callable[[Evidence], tuple[Claim, ...]]
+    alone: bool = False
 
 
 def reproduce(study: Study, setting: Setting) -> Result:

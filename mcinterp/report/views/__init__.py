@@ -13,6 +13,7 @@ from mcinterp.report.views import (
     embeddings,
     generation,
     generic,
+    ghost_points,
     nuclear,
     patching,
     plateau,
@@ -53,6 +54,9 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
 }
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
+STUDY_VIEWS: dict[str, dict[str, View]] = {"ghost-points": ghost_points.VIEWS}
+"""What studies measure themselves, in order: study → name → view."""
+
 NOT_OF_ENCODERS = {"generation"}
 """Passes that a run cannot have whose results do not list those defined for it: such runs are of encoders."""
 
@@ -73,6 +77,13 @@ def sections(results: Mapping[str, Result], run: Result | None = None) -> list[S
 def comparison_sections(results: Mapping[str, Result], run: Result | None) -> list[Section]:
     """Every comparison of a run, in the same way; the views are given the run's `training` result if there is one."""
     return _sections(COMPARISON_VIEWS, results, {"training": run} if run else {}, run)
+
+
+def study_sections(study: str, results: Mapping[str, Result]) -> list[Section]:
+    """What a study measured itself; what it has no view for shows its tables."""
+    views = STUDY_VIEWS.get(study, {})
+    known = [view(results[name], results) for name, view in views.items() if name in results]
+    return known + [generic.view(results[name], results) for name in sorted(results.keys() - views.keys())]
 
 
 def defined_passes(run: Result | None) -> set[str]:

@@ -94,7 +94,12 @@ def _unclassified(checkpoint: Checkpoint, taxonomy: Result, setting: Setting) ->
         return {}
     samples = setting.samples or PASSES["ablation"].samples
     found = ablation(checkpoint, [",".join(rest)], ["uniform"], samples, taxonomy=taxonomy)
-    found = replace(found, name=UNCLASSIFIED, provenance={"run": checkpoint.run_name, "step": checkpoint.step})
+    found = replace(
+        found,
+        name=UNCLASSIFIED,
+        title="Heads of no class, attending uniformly",
+        provenance={"run": checkpoint.run_name, "step": checkpoint.step},
+    )
     found.save(setting.out / DATA / STUDY_FOLDER / UNCLASSIFIED)
     return {f"{STUDY_FOLDER}/{UNCLASSIFIED}": found}
 
