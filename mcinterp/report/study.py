@@ -78,7 +78,8 @@ def _summary(claims: pd.DataFrame) -> TableView:
 def _section(claim: pd.Series, findings: pd.DataFrame, places: Mapping[str, Cell]) -> Section:
     rows = [_row(finding, places) for _, finding in findings.iterrows()]
     table = TableView("What decides it", list(map(Column, COLUMNS)), rows, kind="plain claims")
-    title = f"{str(claim['claim']).capitalize()}: {claim['verdict']}"
+    name = str(claim["claim"])
+    title = f"{name[:1].upper()}{name[1:]}: {claim['verdict']}"
     return Section(_anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
 
 
