@@ -13,8 +13,8 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
-from mcinterp.report.study import CLAIMS, PAGE, claims_page, claims_sentence
-from mcinterp.report.views import comparison_sections, defined_passes, sections, training
+from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
+from mcinterp.report.views import comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.taxonomy import classes
@@ -46,7 +46,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     folder = Path(folder)
     steps = _step_folders(folder)
     run = _load(folder / DATA / "training")
-    if not steps and run is None:
+    if not steps and run is None and _load(folder / DATA / CLAIMS) is None:
         raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
@@ -116,7 +116,10 @@ def _paper_page(folder: Path, run: str, single_file: bool) -> tuple[str, Link] |
     claims = _load(folder / DATA / CLAIMS)
     if claims is None:
         return None
-    _write(folder / PAGE, claims_page(claims, run, single_file, _links(folder, f"{DATA}/{CLAIMS}", single_file)))
+    shown = study_sections(_load_step(folder / DATA / STUDY))
+    shown = _linked(folder, f"{DATA}/{STUDY}", shown, single_file)
+    links = _links(folder, f"{DATA}/{CLAIMS}", single_file)
+    _write(folder / PAGE, claims_page(claims, run, single_file, links, shown))
     return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,19 +14,58 @@ from mcinterp.report.palette import VERDICTS
 from mcinterp.report.parts import Cell, Column, Link, Section, TableView
 from mcinterp.results import Result
 
-CLAIMS = "study/claims"
-"""Where a study's claims are, under a report's data."""
+STUDY = "study"
+"""Where a study's results are, under a report's data."""
+CLAIMS = f"{STUDY}/claims"
+"""Its claims."""
 PAGE = "paper.html"
 COLUMNS = ("what was measured", "value", "n", "holds where it is", "control", "verdict", "evidence")
 PLURALS = {"holds": "hold", "does not hold": "do not hold", "undecided": "are undecided"}
 SINGULARS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
 
 
-def claims_page(result: Result, run: str, single_file: bool, links: Sequence[Link]) -> str:
-    """The page of a study's claims, from their stored result; `links` lead to its numbers."""
+@dataclass(frozen=True)
+class _Places:
+    """Where the results that numbers come from are shown.
+
+    Attributes:
+        steps: key of a result → step of its checkpoint, None for one of the whole run.
+        shown: results that stand on this very page.
+    """
+
+    steps: Mapping[str, int | None]
+    shown: Collection[str]
+
+    def cell(self, key: str) -> Cell:
+        """Where a number comes from, with a link to the section that shows it."""
+        place, _, name = key.rpartition("/")
+        if key not in self.steps:
+            return Cell(f"{name}: not there")
+        if place == "study":
+            return Cell(name, href=f"#{name}" if name in self.shown else f"data/{key}/result.json")
+        step = self.steps[key]
+        if step is None:
+            return Cell(name, href=f"index.html#{name}")
+        return Cell(f"{name}, step {number(step)}", href=f"step-{step:08d}.html#{name}")
+
+
+def claims_page(
+    result: Result, run: str, single_file: bool, links: Sequence[Link], shown: Sequence[Section] = ()
+) -> str:
+    """The page of a study's claims, from their stored result.
+
+    Args:
+        result: the claims.
+        run: name of the run.
+        single_file: whether scripts and style stand in the page.
+        links: to the numbers of the claims.
+        shown: what the study measured besides the passes, under the claims.
+    """
     claims, findings = result.table("claims"), result.table("findings")
-    steps = dict(result.facts["steps"])
-    sections = [_section(claim, findings[findings["claim"] == claim["claim"]], steps) for _, claim in claims.iterrows()]
+    places = _Places(dict(result.facts["steps"]), {section.name for section in shown})
+    sections = [
+        _section(claim, findings[findings["claim"] == claim["claim"]], places) for _, claim in claims.iterrows()
+    ]
     return render(
         "study",
         single_file,
@@ -36,7 +76,9 @@ def claims_page(result: Result, run: str, single_file: bool, links: Sequence[Lin
         preset=str(result.facts["preset"]),
         lead=claims_sentence(result),
         summary=_summary(claims),
+        bounds=str(result.facts.get("bounds", "")),
         sections=sections,
+        shown=shown,
         links=links,
     )
 
@@ -62,14 +104,14 @@ def _summary(claims: pd.DataFrame) -> TableView:
     return TableView("Claims", columns, rows, kind="plain claims")
 
 
-def _section(claim: pd.Series, findings: pd.DataFrame, steps: Mapping[str, int | None]) -> Section:
-    rows = [_row(finding, steps) for _, finding in findings.iterrows()]
+def _section(claim: pd.Series, findings: pd.DataFrame, places: _Places) -> Section:
+    rows = [_row(finding, places) for _, finding in findings.iterrows()]
     table = TableView("What decides it", list(map(Column, COLUMNS)), rows, kind="plain claims")
     title = f"{str(claim['claim']).capitalize()}: {claim['verdict']}"
     return Section(_anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
 
 
-def _row(finding: pd.Series, steps: Mapping[str, int | None]) -> tuple[Cell, ...]:
+def _row(finding: pd.Series, places: _Places) -> tuple[Cell, ...]:
     ends = finding["value_low"], finding["value_high"]
     value = number(finding["value"]) if ends[0] == ends[1] else interval(finding["value"], *ends)
     return (
@@ -79,7 +121,7 @@ def _row(finding: pd.Series, steps: Mapping[str, int | None]) -> tuple[Cell, ...
         Cell(_printed(finding["rule"])),
         Cell(_printed(finding["control"])),
         _verdict(finding["verdict"]),
-        _evidence(str(finding["evidence"]), steps),
+        places.cell(str(finding["evidence"])),
     )
 
 
@@ -90,19 +132,6 @@ def _printed(text: Any) -> str:
 
 def _verdict(verdict: Any) -> Cell:
     return Cell(str(verdict), colour=VERDICTS.get(str(verdict), ""))
-
-
-def _evidence(key: str, steps: Mapping[str, int | None]) -> Cell:
-    """Where the number comes from, with a link to the section that shows it."""
-    place, _, name = key.rpartition("/")
-    if key not in steps:
-        return Cell(f"{name}: not there")
-    step = steps[key]
-    if place == "study":
-        return Cell(name, href=f"data/{key}/result.json")
-    if step is None:
-        return Cell(name, href=f"index.html#{name}")
-    return Cell(f"{name}, step {number(step)}", href=f"step-{step:08d}.html#{name}")
 
 
 def _anchor(name: Any) -> str:

@@ -54,6 +54,7 @@ class Study:
         presets: configurations that it can be carried out with, the first by default.
         measure: trains and analyses what is missing, and gives the results by key.
         claims: decides from these alone.
+        bounds: what the bounds of its rules ask for, in a sentence for the page.
     """
 
     name: str
@@ -62,6 +63,10 @@ class Study:
     presets: tuple[str, ...]
     measure: Callable[[Setting], Mapping[str, Result]]
     claims: Callable[[Evidence], tuple[Claim, ...]]
+    bounds: str = (
+        "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
+        "a smaller model does not have."
+    )
 
 
 def reproduce(study: Study, setting: Setting) -> Result:
@@ -77,6 +82,7 @@ def reproduce(study: Study, setting: Setting) -> Result:
         raise UsageError(f"study {study.name} has no preset {setting.preset!r}{hint}")
     results = study.measure(setting)
     facts = {"study": study.name, "title": study.title, "source": study.source, "preset": setting.preset}
+    facts["bounds"] = study.bounds
     steps = {key: result.provenance.get("step") for key, result in results.items()}
     found = claims_result(
         CLAIMS, "Is the paper right, here?", study.claims(Evidence(results)), facts | {"steps": steps}

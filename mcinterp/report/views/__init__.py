@@ -13,6 +13,7 @@ from mcinterp.report.views import (
     embeddings,
     generation,
     generic,
+    identity,
     nuclear,
     patching,
     plateau,
@@ -55,6 +56,18 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
 
 NOT_OF_ENCODERS = {"generation"}
 """Passes that a run cannot have whose results do not list those defined for it: such runs are of encoders."""
+
+
+STUDY_VIEWS: dict[str, View] = {
+    "equations": identity.equations,
+    "networks": identity.networks,
+}
+"""What a study measured besides the passes, on the page of its claims, in order: name → view."""
+
+
+def study_sections(results: Mapping[str, Result]) -> list[Section]:
+    """The results of a study that have a view; others are in its data alone."""
+    return [view(results[name], results) for name, view in STUDY_VIEWS.items() if name in results]
 
 
 def view_of(name: str) -> View:
