@@ -275,7 +275,7 @@ def test_an_override_that_does_not_fit_is_refused(override: str, part: str) -> N
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_validates(name: str) -> None:
-    assert load_preset(name).task.n_positions >= 1
+    assert load_preset(name).training.steps >= 1
 
 
 def test_the_paper_preset_is_the_default() -> None:

@@ -48,6 +48,7 @@ def claims_page(
         preset=str(result.facts["preset"]),
         lead=claims_sentence(result),
         summary=_summary(claims),
+        bounds=str(result.facts.get("bounds", "")),
         sections=sections,
         links=links,
         evidence=evidence,

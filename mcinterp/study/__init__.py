@@ -1,11 +1,11 @@
 """Papers as code: runs, measurements, and claims with verdicts."""
 
 from mcinterp.errors import UsageError, nearest_name
-from mcinterp.study import ghost_points, matrix_completion
+from mcinterp.study import ghost_points, identity_mapping, matrix_completion
 from mcinterp.study.claims import Claim, Control, Evidence, Finding, Number, Rule
 from mcinterp.study.study import Setting, Study, reproduce
 
-STUDIES = {study.name: study for study in (matrix_completion.STUDY, ghost_points.STUDY)}
+STUDIES = {study.name: study for study in (matrix_completion.STUDY, ghost_points.STUDY, identity_mapping.STUDY)}
 
 
 def find_study(name: str) -> Study:

@@ -55,6 +55,7 @@ class Study:
         measure: trains and analyses what is missing, and gives the results by key.
         claims: decides from these alone.
         alone: it has no run that it looks at, and its report stands by itself.
+        bounds: what the bounds of its rules ask for, in a sentence for the page.
     """
 
     name: str
@@ -64,6 +65,10 @@ class Study:
     measure: Callable[[Setting], Mapping[str, Result]]
     claims: Callable[[Evidence], tuple[Claim, ...]]
     alone: bool = False
+    bounds: str = (
+        "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
+        "a smaller model does not have."
+    )
 
 
 def reproduce(study: Study, setting: Setting) -> Result:
@@ -79,6 +84,7 @@ def reproduce(study: Study, setting: Setting) -> Result:
         raise UsageError(f"study {study.name} has no preset {setting.preset!r}{hint}")
     results = study.measure(setting)
     facts = {"study": study.name, "title": study.title, "source": study.source, "preset": setting.preset}
+    facts["bounds"] = study.bounds
     steps = {key: result.provenance.get("step") for key, result in results.items()}
     found = claims_result(
         CLAIMS, "Is the paper right, here?", study.claims(Evidence(results)), facts | {"steps": steps}

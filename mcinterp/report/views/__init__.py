@@ -14,6 +14,7 @@ from mcinterp.report.views import (
     generation,
     generic,
     ghost_points,
+    identity,
     nuclear,
     patching,
     plateau,
@@ -54,7 +55,10 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
 }
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
-STUDY_VIEWS: dict[str, dict[str, View]] = {"ghost-points": ghost_points.VIEWS}
+STUDY_VIEWS: dict[str, dict[str, View]] = {
+    "ghost-points": ghost_points.VIEWS,
+    "identity-mapping": {"equations": identity.equations, "networks": identity.networks},
+}
 """What studies measure themselves, in order: study → name → view."""
 
 NOT_OF_ENCODERS = {"generation"}

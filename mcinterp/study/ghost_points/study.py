@@ -45,4 +45,5 @@ STUDY = Study(
     measure,
     ghost_claims,
     alone=True,
+    bounds="The bounds are this package's own, about what the closed forms say.",
 )

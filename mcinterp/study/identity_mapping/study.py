@@ -1,0 +1,59 @@
+"""What the study trains and measures: a run, its variants over seeds, and the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mcinterp.analysis.runner import DATA, analyse
+from mcinterp.config import IdentityConfig, load_preset
+from mcinterp.errors import TrainingError
+from mcinterp.results import Result
+from mcinterp.runs import Run, train
+from mcinterp.study.identity_mapping.claims import identity_claims
+from mcinterp.study.identity_mapping.equations import equations
+from mcinterp.study.identity_mapping.runs import networks
+from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+
+
+def measure(setting: Setting) -> Mapping[str, Result]:
+    """Train the run and its variants where they are missing, and solve the equations of its task.
+
+    Returns:
+        `training`, `study/equations`, `study/networks`.
+
+    Raises:
+        TrainingError: if a training was stopped or failed.
+    """
+    run = _run(setting)
+    analyse(run, setting.out, [], progress=setting.tell)
+    task = run.config.task
+    if not isinstance(task, IdentityConfig):
+        raise TrainingError(f"run {run.name} is of another task, {task.kind}")
+    found = (equations(task), networks(setting, run))
+    results = {"training": Result.load(setting.out / DATA / "training")}
+    for result in found:
+        kept = replace(result, provenance={"run": run.name, "config_hash": run.config.hash})
+        kept.save(setting.out / DATA / STUDY_FOLDER / result.name)
+        results[f"{STUDY_FOLDER}/{result.name}"] = kept
+    return results
+
+
+def _run(setting: Setting) -> Run:
+    config = load_preset(setting.preset)
+    with setting.watch(config.training.steps, "training") as progress:
+        run = train(setting.run, config, setting.device, progress)
+    if not run.finished:
+        raise TrainingError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
+    return run
+
+
+STUDY = Study(
+    "identity-mapping",
+    "Swing-by Dynamics in Concept Learning and Compositional Generalization",
+    "arXiv 2410.08309",
+    ("identity-mapping",),
+    measure,
+    identity_claims,
+    bounds="Exact findings hold to the precision of the integration; those of trained networks lie near the closed form.",
+)
