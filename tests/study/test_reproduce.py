@@ -20,6 +20,8 @@ from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.study import Evidence, Setting, find_study, reproduce
 from mcinterp.study.claims import claims_result
+from mcinterp.study.ghost_points import study as ghost_study
+from mcinterp.study.ghost_points.limits import zone
 from mcinterp.study.matrix_completion import matrix_claims
 from mcinterp.study.matrix_completion import study as matrix_study
 
@@ -127,6 +129,7 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     assert Path(lines[-1]).is_file()
     assert "all steps: components" in err
     code, out, _ = cli("reproduce", "--list")
+    assert [line.split()[0] for line in out.splitlines()] == ["matrix-completion", "ghost-points", "identity-mapping"]
     assert (code, out.splitlines()[0]) == (
         0,
         "matrix-completion  Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, "
@@ -134,3 +137,33 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     )
     assert cli("reproduce")[0] == 2
     assert cli("reproduce", "matrix")[0] == 2
+
+
+def test_a_study_without_a_run_has_a_report_of_its_own(
+    cli: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ghost_study, "MEASURES", {"zone": (zone, 300)})
+    monkeypatch.chdir(tmp_path)
+    code, out, err = cli("reproduce", "ghost-points", "--samples", "5")
+    lines = out.splitlines()
+    assert (code, len(lines)) == (0, 8)
+    assert lines[3].split("  ")[0] == "no-learning zone"
+    assert lines[3].endswith("3 of 4 findings hold")
+    assert lines[-1] == "reports/ghost-points/paper.html"
+    assert "zone" in err
+    page = (tmp_path / "reports" / "ghost-points" / "paper.html").read_text()
+    assert "velocity: not there" in page
+    assert not (tmp_path / "checkpoints").exists()
+    code, _, err = cli("reproduce", "ghost-points", "--run", "somewhere")
+    assert (code, "study ghost-points has no run; leave out --run" in err) == (2, True)
+
+
+def test_what_a_study_of_a_run_measured_itself_stands_on_its_page(tmp_path: Path) -> None:
+    found = matrix_claims(evidence())
+    facts = {"study": "matrix-completion", "title": "A paper", "source": "somewhere", "preset": "tiny"}
+    steps = {key: 9000 if key.startswith("study/") else None for key in evidence().results}
+    claims_result("claims", "Claims", found, facts | {"steps": steps}).save(tmp_path / "data" / "study" / "claims")
+    evidence().results["study/unclassified"].save(tmp_path / "data" / "study" / "unclassified")
+    page = (write_report(tmp_path).parent / "paper.html").read_text()
+    assert 'href="#unclassified"' in page
+    assert 'id="unclassified"' in page

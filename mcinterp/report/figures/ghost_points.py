@@ -85,8 +85,11 @@ def ghost_rates_figure(rates: Result) -> go.Figure:
     """The share of runs that end in the no-learning zone, and of those that never switch, by learning rate."""
     frame = rates.table("rates")
     figure = blank(340, "learning rate over its critical value", "share of runs", xaxis_type="log")
-    curves = (("dead", "in the no-learning zone"), ("without_switch", "… with a root, at r ≤ 0"))
-    for colour, (column, name) in zip(SERIES, curves, strict=False):
+    curves = (
+        ("without_switch", "with a root of the velocity, at r ≤ 0", SERIES[1]),
+        ("dead", "in the no-learning zone", SERIES[0]),
+    )
+    for column, name, colour in curves:
         figure.add_scatter(
             x=frame["relative"].tolist(),
             y=frame[column].tolist(),

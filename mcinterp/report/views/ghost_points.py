@@ -54,7 +54,7 @@ def _velocity_sentences(result: Result) -> list[str]:
         f"its velocity at any epoch; the lowest velocity of all was {number(lowest['lowest'].min())} times the edge of "
         "the no-learning zone.",
         f"The state spends {number(passage['ghost_share'])} of its switch time where the velocity is at most twice its "
-        f"lowest (n = {passage['n']} values of r).",
+        f"lowest (n = {int(passage['n'])} values of r).",
     ]
 
 
@@ -86,7 +86,7 @@ def rates(result: Result, others: Mapping[str, Result]) -> Section:
     full, part = above[above["dead"] == 1], above[above["dead"] < 1]
     if len(full) and len(part):
         sentences.append(
-            f"All did from {number(full['relative'].min())} times it on; where fewer do, the others have settled in a "
+            f"All did from {full['relative'].min():g} times it on; where fewer do, the others have settled in a "
             "cycle that comes over the optimum from too far above."
         )
     return _section(result, sentences, [FigureView(RATES, ghost_rates_figure(result))], {"rates": ("Runs", True)})
@@ -101,7 +101,7 @@ def zone(result: Result, others: Mapping[str, Result]) -> Section:
         f"Of {plural(int(frame['landed'].sum()), 'run')} that landed there {int(frame['left'].sum()) or 'none'} left "
         f"it; the furthest that r moved there is {number(frame['moved'].max())}.",
     ]
-    return _section(result, sentences, [], {"zone": ("The zone, by T", False)})
+    return _section(result, sentences, [], {"zone": ("The zone, by T", True)})
 
 
 def oscillation(result: Result, others: Mapping[str, Result]) -> Section:
@@ -110,7 +110,7 @@ def oscillation(result: Result, others: Mapping[str, Result]) -> Section:
     few = frame["relative"] <= result.facts["small_rate"]
     small, large = frame[few], frame[~few]
     sentences = [
-        f"Up to {number(result.facts['small_rate'])} of the critical rate the mean distance from the optimum is "
+        f"Up to {result.facts['small_rate']:g} of the critical rate the mean distance from the optimum is "
         f"{_range(small['ratio'], '.4f')} times ηT³/π², half of the step at the optimum; the slope of its logarithm on "
         f"that of the rate is {_slope(slope)}."
     ]
@@ -167,8 +167,8 @@ def _nearest(result: Result) -> list[str]:
     if not len(seen) or not len(unseen) or unseen["start"].max() > seen["start"].min():
         return []
     return [
-        f"Runs that start at {number(unseen['start'].max())} times the optimum or nearer have a plateau too short "
-        f"beside their fall to be told from a gradual one; it finds drops from {number(seen['start'].min())} times on."
+        f"Runs that start at {unseen['start'].max():g} times the optimum or nearer have a plateau too short "
+        f"beside their fall to be told from a gradual one; it finds drops from {seen['start'].min():g} times on."
     ]
 
 

@@ -77,8 +77,13 @@ def scales(e: Evidence) -> Claim:
     """Its power of the target time."""
     text = "The critical learning rate falls with the fifth power of the target time."
     slope = e.number("study/critical", "scaling", "slope")
-    finding = Finding("slope of log rate on log T, T from 50 to 200", slope, Rule(-5.01, -4.99), "study/critical")
-    return Claim("fifth power of T", text, DERIVED, (finding,))
+    finding = Finding(
+        f"slope of log rate on log T, T from {TARGETS[0]:g} to {TARGETS[-1]:g}",
+        slope,
+        Rule(-5.01, -4.99),
+        "study/critical",
+    )
+    return Claim("fifth power of the target time", text, DERIVED, (finding,))
 
 
 def stops_learning(e: Evidence) -> Claim:

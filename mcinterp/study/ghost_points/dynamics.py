@@ -52,10 +52,10 @@ def loss(r: ArrayLike, target: ArrayLike) -> Floats:
 
 def gradient(r: ArrayLike, target: ArrayLike) -> Floats:
     """T times the derivative of the loss by r: (π/4) r^(−3/2) above the optimum, minus that below it, 0 in the zone."""
-    r, time, target = np.asarray(r, dtype=np.float64), switch_time(r), np.asarray(target, dtype=np.float64)
-    seen = time <= 2 * target
-    known = np.where(seen, r, 1.0)
-    return np.where(seen, np.sign(target - time) * (np.pi / 4) / (known * np.sqrt(known)), 0.0)
+    time, target = switch_time(r), np.asarray(target, dtype=np.float64)
+    time = np.where(time <= 2 * target, time, 0.0)
+    # r^(−3/2) is (2 t*/π)³; a time of 0 stands for no gradient.
+    return np.sign(target - time) * (2 / np.pi**2) * (time * time * time)
 
 
 def trained(r: ArrayLike, rate: Rate, target: ArrayLike, epochs: int) -> Floats:

@@ -18,7 +18,7 @@ SHARES = (0.0, 0.5, 0.8, 0.95)
 """Stages on the way to the first epoch at or below the optimum, in shares of its epochs."""
 FAR = 1e4
 """Integration stops at this many √r; from there to the switch it is another 1/(FAR √r)."""
-SAFE = (0.02, 0.1, 0.5, 0.99)
+SAFE = (0.05, 0.2, 0.5, 0.99)
 
 STAGE_COLUMNS = {
     "run": "learns: a tenth of the critical rate; dies: one and a half times it",

@@ -55,5 +55,5 @@ STUDY = Study(
     ("identity-mapping",),
     measure,
     identity_claims,
-    bounds="Exact findings hold to the precision of the integration; those of trained networks lie near the closed form.",
+    bounds="Exact findings hold to the integration's precision; those of trained networks lie near the closed form.",
 )

@@ -1,0 +1,82 @@
+"""Results in which every claim about ghost points holds, to be spoilt one number at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from mcinterp.results import Result, Table
+from mcinterp.study import Evidence
+from mcinterp.study.ghost_points.drops import RATES, TYPICAL
+from mcinterp.study.ghost_points.limits import TARGETS
+
+Rows = list[dict[str, Any]]
+Tables = dict[str, dict[str, Rows]]
+
+
+def around(name: str, value: float, half: float = 0.0) -> dict[str, float]:
+    """The three columns of an estimate."""
+    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
+
+
+def ghost_tables() -> Tables:
+    """Fresh tables, by result and name, in which everything holds."""
+    zone = {"n": 101, "largest_gradient": 0.0, "edge_ratio": 1.0, "landed": 9, "left": 0, "moved": 0.0}
+    drop = {
+        "n": 40,
+        **around("found", 0.97, 0.03),
+        **around("control_found", 0.04, 0.04),
+        **around("start", -0.01, 0.01),
+    }
+    return {
+        "study/velocity": {
+            "lowest": [{"relative": rate, "n": 20, "roots": 0} for rate in (0.1, 0.9)],
+            "passage": [{"n": 20, **around("switch_ratio", 1.0), **around("ghost_share", 0.5)}],
+        },
+        "study/critical": {
+            "critical": [
+                {"target": target, "n": 10, "dead_below": 0, "runs_below": 100, **around("ratio", 1.001, 0.001)}
+                for target in TARGETS
+            ],
+            "scaling": [{"n": 10, **around("slope", -5.0, 0.001)}],
+        },
+        "study/rates": {
+            "rates": [
+                {"relative": 0.9, "n": 99, **around("dead", 0.0)},
+                *({"relative": relative, "n": 99, **around("dead", 0.98, 0.02)} for relative in (1.1, 3.0)),
+            ]
+        },
+        "study/zone": {"zone": [{"target": target, **zone} for target in TARGETS]},
+        "study/oscillation": {
+            "oscillation": [
+                {"relative": 0.05, "n": 30, "unmoved": 0.0, **around("ratio", 1.0, 0.001)},
+                {"relative": 0.1, "n": 30, "unmoved": 0.0, **around("ratio", 1.002, 0.001)},
+                {"relative": 0.9, "n": 30, "unmoved": 0.0, **around("ratio", 1.5, 0.001)},
+            ],
+            "slope": [{"n": 30, **around("slope", 1.001, 0.001)}],
+        },
+        "study/drops": {
+            "drops": [
+                drop
+                | {"relative": rate, "watched": watched, **around("end", 0.02, 0.01), **around("steepest", 0.01, 0.02)}
+                for rate in RATES
+                for watched in (TYPICAL, 99.0)
+            ]
+        },
+    }
+
+
+def ghost_evidence(tables: Tables) -> Evidence:
+    """Tables as stored results."""
+    return Evidence(
+        {
+            key: Result(key, key, {}, {}, {name: _table(rows) for name, rows in parts.items()})
+            for key, parts in tables.items()
+        }
+    )
+
+
+def _table(rows: Rows) -> Table:
+    frame = pd.DataFrame(rows)
+    return Table(frame, {name: name for name in frame.columns})

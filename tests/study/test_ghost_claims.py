@@ -1,0 +1,255 @@
+"""The claims about ghost points: every verdict of every finding comes out of forged tables; the detector's curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from forged_ghost import Tables, around, ghost_evidence, ghost_tables
+
+from mcinterp.results import Result
+from mcinterp.study import Evidence
+from mcinterp.study.ghost_points import drops as module
+from mcinterp.study.ghost_points import ghost_claims
+from mcinterp.study.ghost_points.drops import RATES, TYPICAL, drops
+
+# For every finding: its claim, its place among the findings, and a row to change — so that it fails, so that it cannot
+# be told (nothing where the number is exact).
+SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]] = [
+    ("a ghost, not a fixed point", 0, "velocity", "lowest", {"relative": 0.9}, {"roots": 1}, {}),
+    (
+        "a ghost, not a fixed point",
+        1,
+        "velocity",
+        "passage",
+        {},
+        around("switch_ratio", 1.01, 0.001),
+        around("switch_ratio", 1.0, 0.001),
+    ),
+    (
+        "a ghost, not a fixed point",
+        2,
+        "velocity",
+        "passage",
+        {},
+        around("ghost_share", 0.4, 0.01),
+        around("ghost_share", 0.5, 0.01),
+    ),
+    (
+        "critical learning rate",
+        1,
+        "critical",
+        "critical",
+        {"target": 100.0},
+        around("ratio", 1.02, 0.005),
+        around("ratio", 1.0, 0.02),
+    ),
+    (
+        "critical learning rate",
+        3,
+        "rates",
+        "rates",
+        {"relative": 1.1},
+        around("dead", 0.9, 0.02),
+        around("dead", 0.94, 0.02),
+    ),
+    (
+        "fifth power of the target time",
+        0,
+        "critical",
+        "scaling",
+        {},
+        around("slope", -4.9, 0.01),
+        around("slope", -5.0, 0.1),
+    ),
+    ("no-learning zone", 0, "zone", "zone", {"target": 50.0}, {"largest_gradient": 1e-300}, {}),
+    ("no-learning zone", 1, "zone", "zone", {"target": 50.0}, {"edge_ratio": 1 - 1e-6}, {}),
+    ("no-learning zone", 2, "zone", "zone", {"target": 50.0}, {"left": 1}, {}),
+    ("no-learning zone", 3, "zone", "zone", {"target": 50.0}, {"moved": 1e-300}, {}),
+    (
+        "residual oscillation",
+        0,
+        "oscillation",
+        "oscillation",
+        {"relative": 0.05},
+        around("ratio", 0.98, 0.001),
+        around("ratio", 0.99, 0.001),
+    ),
+    (
+        "residual oscillation",
+        1,
+        "oscillation",
+        "oscillation",
+        {"relative": 0.1},
+        around("ratio", 1.02, 0.001),
+        around("ratio", 1.01, 0.001),
+    ),
+    ("residual oscillation", 2, "oscillation", "slope", {}, around("slope", 1.1, 0.01), around("slope", 1.0, 0.1)),
+    (
+        "the drop is found",
+        0,
+        "drops",
+        "drops",
+        {"relative": RATES[1]},
+        around("found", 0.8, 0.05),
+        around("found", 0.9, 0.05),
+    ),
+    (
+        "the drop is found",
+        1,
+        "drops",
+        "drops",
+        {"relative": RATES[0]},
+        around("start", 0.1, 0.01),
+        around("start", -0.05, 0.01),
+    ),
+    (
+        "the drop is found",
+        2,
+        "drops",
+        "drops",
+        {"relative": RATES[0]},
+        around("end", -0.1, 0.01),
+        around("end", math.nan),
+    ),
+    (
+        "the steepest fall is found",
+        0,
+        "drops",
+        "drops",
+        {"relative": RATES[-1]},
+        around("steepest", -0.15, 0.01),
+        around("steepest", -0.05, 0.03),
+    ),
+]
+
+CONTROLS: list[tuple[str, str, str, Mapping[str, Any], Mapping[str, Any]]] = [
+    ("critical learning rate", "critical", "critical", {"target": 200.0}, {"dead_below": 1}),
+    ("no-learning zone", "oscillation", "oscillation", {}, {"unmoved": 1e-300}),
+    ("residual oscillation", "oscillation", "oscillation", {}, {"unmoved": 1e-300}),
+    ("the drop is found", "drops", "drops", {"relative": RATES[0]}, around("control_found", 0.3, 0.1)),
+]
+
+
+def spoilt(key: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any]) -> Tables:
+    """The tables with some rows changed."""
+    changed = ghost_tables()
+    rows = changed[f"study/{key}"][table]
+    rows = [row for row in rows if all(row[name] == value for name, value in where.items())]
+    assert rows, "the row that is to be spoilt is not there"
+    for row in rows:
+        assert set(values) <= set(row)
+        row.update(values)
+    return changed
+
+
+def verdicts(found: Evidence) -> dict[str, str]:
+    return {claim.name: claim.verdict for claim in ghost_claims(found)}
+
+
+def test_all_claims_hold_where_all_numbers_are_those_of_the_closed_forms() -> None:
+    claims = ghost_claims(ghost_evidence(ghost_tables()))
+    wrong = {finding.text: finding.verdict for claim in claims for finding in claim.findings}
+    assert {text: verdict for text, verdict in wrong.items() if verdict != "holds"} == {}
+    assert len({claim.name for claim in claims}) == len(claims) == 7
+
+
+def test_every_finding_is_spoilt_below() -> None:
+    places = {(claim, place) for claim, place, *_ in SPOILT}
+    for claim in ghost_claims(ghost_evidence(ghost_tables())):
+        for place, finding in enumerate(claim.findings):
+            # One target time stands for the three.
+            assert (claim.name, place) in places or finding.text.startswith("T = ")
+
+
+@pytest.mark.parametrize(("claim", "place", "key", "table", "where", "fails", "undecided"), SPOILT)
+def test_every_finding_can_fail_and_can_be_undecided(
+    claim: str,
+    place: int,
+    key: str,
+    table: str,
+    where: Mapping[str, Any],
+    fails: Mapping[str, Any],
+    undecided: Mapping[str, Any],
+) -> None:
+    for values, verdict in ((fails, "does not hold"), (undecided, "undecided")):
+        if not values:
+            continue
+        found = {c.name: c for c in ghost_claims(ghost_evidence(spoilt(key, table, where, values)))}[claim]
+        assert found.findings[place].verdict == verdict
+        assert found.verdict == verdict
+        assert [f.verdict for f in found.findings].count("holds") == len(found.findings) - 1
+
+
+@pytest.mark.parametrize(("claim", "key", "table", "where", "values"), CONTROLS)
+def test_a_control_that_is_not_null_decides_nothing(
+    claim: str, key: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    assert verdicts(ghost_evidence(spoilt(key, table, where, values)))[claim] == "undecided"
+
+
+def test_a_zone_that_no_run_landed_in_keeps_nobody() -> None:
+    changed = ghost_tables()
+    for row in changed["study/zone"]["zone"]:
+        row["landed"] = 0
+    assert verdicts(ghost_evidence(changed))["no-learning zone"] == "undecided"
+
+
+def test_without_results_nothing_is_decided() -> None:
+    assert set(verdicts(Evidence({})).values()) == {"undecided"}
+
+
+@pytest.fixture(scope="module")
+def found() -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RATES", (0.2, 0.5))
+        patch.setattr(module, "WATCHED", (TYPICAL, 4.0))
+        return drops(4, 0)
+
+
+def test_the_detector_finds_the_drop_but_names_too_early_a_steepest_point(found: Result) -> None:
+    frame = found.table("drops")
+    assert (frame["found"] == 1).all()
+    assert (frame["control_found"] == 0).all()
+    assert frame["start"].abs().max() < 0.05
+    assert frame["end"].abs().max() < 0.1
+    # The detector names the middle of the fastest stretch as long as the first fall by 30 %.
+    assert frame["steepest"].between(-0.2, -0.08).all()
+
+
+def test_a_nearer_start_has_a_shorter_plateau(found: Result) -> None:
+    frame = found.table("starts").sort_values("start")
+    assert (np.diff(frame["plateau_share"]) > 0).all()
+    assert frame["found"].tolist() == sorted(frame["found"])
+    assert set(frame["found"]) == {False, True}
+
+
+def test_the_drawn_run_follows_its_closed_form_and_the_control_a_line(found: Result) -> None:
+    arrays, marks = found.arrays, found.table("marks").set_index("curve")
+    n = len(arrays["closed_form"])
+    assert np.array_equal(arrays["epoch"][:n], arrays["closed_form_epoch"])
+    # Close to the dive an epoch makes a difference.
+    assert arrays["learned"][: n - 5] == pytest.approx(arrays["closed_form"][: n - 5], abs=0.01)
+    line = arrays["without_ghost"][: n - 1]
+    assert np.diff(line) / np.diff(arrays["epoch"][: n - 1]) == pytest.approx(
+        -line[0] / marks["optimum"].iloc[0], rel=0.01
+    )
+    assert arrays["without_ghost"][n:].max() < 1e-3
+    assert marks["found"].tolist() == [True, False]
+
+
+def test_an_untrained_system_has_no_drop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a gradient nothing is found, whatever the closed form says, and no claim of a drop holds."""
+    monkeypatch.setattr(module, "RATES", (0.2, 0.5))
+    monkeypatch.setattr(module, "WATCHED", (TYPICAL,))
+    monkeypatch.setattr(module, "path", lambda r, rate, target, epochs: np.broadcast_to(r, (epochs + 1, *np.shape(r))))
+    untrained = drops(4, 0)
+    assert (untrained.table("drops")["found"] == 0).all()
+    assert not untrained.table("starts")["found"].any()
+    results = dict(ghost_evidence(ghost_tables()).results) | {"study/drops": untrained}
+    found = verdicts(Evidence(results))
+    assert found["the drop is found"] != "holds"
+    assert found["the steepest fall is found"] == "undecided"
