@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         training_summary,
     )
     from mcinterp.config import (
+        IdentityConfig,
+        LinearConfig,
         ModelConfig,
         RunConfig,
         TaskConfig,
@@ -64,13 +66,13 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, MatrixGPT, intervene
+    from mcinterp.model import Head, HeadSet, Intervention, LinearNetwork, MatrixEncoder, MatrixGPT, intervene
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
-    from mcinterp.task import MatrixBatch, MatrixCompletion, MatrixSequence, make_task
+    from mcinterp.task import IdentityMapping, MatrixBatch, MatrixCompletion, MatrixSequence, make_task
     from mcinterp.training import Transition, find_transition
 
 __version__ = version("mcinterp")
@@ -104,6 +106,8 @@ _HOME = {
         "training_summary",
     ),
     "mcinterp.config": (
+        "IdentityConfig",
+        "LinearConfig",
         "ModelConfig",
         "RunConfig",
         "TaskConfig",
@@ -121,13 +125,13 @@ _HOME = {
         "TrainingError",
         "UsageError",
     ),
-    "mcinterp.model": ("Head", "HeadSet", "Intervention", "MatrixEncoder", "MatrixGPT", "intervene"),
+    "mcinterp.model": ("Head", "HeadSet", "Intervention", "LinearNetwork", "MatrixEncoder", "MatrixGPT", "intervene"),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report", "write_sweep_report"),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "retrain", "run_sweep", "train"),
-    "mcinterp.task": ("MatrixBatch", "MatrixCompletion", "MatrixSequence", "make_task"),
+    "mcinterp.task": ("IdentityMapping", "MatrixBatch", "MatrixCompletion", "MatrixSequence", "make_task"),
     "mcinterp.training": ("Transition", "find_transition"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -141,8 +145,12 @@ __all__ = [
     "ConfigError",
     "Head",
     "HeadSet",
+    "IdentityConfig",
+    "IdentityMapping",
     "InputError",
     "Intervention",
+    "LinearConfig",
+    "LinearNetwork",
     "MatrixBatch",
     "MatrixCompletion",
     "MatrixEncoder",

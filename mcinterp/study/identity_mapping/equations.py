@@ -28,7 +28,7 @@ LEARNED = 1e-9
 """… to where the loss at the test point is this share of its beginning: below, rounding decides what rises."""
 DIAGONALS = (0.02, 0.1)
 CORRELATIONS = (-0.9, -0.5, 0.0, 0.5, 0.9, 0.99)
-KEPT = 20
+KEPT = 10
 """Of so many points of a curve one is stored."""
 
 ONE_COLUMNS = {
