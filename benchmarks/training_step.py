@@ -1,4 +1,4 @@
-"""How fast a training step is: python benchmarks/training_step.py [--widths 64,128] [--batches 64] [--threads 1,2].
+"""How fast a training step is: python benchmarks/training_step.py [--widths 64,128] [--batches 64,256] [--threads 1,2].
 
 7 × 7 matrices of rank 2, 4 layers, 8 heads, d_mlp = 4 · d_model. In turn, each in a process of its own, steps with
 - ours: `training_steps` as `mcinterp train` runs it: data, forward, loss, scores, backward, Adam;
@@ -48,6 +48,7 @@ def main() -> None:
     for name, default in (("widths", "64,128,256,768"), ("batches", "64"), ("threads", "1")):
         parser.add_argument(f"--{name}", default=default, help=f"default {default}")
     parser.add_argument("--rounds", type=int, help="by default as many as take about 20 s a row, 3 to 15")
+    parser.add_argument("--store", default="training_step", help="name of the table under results/")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sizes = [[int(part) for part in text.split(",")] for text in (arguments.widths, arguments.batches)]
@@ -58,7 +59,7 @@ def main() -> None:
     for threads, batch, width in product(map(int, arguments.threads.split(",")), sizes[1], sizes[0]):
         rows.append({"threads": threads, **compare(run_config(width, batch), threads, arguments.rounds)})
         print(rows[-1], file=sys.stderr)
-    store("training_step", rows)
+    store(arguments.store, rows)
 
 
 def run_config(width: int, batch: int) -> RunConfig:
