@@ -36,6 +36,10 @@ def train(
         Path | None, typer.Option(help="Folder of the run; by default checkpoints/PRESET.", metavar="DIR")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=….", min=0)] = None,
+    origin: Annotated[
+        Path | None,
+        typer.Option("--from", help="Begin with this run's last weights, of an easier task say.", metavar="RUN"),
+    ] = None,
     device: Device = "auto",
     overrides: Overrides = None,
 ) -> None:
@@ -49,8 +53,10 @@ def train(
     seeds = [f"training.seed={seed}"] if seed is not None else []
     if preset is None and config is None and (path / "config.yaml").is_file():
         config = path / "config.yaml"
-    trained = _train(path, chosen_config(preset, config, [*(overrides or []), *seeds]), device)
-    print(trained.path)
+    chosen = chosen_config(preset, config, [*(overrides or []), *seeds])
+    if origin is not None:
+        chosen = _begun(path, chosen, open_run(origin))
+    print(_train(path, chosen, device).path)
 
 
 def densify(
@@ -125,6 +131,15 @@ def demo(
     """Train the tiny preset through its drop, analyse it and write its report; prints the report's index."""
     _train(CHECKPOINTS / DEMO, chosen_config(DEMO, None, None), device)
     analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, device=device, jobs=jobs)
+
+
+def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:
+    """The configuration that begins with another run's weights, which are kept in the new run's folder."""
+    from mcinterp.runs.start import further, keep_start
+
+    config = further(config, origin)
+    keep_start(path, origin)
+    return config
 
 
 def _train(path: Path, config: RunConfig, device: str) -> Run:

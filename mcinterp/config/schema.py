@@ -65,7 +65,7 @@ class TrainConfig(FrozenConfig):
 
 
 class StartConfig(FrozenConfig):
-    """Where the training of one component starts: another run's weights, of which the rest is kept as it is."""
+    """Another run's weights, with which training begins; of these one component is trained, or everything."""
 
     config_hash: str = Field(description="Hash of the configuration of the run that the weights come from.")
     step: int = Field(ge=0, description="Step of the checkpoint that they come from.")

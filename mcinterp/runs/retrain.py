@@ -8,13 +8,12 @@ from pathlib import Path
 import yaml
 
 from mcinterp.config import RunConfig, StartConfig, parse_config
-from mcinterp.errors import CheckpointError, InputError, UsageError
+from mcinterp.errors import InputError, UsageError
 from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component
-from mcinterp.runs.checkpoint import WEIGHTS
-from mcinterp.runs.files import write_atomic
 from mcinterp.runs.grid import Sweep, SweepRun
-from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
+from mcinterp.runs.run import CONFIG, RETRAINED, Run
+from mcinterp.runs.start import keep_start
 from mcinterp.runs.sweep import Outcome, run_sweep
 from mcinterp.runs.train import Progress, resolve_device, train
 from mcinterp.training.together import join
@@ -148,12 +147,5 @@ def _start(config: RunConfig) -> StartConfig:
 def _prepared(run: Run, config: RunConfig) -> Path:
     """The folder of a retraining, with the weights that it starts from."""
     folder = retrained_folder(run, config)
-    if (folder / CONFIG).exists():
-        return folder
-    # Weights first, so that a run that stands has them.
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / START, (run.folder(run.steps[-1]) / WEIGHTS).read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"a retraining cannot be written to {folder}: {error}") from None
+    keep_start(folder, run)
     return folder

@@ -1,18 +1,22 @@
-"""What a run's training begins with: a fresh model, or another run's weights with all but one component frozen."""
+"""What a run's training begins with: a fresh model, or another run's weights, all of them trained or one component."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import safetensors.torch
 from torch import Tensor
 
+from mcinterp.config import RunConfig, StartConfig
 from mcinterp.errors import CheckpointError
 from mcinterp.model import Model
 from mcinterp.model.build import build_model
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.plain import load_weights
-from mcinterp.runs.run import START, Run
+from mcinterp.runs.checkpoint import WEIGHTS
+from mcinterp.runs.files import write_atomic
+from mcinterp.runs.run import CONFIG, START, Run
 
 
 def starting_model(run: Run) -> Model:
@@ -32,6 +36,45 @@ def starting_model(run: Run) -> Model:
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in component.parameters)
     return model
+
+
+def further(config: RunConfig, origin: Run) -> RunConfig:
+    """A configuration whose training begins with another run's last weights, all of them trained: a curriculum.
+
+    Args:
+        config: of the new run; its task may be another one.
+        origin: the run that the weights come from.
+
+    Raises:
+        CheckpointError: if they do not fit the configuration's model.
+    """
+    last = origin.checkpoint("last")
+    load_weights(build_model(config), last.weights, source=f"run {origin.name}")
+    start = StartConfig(
+        config_hash=origin.config.hash,
+        step=last.step,
+        digest=last.digest,
+        component="everything",
+        seed=config.training.seed,
+        reinitialised=False,
+    )
+    return RunConfig(task=config.task, model=config.model, training=config.training, start=start)
+
+
+def keep_start(folder: Path, origin: Run) -> None:
+    """Write another run's last weights into the folder of a run that begins with them, unless it stands already.
+
+    Raises:
+        CheckpointError: if the folder cannot be written to.
+    """
+    if (folder / CONFIG).exists():
+        return
+    # Weights first, so that a run that stands has them.
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / START, (origin.folder(origin.steps[-1]) / WEIGHTS).read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"a run cannot be written to {folder}: {error}") from None
 
 
 def _starting_weights(run: Run, digest: str) -> dict[str, Tensor]:
