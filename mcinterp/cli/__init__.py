@@ -33,6 +33,7 @@ for command in (
     training.train,
     training.densify,
     training.retrain,
+    training.excerpt,
     sweep.sweep,
     study.reproduce,
     analysis.report,

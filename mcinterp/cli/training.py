@@ -1,4 +1,4 @@
-"""Commands that train: train, densify, retrain, demo."""
+"""Commands that train, and copy what was trained: train, densify, retrain, excerpt, demo."""
 
 from __future__ import annotations
 
@@ -122,6 +122,20 @@ def _retrain_together(run: Run, configs: list[RunConfig], jobs: int, device: str
         outcomes = retrain_together(run, configs, jobs, device, tell)
     if any(outcome.state not in ("kept", "finished") for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def excerpt(
+    run: RunArgument,
+    target: Annotated[Path, typer.Argument(help="Folder of the copy, which is made.", metavar="FOLDER")],
+    steps: Annotated[int, typer.Option(help="Checkpoints to copy, those around the drop among them.", min=3)] = 20,
+    made_by: Annotated[str, typer.Option("--trained-by", help="The command that trained it, to be kept.")] = "",
+) -> None:
+    """Copy a run with some of its checkpoints and no training states, small enough to send; prints the folder."""
+    from mcinterp.runs.excerpt import excerpt
+
+    copied = excerpt(open_run(run), target, steps, made_by)
+    say(f"{len(copied.steps)} checkpoints copied")
+    print(copied.path)
 
 
 def demo(

@@ -6,7 +6,8 @@
     step-00004000/checkpoint.json    step, config hash, digest, metrics, versions
     training-state.safetensors       the latest weights, optimiser and data generator, to continue from
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
-    start.safetensors                of the retraining of a component: the weights of the run it comes from
+    start.safetensors                of a run that begins with another run's weights: these
+    excerpt.yaml                     of a copy with some of a run's checkpoints: where it comes from
     retrained/<component>-seed1      retrainings of this run's components, each a run of its own
     .lock                            held by the process that is training the run
 
@@ -36,6 +37,7 @@ STATE = "training-state.safetensors"
 REPLAY = "replay"
 START = "start.safetensors"
 RETRAINED = "retrained"
+EXCERPT = "excerpt.yaml"
 
 
 class Run:
@@ -166,9 +168,14 @@ class Run:
         return dense_steps(first, last, training.dense_checkpoints)
 
     def missing_dense_steps(self) -> list[int]:
-        """Steps of `dense_window` that have no checkpoint yet; none before training has done all its steps."""
+        """Steps of `dense_window` that have no checkpoint yet; none before training has done all its steps.
+
+        An excerpt misses none: it has what was chosen.
+        """
+        if not self.finished or (self.path / EXCERPT).is_file():
+            return []
         steps = self.steps
-        return [step for step in self.dense_window() if step not in steps] if self.finished else []
+        return [step for step in self.dense_window() if step not in steps]
 
     def _around_the_drop(self, steps: list[int]) -> Iterable[int]:
         transition = self.transition

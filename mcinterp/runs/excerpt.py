@@ -1,0 +1,76 @@
+"""A copy of a run that is small enough to send: its measurements, and some of its checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.runs.checkpoint import RECORD, WEIGHTS, package_versions
+from mcinterp.runs.files import atomic_folder
+from mcinterp.runs.run import CONFIG, EXCERPT, METRICS, START, Run
+
+
+def excerpt(run: Run, target: Path, n_steps: int, made_by: str = "") -> Run:
+    """Copy a run's configuration, measurements and `n_steps` of its checkpoints to a new folder.
+
+    It opens and is analysed as any run; it keeps no training states, so that it can neither go on nor be replayed.
+
+    Args:
+        run: whose checkpoints are copied, each verified first.
+        target: the new folder.
+        n_steps: how many checkpoints at most: those of `auto`, and others spread evenly over those that there are.
+        made_by: the command that trained the run, kept in excerpt.yaml.
+
+    Raises:
+        UsageError: for fewer than 3 checkpoints, or if something is at `target` already.
+        CheckpointError: if a checkpoint is damaged, or the folder cannot be written.
+    """
+    if n_steps < 3:
+        raise UsageError(f"an excerpt has at least 3 checkpoints, got {n_steps}")
+    if target.exists():
+        raise UsageError(f"{target} is there already; an excerpt goes to a new folder")
+    steps = _chosen(run, n_steps)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_folder(target) as folder:
+            _copy(run, steps, folder)
+            (folder / EXCERPT).write_text(yaml.safe_dump(_origin(run, steps, made_by), sort_keys=False))
+    except OSError as error:
+        raise CheckpointError(f"an excerpt cannot be written to {target}: {error}") from None
+    return Run(target)
+
+
+def _chosen(run: Run, n_steps: int) -> list[int]:
+    """First, last and those around the drop always; the others by their place among all."""
+    steps = run.steps
+    if len(steps) <= n_steps:
+        return run.select_steps("all")
+    chosen = {steps[0], *run.select_steps("auto")}
+    others = [step for step in steps if step not in chosen]
+    places = np.linspace(0, len(others) - 1, n_steps - len(chosen)).round().astype(int)
+    return sorted(chosen | {others[place] for place in places})
+
+
+def _copy(run: Run, steps: list[int], folder: Path) -> None:
+    for name in (CONFIG, METRICS, START):
+        if (run.path / name).is_file():
+            shutil.copy2(run.path / name, folder / name)
+    for step in steps:
+        run.checkpoint(step)  # reads and verifies it
+        own = run.folder(step)
+        (folder / own.name).mkdir()
+        for name in (WEIGHTS, RECORD):
+            shutil.copy2(own / name, folder / own.name / name)
+
+
+def _origin(run: Run, steps: list[int], made_by: str) -> dict[str, object]:
+    about: dict[str, object] = {"of": run.name, "config_hash": run.config.hash}
+    if made_by:
+        about["trained_by"] = made_by
+    about |= {"checkpoints": f"{len(steps)} of {len(run.steps)}", "versions": dict(package_versions())}
+    return about | {"copied": datetime.now(UTC).date().isoformat()}
