@@ -54,8 +54,9 @@ def test_train_writes_the_resolved_configuration(folder):
 
 def test_train_again_continues_and_has_nothing_to_do(cli, folder):
     before = (folder / "metrics.csv").read_bytes()
-    code, out, _ = cli("train", "--preset", "tiny", "--run", str(folder), "--seed", "3", *SET)
+    code, out, err = cli("train", "--preset", "tiny", "--run", str(folder), "--seed", "3", *SET)
     assert (code, out.strip()) == (0, str(folder))
+    assert f"{folder} is trained already" in err.replace("\n", "")
     assert (folder / "metrics.csv").read_bytes() == before
 
 

@@ -142,7 +142,7 @@ def demo(
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)] = 1,
 ) -> None:
-    """Train the tiny preset through its drop, analyse it and write its report; prints the report's index."""
+    """Analyse the tiny preset's run, trained first where it is not there, and write its report; prints its index."""
     _train(CHECKPOINTS / DEMO, chosen_config(DEMO, None, None), device)
     analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, device=device, jobs=jobs)
 
@@ -157,13 +157,14 @@ def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:
 
 
 def _train(path: Path, config: RunConfig, device: str) -> Run:
-    from mcinterp.runs import train
+    from mcinterp.runs import Run, train
 
-    say(f"training {path} ({config.training.steps} steps)")
+    trained = (path / "config.yaml").is_file() and Run(path).finished
+    say(f"{path} is trained already" if trained else f"training {path} ({config.training.steps} steps)")
     with training_progress(config.training.steps) as progress:
-        trained = train(path, config, device, progress)
-    _tell(trained)
-    return trained
+        run = train(path, config, device, progress)
+    _tell(run)
+    return run
 
 
 def _tell(trained: Run) -> None:
