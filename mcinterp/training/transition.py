@@ -42,7 +42,7 @@ class Transition:
         plateau: the plateau's level (NaN without any flat stretch).
         plateau_start: where the flat stretch begins, in units of the axis (NaN likewise).
         start: last point of the plateau (NaN without a drop, as the following).
-        steepest: where the logarithm of the curve falls fastest.
+        steepest: where the curve falls by `MIN_FALL` in the shortest time.
         end: where the fall has slowed to a tenth of its fastest.
         level_after: the curve's level at `end`.
         signal: the fall in standard deviations of the plateau's noise.
@@ -215,7 +215,18 @@ def _limits(
     fastest = start + int(np.argmax(speed[start : fallen + width]))
     slow = np.flatnonzero(speed[fastest:] < SLOWED * speed[fastest])
     end = max(fallen, fastest + int(slow[0]) if len(slow) else len(points) - 1)
-    return start, min(fastest + width // 2, end), end
+    return start, _steepest(points, log_values, start, end), end
+
+
+def _steepest(points: Floats, log_values: Floats, start: int, end: int) -> int:
+    """The middle of the shortest stretch in which the curve falls by `MIN_FALL`: less than that, noise falls too."""
+    best, shortest = (start + end) // 2, np.inf
+    for first in range(start, end):
+        fallen = np.flatnonzero(log_values[first : end + 1] <= log_values[first] + np.log(1 - MIN_FALL))
+        if len(fallen) and points[first + fallen[0]] - points[first] < shortest:
+            shortest = points[first + fallen[0]] - points[first]
+            best = int(np.searchsorted(points, points[first] + shortest / 2))
+    return best
 
 
 def _is_sudden(points: Floats, log_values: Floats, first: int, start: int, end: int) -> bool:

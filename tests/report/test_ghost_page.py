@@ -116,7 +116,9 @@ def test_the_sentences_are_the_numbers(results: dict[str, Result]) -> None:
     assert "1.0002 to 1.0" in view.oscillation(results["oscillation"], results).sentences[0]
     found = view.drops(results["drops"], results).sentences
     assert found[0].endswith("the detector found a drop in 100% of the runs, and without a ghost in 0%.")
-    assert "its steepest point off that epoch by −1" in found[1]
+    steepest = results["drops"].table("drops")["steepest"]
+    ends = [f"{end:+.1%}".replace("-", "−") for end in (steepest.min(), steepest.max())]
+    assert found[1].endswith(f"its steepest point off that epoch by {ends[0]} to {ends[1]}.")
     assert any(sentence.startswith("Runs that start at 6 times the optimum or nearer") for sentence in found)
 
 

@@ -116,6 +116,17 @@ def test_the_end_is_where_the_fall_has_slowed() -> None:
     assert transition.steepest < 2600
 
 
+def test_the_steepest_fall_is_where_the_logarithm_dives() -> None:
+    # Passing a ghost: the loss 1 − √(r_opt/r), r falling as (a − b k)^(2/5), begins slowly and is zero at its end.
+    x = np.arange(4000.0)
+    r = np.clip(10**2.5 - (10**2.5 - 1) * x / 2000, 1.0, None) ** 0.4
+    found = find_transition(x, 1 - r**-0.5 + 1e-4)
+    assert found.found
+    assert found.start < 1400
+    assert found.steepest == pytest.approx(2000, rel=0.02)
+    assert found.steepest <= found.end
+
+
 def test_a_shallower_drop_is_only_moderately_sure() -> None:
     assert find_transition(STEPS, noisy(sigmoid(2500, 20, after=0.07), 0, 0.05)).confidence == "moderate"
 

@@ -152,11 +152,6 @@ def _drop_sentences(result: Result) -> list[str]:
     }
     off = [f"{text} by {_range(frame[name], '+.1%')}" for name, text in words.items()]
     sentences.append(f"On average {_listed(off)}.")
-    if frame["steepest"].max() < 0:
-        sentences.append(
-            "The detector takes speeds over the time of the first fall by 30 % and names the middle of the fastest "
-            "such stretch; the logarithm of this loss dives just before the optimum, where that stretch ends."
-        )
     return sentences
 
 
