@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench soak clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo
 
 test: $(VENV)/.development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: $(VENV)/.development
+	OMP_NUM_THREADS=1 MCINTERP_KILLS=50 $(BIN)/python -m pytest tests/runs/test_soak.py
 
 check: $(VENV)/.development
 	$(BIN)/ruff check .

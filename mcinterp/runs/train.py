@@ -148,6 +148,8 @@ class _Session:
         if self.state.step == 0:
             self._save_checkpoint({})
             self._save_state(_replay_file(self.run, 0))
+            # A kill after the next checkpoint, before its own state, finds one to go on from.
+            self._save_state(self.run.path / STATE)
         with self._metrics() as metrics, stop_signal() as signalled:
             steps = self._steps(at_checkpoint | at_replay, lambda: signalled() or (stop is not None and stop()))
             if metrics is None:
