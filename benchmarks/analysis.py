@@ -37,6 +37,7 @@ from mcinterp.runs import Checkpoint
 from mcinterp.task.masks import observed_mask
 
 SHAPES = {"2 layers × 8 heads, d_model 64, 5 × 5": "tiny", "4 layers × 8 heads, d_model 128, 7 × 7": "small"}
+DEEPER = {"tiny": (), "small": ("model.n_layers=4", "model.d_model=128", "model.d_mlp=512")}
 SWEPT, PROBED, SHARE = {"tiny": 512, "small": 64}, {"tiny": 2048, "small": 256}, 8
 SOLVED, SOLVED_ALONE = 512, 8
 
@@ -54,7 +55,7 @@ def main(rounds: str = "3", threads: str = "1") -> None:
 
 def untrained(preset: str) -> Checkpoint:
     """A model of a preset's shape, with random weights."""
-    return Checkpoint.untrained(mcinterp.load_preset(preset), seed=0)
+    return Checkpoint.untrained(mcinterp.load_preset(preset, DEEPER[preset]), seed=0)
 
 
 def single_heads(checkpoint: Checkpoint) -> list[HeadSet]:
