@@ -64,7 +64,7 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     test_scores = _scores(blocks, test, others, weights, constants)
     sizes = {"n_train": samples, "n_test": test_samples, "seed": seed}
     rows = [
-        {"layer": layer, "target": target, "entries": entries, **sizes, **_columns(one, other, target != "entry")}
+        {"layer": layer, "target": target, "entries": entries, **sizes, **_columns(one, other)}
         for (layer, target, entries), one in train_scores.items()
         for other in [test_scores[layer, target, entries]]
     ]
@@ -130,18 +130,26 @@ def _entries(batch: MatrixBatch, target: str) -> list[tuple[str, Floats]]:
     return [("observed", seen.astype(float)), ("masked", (~seen).astype(float))]
 
 
-def _columns(train: _Score, test: _Score, vector: bool) -> dict[str, Any]:
+def _columns(train: _Score, test: _Score) -> dict[str, Any]:
     nan = float("nan")
+    # A target of one number, such as an entry or the row of a matrix with one column, has no direction.
+    vector = bool(test.cosines[_PROBE])
     cosine = mean_estimate(np.concatenate(test.cosines[_PROBE])).columns("test_cosine") if vector else {}
     return {
         "train_mse": float(train.mse(_PROBE).value),
         **test.mse(_PROBE).columns("test_mse"),
-        "train_cosine": float(np.nanmean(np.concatenate(train.cosines[_PROBE]))) if vector else nan,
+        "train_cosine": _mean(train.cosines[_PROBE]),
         **{name: cosine.get(name, nan) for name in ("test_cosine", "test_cosine_low", "test_cosine_high")},
         **test.mse(_CONTROL).columns("control_mse"),
-        "control_cosine": float(np.nanmean(np.concatenate(test.cosines[_CONTROL]))) if vector else nan,
+        "control_cosine": _mean(test.cosines[_CONTROL]),
         "constant_mse": float(test.mse(_CONSTANT).value),
     }
+
+
+def _mean(parts: Sequence[Floats]) -> float:
+    """Over all parts, what is not defined left out; NaN where nothing is."""
+    defined = np.concatenate([part[~np.isnan(part)] for part in parts]) if parts else np.array([])
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _cosine(prediction: Floats, target: Floats) -> Floats:
