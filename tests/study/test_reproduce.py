@@ -133,7 +133,7 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     assert (code, out.splitlines()[0]) == (
         0,
         "matrix-completion  Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, "
-        "arXiv 2410.22244); presets tiny, small, paper, paper-12-layer",
+        "arXiv 2410.22244); presets tiny, 7x7-rank1, small, paper, paper-12-layer",
     )
     assert cli("reproduce")[0] == 2
     assert cli("reproduce", "matrix")[0] == 2

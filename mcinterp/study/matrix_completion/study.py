@@ -108,7 +108,7 @@ STUDY = Study(
     "matrix-completion",
     "Abrupt Learning in Transformers: A Case Study on Matrix Completion",
     "NeurIPS 2024, arXiv 2410.22244",
-    ("tiny", "small", "paper", "paper-12-layer"),
+    ("tiny", "7x7-rank1", "small", "paper", "paper-12-layer"),
     measure,
     matrix_claims,
 )
