@@ -38,6 +38,9 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=….", min=0)] = None,
     device: Device = "auto",
     overrides: Overrides = None,
+    wait_for_space: Annotated[
+        bool, typer.Option("--wait-for-space", help="On a full disk wait until there is space, instead of ending.")
+    ] = False,
 ) -> None:
     """Train a run, or go on with one that stands; prints its folder.
 
@@ -49,7 +52,7 @@ def train(
     seeds = [f"training.seed={seed}"] if seed is not None else []
     if preset is None and config is None and (path / "config.yaml").is_file():
         config = path / "config.yaml"
-    trained = _train(path, chosen_config(preset, config, [*(overrides or []), *seeds]), device)
+    trained = _train(path, chosen_config(preset, config, [*(overrides or []), *seeds]), device, wait_for_space)
     print(trained.path)
 
 
@@ -127,12 +130,12 @@ def demo(
     analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, device=device, jobs=jobs)
 
 
-def _train(path: Path, config: RunConfig, device: str) -> Run:
+def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = False) -> Run:
     from mcinterp.runs import train
 
     say(f"training {path} ({config.training.steps} steps)")
     with training_progress(config.training.steps) as progress:
-        trained = train(path, config, device, progress)
+        trained = train(path, config, device, progress, wait_for_space=wait_for_space)
     _tell(trained)
     return trained
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import yaml
 
 from mcinterp.config import RunConfig, StartConfig, parse_config
-from mcinterp.errors import CheckpointError, InputError, UsageError
+from mcinterp.errors import InputError, UsageError
 from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component
 from mcinterp.runs.checkpoint import WEIGHTS
-from mcinterp.runs.files import write_atomic
+from mcinterp.runs.files import explained, tidy, write_atomic
 from mcinterp.runs.grid import Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, RETRAINED, START, Run
 from mcinterp.runs.sweep import Outcome, run_sweep
@@ -151,9 +151,8 @@ def _prepared(run: Run, config: RunConfig) -> Path:
     if (folder / CONFIG).exists():
         return folder
     # Weights first, so that a run that stands has them.
-    try:
+    tidy(run.path, RETRAINED)
+    with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / START, (run.folder(run.steps[-1]) / WEIGHTS).read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"a retraining cannot be written to {folder}: {error}") from None
+    write_atomic(folder / START, (run.folder(run.steps[-1]) / WEIGHTS).read_bytes())
     return folder

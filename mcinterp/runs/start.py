@@ -7,11 +7,12 @@ import hashlib
 import safetensors.torch
 from torch import Tensor
 
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import DamagedError
 from mcinterp.model import Model
-from mcinterp.model.build import build_model
+from mcinterp.model.build import build_model, template
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.plain import load_weights
+from mcinterp.runs.files import read_bounded
 from mcinterp.runs.run import START, Run
 
 
@@ -19,7 +20,7 @@ def starting_model(run: Run) -> Model:
     """The model before a run's first update; parameters that are not trained take no gradient.
 
     Raises:
-        CheckpointError: if the run starts from weights that are missing, or not those it was begun with.
+        DamagedError: if the run starts from weights that are missing, or not those it was begun with.
     """
     start = run.config.start
     if start is None:
@@ -36,10 +37,7 @@ def starting_model(run: Run) -> Model:
 
 def _starting_weights(run: Run, digest: str) -> dict[str, Tensor]:
     path = run.path / START
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from None
+    content = read_bounded(path, sum(parameter.nbytes for parameter in template(run.config).values()))
     if hashlib.sha256(content).hexdigest() != digest:
-        raise CheckpointError(f"{path} is damaged: its digest is not that of the weights the run was begun with")
+        raise DamagedError(f"{path} is damaged: its digest is not that of the weights the run was begun with")
     return safetensors.torch.load(content)
