@@ -63,7 +63,7 @@ def sole_writer(folder: Path, *parts: str) -> Iterator[None]:
 
 
 def _say_who(descriptor: int) -> None:
-    who = f"{socket.gethostname()}, process {os.getpid()}, since {time.strftime(TIME)}\n"
+    who = f"{socket.gethostname()}, since {time.strftime(TIME)}, process {os.getpid()}\n"
     os.ftruncate(descriptor, 0)
     try:
         os.pwrite(descriptor, who.encode(), 0)

@@ -59,7 +59,8 @@ def _states(run: Run) -> Iterator[str]:
     files = [run.path / STATE, *replay_files(run)]
     if not files[1:] and not files[0].exists():
         return
-    if not files[0].exists() and run.steps in ([], [0]):
+    # The first one is saved right after the first checkpoint that follows step 0.
+    if not files[0].exists() and len(run.steps) <= 2:
         files = files[1:]
     try:
         state = TrainState.fresh(trainable(starting_model(run)), run.config.training)

@@ -31,9 +31,7 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path: Path, con
     run = train(tmp_path / "run", config, "cpu", interrupt_at(20))
     before = (run.path / "metrics.csv").read_bytes()
     with subprocess.Popen([sys.executable, "-c", HOLD, run.path], stdout=subprocess.PIPE, text=True) as holder:
-        sentence = (
-            rf"^another process is training run run \(.+, process {holder.pid}, since \d{{4}}-\d\d-\d\d \d\d:.+\)$"
-        )
+        sentence = rf"^another process is training run run \(.+, since .+, process {holder.pid}\)$"
         try:
             assert holder.stdout
             assert holder.stdout.readline() == "held\n"
@@ -50,7 +48,7 @@ def test_threads_of_one_process_are_kept_apart_too(tmp_path: Path) -> None:
     with sole_writer(tmp_path):
         with pytest.raises(RunBusyError, match=f"process {os.getpid()}"), sole_writer(tmp_path):
             pass
-        assert f", process {os.getpid()}, since 20" in (tmp_path / ".lock").read_text()
+        assert (tmp_path / ".lock").read_text().endswith(f", process {os.getpid()}\n")
     assert (tmp_path / ".lock").read_text() == ""
     with sole_writer(tmp_path):
         pass
