@@ -26,6 +26,20 @@ class CheckpointError(McinterpError):
     """A run or checkpoint on disk is missing, damaged or of another shape."""
 
 
+class DamagedError(CheckpointError):
+    """A file is not what was written: its bytes were changed, cut off or swapped, or it is gone."""
+
+
+class WriteError(CheckpointError):
+    """A file could not be written; what stood before stands.
+
+    Attributes:
+        full: whether the disk, or the user's share of it, is full.
+    """
+
+    full = False
+
+
 class TrainingError(McinterpError):
     """Training cannot go on: the loss diverged, or the run belongs to another configuration."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.errors import CheckpointError, InputError, nearest_name
-from mcinterp.runs.files import atomic_folder
+from mcinterp.runs.files import atomic_folder, explained
 
 RECORD = "result.json"
 ARRAYS = "arrays.npz"
+TABLE_NAME = re.compile(r"[\w][\w .+=,-]*")
+"""Names of tables are names of files, and lead to no other folder."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,11 @@ class Result:
             "arrays": list(self.arrays),
             "provenance": dict(self.provenance),
         }
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        for name in self.tables:
+            if not TABLE_NAME.fullmatch(name):
+                raise InputError(f"the {self.name} result cannot be stored: {name!r} is no name of a file")
+        with explained(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
         with atomic_folder(folder) as temporary:
             for name, table in self.tables.items():
                 table.frame.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
@@ -113,14 +120,17 @@ class Result:
         """
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            tables = {name: _read_table(folder / f"{name}.csv", columns) for name, columns in record["tables"].items()}
+            tables = {name: _read_table(folder, name, columns) for name, columns in record["tables"].items()}
             arrays = _read_arrays(folder / ARRAYS, record["arrays"])
             return cls(**{**record, "tables": tables, "arrays": arrays})
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"the result in {folder} cannot be read: {error}") from None
 
 
-def _read_table(path: Path, columns: Mapping[str, str]) -> Table:
+def _read_table(folder: Path, name: str, columns: Mapping[str, str]) -> Table:
+    if not TABLE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r:.80} is no name of a table")
+    path = folder / f"{name}.csv"
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
     if list(frame.columns) != list(columns):
         raise ValueError(f"{path.name} has columns {list(frame.columns)}, declared are {list(columns)}")

@@ -26,6 +26,7 @@ from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
+from mcinterp.runs.files import tidy
 
 DATA = "data"
 NOT_OF_RESULTS = ("report", "cli", "study", "notebook.py", "__main__.py")
@@ -69,6 +70,7 @@ def analyse(
     """
     task = run.config.task.kind
     names = [entry.name for entry in select_passes(passes, task)]
+    tidy(out, DATA)
     _refuse_other_run(run, out)
     undefined = [*PASSES, *COMPARISONS] if passes is None else []
     undefined = [name for name in undefined if name not in defined_for(task)]

@@ -60,8 +60,10 @@ def main() -> None:
             app()
     except (UsageError, ConfigError, InputError) as error:
         _fail(str(error), 2)
-    except (McinterpError, OSError) as error:
+    except McinterpError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
 
 
 @contextmanager

@@ -32,12 +32,20 @@ def passes() -> None:
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where the runs are.", metavar="DIR")] = CHECKPOINTS,
+    folder: Annotated[Path, typer.Argument(help="Where the runs are, or one run.", metavar="DIR")] = CHECKPOINTS,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every file and say what is damaged; exits with 1 if anything is.")
+    ] = False,
 ) -> None:
     """List runs: how far they are, how many checkpoints they keep, and their drop."""
     from mcinterp.runs import Run
 
-    for path in sorted(config.parent for config in folder.glob("*/config.yaml")):
+    found = [folder / "config.yaml", *sorted(folder.glob("*/config.yaml"))]
+    paths = [config.parent for config in found if config.is_file()]
+    if verify:
+        _verify(paths)
+        return
+    for path in paths:
         try:
             run = Run(path)
             done = int(run.metrics["step"].max())
@@ -47,6 +55,22 @@ def runs(
         except McinterpError as error:
             state = f"unreadable: {error}"
         print(f"{path}: {state}")
+
+
+def _verify(paths: list[Path]) -> None:
+    from mcinterp.runs import Run
+    from mcinterp.runs.retrain import retrained_runs
+    from mcinterp.runs.verify import verify
+
+    damaged = False
+    whole = [Run(path) for path in paths]
+    for run in [each for one in whole for each in (one, *retrained_runs(one))]:
+        problems = verify(run)
+        damaged |= bool(problems)
+        for sentence in problems or [f"whole, {len(run.steps)} checkpoints"]:
+            print(f"{run.path}: {sentence}", flush=True)
+    if damaged:
+        raise typer.Exit(1)
 
 
 def show_config(preset: Preset = None, config: Config = None, overrides: Overrides = None) -> None:

@@ -34,7 +34,10 @@ def write_table(table: pd.DataFrame, text: str, format: Format, out: Path | None
     if out is None:
         print(written)
     else:
-        out.write_text(written + "\n", encoding="utf-8")
+        from mcinterp.runs.files import explained
+
+        with explained(out):
+            out.write_text(written + "\n", encoding="utf-8")
         say(f"{len(table)} rows written to {out}")
 
 

@@ -42,6 +42,9 @@ def train(
     ] = None,
     device: Device = "auto",
     overrides: Overrides = None,
+    wait_for_space: Annotated[
+        bool, typer.Option("--wait-for-space", help="On a full disk wait until there is space, instead of ending.")
+    ] = False,
 ) -> None:
     """Train a run, or go on with one that stands; prints its folder.
 
@@ -56,7 +59,7 @@ def train(
     chosen = chosen_config(preset, config, [*(overrides or []), *seeds])
     if origin is not None:
         chosen = _begun(path, chosen, open_run(origin))
-    print(_train(path, chosen, device).path)
+    print(_train(path, chosen, device, wait_for_space).path)
 
 
 def densify(
@@ -156,13 +159,13 @@ def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:
     return config
 
 
-def _train(path: Path, config: RunConfig, device: str) -> Run:
+def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = False) -> Run:
     from mcinterp.runs import Run, train
 
     trained = (path / "config.yaml").is_file() and Run(path).finished
     say(f"{path} is trained already" if trained else f"training {path} ({config.training.steps} steps)")
     with training_progress(config.training.steps) as progress:
-        run = train(path, config, device, progress)
+        run = train(path, config, device, progress, wait_for_space=wait_for_space)
     _tell(run)
     return run
 

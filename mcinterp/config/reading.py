@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mcinterp.config.schema import UNNAMED, RunConfig
+from mcinterp.config.strict_yaml import read_yaml
 from mcinterp.errors import ConfigError, nearest_name
 
 
@@ -54,9 +55,9 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> RunConfig:
 def parse_config(text: str, source: str, overrides: Iterable[str] = ()) -> RunConfig:
     """Validate YAML text, with `overrides` applied, as a `RunConfig`; `source` is named in errors."""
     try:
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
-        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+        tree = read_yaml(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not valid YAML: {error}") from error
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise ConfigError(f"{source} must hold the sections task, model and training, got {type(tree).__name__}")
@@ -162,7 +163,7 @@ def _with_override(tree: dict[str, Any], override: str) -> dict[str, Any]:
         raise ConfigError(f"--set {override!r} must look like section.field=value, such as training.steps=20000")
     inner = tree.get(section)
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
+        value = read_yaml(text)
+    except yaml.YAMLError as error:
         raise ConfigError(f"--set {override!r}: the value is not valid YAML") from error
     return {**tree, section: {**(inner if isinstance(inner, dict) else {}), field: value}}

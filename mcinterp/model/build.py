@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from mcinterp.config import RunConfig
+from mcinterp.config import LinearConfig, RunConfig
 from mcinterp.model import Model
-from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.encoder import MatrixEncoder, least_size
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.linear import LinearNetwork
 from mcinterp.task.tokens import detokenise
@@ -19,6 +20,19 @@ def build_model(config: RunConfig, seed: int | None = None) -> Model:
     """The run's model with its initial weights (or those of another seed)."""
     seed = config.training.seed if seed is None else seed
     return _BUILDERS[config.model.architecture](config.model, config.task, seed)
+
+
+def template(config: RunConfig) -> Mapping[str, Tensor]:
+    """The parameters of the run's model without their values, on the meta device, to check stored ones against."""
+    if config.hash not in _TEMPLATES:
+        parameters = build_model(config).named_parameters()
+        _TEMPLATES[config.hash] = {name: parameter.detach().to("meta") for name, parameter in parameters}
+    return _TEMPLATES[config.hash]
+
+
+def least_size_of(config: RunConfig) -> int:
+    """Bytes that the weights of the run's model take at least, told without building it."""
+    return 0 if isinstance(config.model, LinearConfig) else least_size(config.model)
 
 
 def _encoder(model: Any, task: Any, seed: int) -> MatrixEncoder:
@@ -33,4 +47,5 @@ def _linear(model: Any, task: Any, seed: int) -> LinearNetwork:
     return LinearNetwork(model, task.d, seed)
 
 
+_TEMPLATES: dict[str, Mapping[str, Tensor]] = {}
 _BUILDERS: Mapping[str, Callable[[Any, Any, int], Model]] = {"encoder": _encoder, "gpt": _gpt, "linear": _linear}

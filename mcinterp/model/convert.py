@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from mcinterp.config import ModelConfig
 from mcinterp.errors import CheckpointError
-from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.encoder import MatrixEncoder, least_size
 from mcinterp.model.plain import load_weights
 
 if TYPE_CHECKING:
     from transformers import BertModel
 
+LARGEST_PICKLE = 1 << 24
+"""Bytes that names and shapes of an imported file may take."""
 _EMBEDDINGS = {
     "embed.embed.W_E": "embeddings.word_embeddings.weight",
     "embed.pos_embed.W_pos": "embeddings.position_embeddings.weight",
@@ -97,14 +100,22 @@ def from_bert(
     n_layers = len({name.split(".")[2] for name in bert if name.startswith("encoder.layer.")})
     d_mlp = len(_entry(bert, "encoder.layer.0.intermediate.dense.bias"))
     _split(word.T, n_heads, _EMBEDDINGS["embed.embed.W_E"])
-    config = ModelConfig(
-        n_layers=n_layers,
-        n_heads=n_heads,
-        d_model=word.shape[1],
-        d_mlp=d_mlp,
-        layer_norm_eps=eps,
-        mask_embedding="learned" if bool(word[0].any()) else "zero",
-    )
+    try:
+        config = ModelConfig(
+            n_layers=n_layers,
+            n_heads=n_heads,
+            d_model=word.shape[1],
+            d_mlp=d_mlp,
+            layer_norm_eps=eps,
+            mask_embedding="learned" if bool(word[0].any()) else "zero",
+        )
+    except (ValueError, IndexError):
+        raise CheckpointError(
+            f"BERT weights of {n_layers} layers, {tuple(word.shape)} and {d_mlp} are no model"
+        ) from None
+    given = sum(weight.numel() * 4 for weight in bert.values() if isinstance(weight, Tensor))
+    if given < (least := least_size(config)):
+        raise CheckpointError(f"BERT weights hold {given:,} bytes; a model of their shape takes at least {least:,}")
     if pad_token is not None and not 0 <= pad_token < len(word):
         raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the BERT weights")
     model = MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
@@ -115,7 +126,8 @@ def from_bert(
 def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[MatrixEncoder, int]:
     """Open a checkpoint of the authors' code: `{"epoch", "model": {"_backbone.…", "read_out.…"}, "vocab_size", …}`.
 
-    Only tensors are read (`weights_only=True`); nothing in the file is executed.
+    Only tensors are read (`weights_only=True`); nothing in the file is executed, and the file is mapped, so that it
+    takes no more memory than it is long. Files of torch before 1.6, which cannot be mapped, are refused.
 
     Returns:
         the model, and the step the file was saved at (`epoch` + 1).
@@ -123,8 +135,9 @@ def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[M
     Raises:
         CheckpointError: if the file cannot be read or is laid out otherwise.
     """
+    size = _checked_archive(Path(path))
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError:
         # torch's own message advises to load the file unsafely.
         raise CheckpointError(
@@ -137,7 +150,8 @@ def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[M
         raise CheckpointError(f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them")
     if not isinstance(stored["epoch"], int):
         raise CheckpointError(f"{path}: 'epoch' is {stored['epoch']!r}, not a number")
-    weights = stored["model"]
+    weights = {str(name): weight for name, weight in stored["model"].items()}
+    _refuse_more_than(size, weights, str(path))
     bert = {name.removeprefix("_backbone."): w for name, w in weights.items() if name.startswith("_backbone.")}
     read_out = {name.removeprefix("read_out."): w for name, w in weights.items() if name.startswith("read_out.")}
     return from_bert(bert, read_out, n_heads, n_positions), stored["epoch"] + 1
@@ -178,6 +192,33 @@ def encoder_weights(
     weights["unembed.W_U"] = _entry(read_out, "weight", source="read-out").T
     weights["unembed.b_U"] = _entry(read_out, "bias", source="read-out")
     return {name: weight.detach().contiguous() for name, weight in weights.items()}
+
+
+def _checked_archive(path: Path) -> int:
+    """Bytes of a file as torch writes it: a zip archive with nothing packed, so that it cannot grow when read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
+            pickles = [entry for entry in archive.infolist() if entry.filename.endswith(".pkl")]
+            large = packed or sum(entry.file_size for entry in pickles) > LARGEST_PICKLE
+            # The one thing that torch lets a file make of any size without holding it.
+            strange = large or any(b"bytearray" in archive.read(entry) for entry in pickles)
+        size = path.stat().st_size
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}") from None
+    if strange:
+        raise CheckpointError(f"cannot read {path} as a file of tensors: it holds other things, left unopened")
+    return size
+
+
+def _refuse_more_than(size: int, weights: Mapping[str, Any], source: str) -> None:
+    """Refuse tensors that claim more numbers than their file holds, by views that repeat or share them."""
+    tensors = [weight for weight in weights.values() if isinstance(weight, Tensor)]
+    if any(tensor.layout is not torch.strided or tensor.device.type != "cpu" for tensor in tensors):
+        raise CheckpointError(f"{source} holds tensors that are not plain numbers")
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    if claimed > size:
+        raise CheckpointError(f"{source} claims {claimed:,} bytes of numbers in a file of {size:,}")
 
 
 def _entry(weights: Mapping[str, Tensor], name: str, source: str = "BERT") -> Tensor:

@@ -35,6 +35,18 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -
         CheckpointError: naming `source` and the parameter, if one is missing, extra, or of another shape or dtype.
     """
     parameters = dict(model.named_parameters())
+    check_weights(parameters, weights, source)
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor], source: str) -> None:
+    """Compare names, shapes and kinds of number; `parameters` may be on the meta device.
+
+    Raises:
+        CheckpointError: naming `source` and the parameter, if one is missing, extra, or of another shape or dtype.
+    """
     missing, extra = parameters.keys() - weights.keys(), weights.keys() - parameters.keys()
     if missing or extra:
         what = f"lacks {sorted(missing)[0]}" if missing else f"has an unknown tensor {sorted(extra)[0]}"
@@ -44,6 +56,3 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -
         if got.shape != parameter.shape or got.dtype != parameter.dtype:
             expected = f"expected {parameter.dtype} {tuple(parameter.shape)}"
             raise CheckpointError(f"{source}: {name} is {got.dtype} {tuple(got.shape)}, {expected}")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(weights[name])

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import GRID, INK, MUTED, text_on
+from mcinterp.report.parts import visible
 
 CELL = 30
 OBSERVED = np.array((0x56, 0xB4, 0xE9))
@@ -27,7 +28,7 @@ def draw_mask(observed: np.ndarray, name: str) -> Markup:
     return Markup(
         '<svg class="mask-grid" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{label}">'
         "{heads}{cells}</svg>"
-    ).format(w=width, h=height, label=f"mask {name}: {describe_mask(observed)}", heads=heads, cells=cells)
+    ).format(w=width, h=height, label=visible(f"mask {name}: {describe_mask(observed)}"), heads=heads, cells=cells)
 
 
 def describe_mask(observed: np.ndarray) -> str:

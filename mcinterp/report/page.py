@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,8 +13,15 @@ from markupsafe import Markup
 
 from mcinterp.report.assets import CIRCUITSVIS, PLOTLY, SCRIPT, STYLE, asset
 from mcinterp.report.palette import class_short
+from mcinterp.report.parts import visible
 
 FOLDER = "assets"
+POLICY = (
+    "default-src 'none'; script-src {scripts}; style-src 'self' file: 'unsafe-inline'; img-src data: blob:; "
+    "font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+)
+"""What a page may load: nothing from a network. Plotly and CircuitsVis set styles in the page, but no script in it runs
+that the package did not put there."""
 HEAD_NOTE = "Heads are written L1H0: layer and head, both counted from 0; L1H0 is the paper's (2,1)."
 
 
@@ -26,7 +35,9 @@ def render(template: str, single_file: bool, scripts: Sequence[str], **values: A
         values: what the template shows.
     """
     head = _inline(scripts) if single_file else _linked(scripts)
-    return _environment().get_template(f"{template}.html.j2").render(head=head, head_note=HEAD_NOTE, **values)
+    policy = Markup(POLICY.format(scripts=_script_sources(single_file, scripts)))
+    page = _environment().get_template(f"{template}.html.j2")
+    return page.render(head=head, policy=policy, head_note=HEAD_NOTE, **values)
 
 
 def scripts_for(attention: bool) -> list[str]:
@@ -46,12 +57,25 @@ def _inline(scripts: Sequence[str]) -> Markup:
     return Markup("\n".join(parts))
 
 
+def _script_sources(single_file: bool, scripts: Sequence[str]) -> str:
+    """Which scripts may run: the files beside the page, or those in it that have these digests."""
+    if not single_file:
+        return "'self' file:"
+    digests = (hashlib.sha256(asset(name).encode()).digest() for name in scripts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if type(value) is str else value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mcinterp.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

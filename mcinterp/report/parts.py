@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,16 +16,26 @@ from mcinterp.report.palette import class_colour, text_on
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
+def visible(text: str) -> str:
+    r"""Write characters that would turn or hide the text around them as what they are, such as \u202e."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def embed_json(value: Any) -> Markup:
     """A value as JSON that may stand inside a script element, whatever its texts hold."""
     return escape_json(json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
 
 
 def escape_json(text: str) -> Markup:
-    """Replace the characters of a JSON text that could end a script element or a line of JavaScript."""
+    """Replace what could end a script element or a line of JavaScript, or would turn or hide the text around it."""
+    text = _UNSEEN.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
     for character, escape in _UNSAFE.items():
         text = text.replace(character, escape)
     return Markup(text)
+
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+"""Control characters, marks of direction, and letters without width."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,8 @@ class FigureView:
     @property
     def json(self) -> Markup:
         """The figure's data and layout, safe inside a script element."""
-        return escape_json(self.figure.to_json())
+        # Plotly writes letters beyond ASCII as escapes, which would hide them from what is replaced.
+        return embed_json(json.loads(self.figure.to_json()))
 
     @property
     def height(self) -> int:

@@ -20,7 +20,7 @@ from mcinterp.report.views.provenance import digests_table, provenance_tables, v
 from mcinterp.report.views.taxonomy import classes
 from mcinterp.report.views.timeline import timelines
 from mcinterp.results import ARRAYS, RECORD, Result
-from mcinterp.runs.files import write_atomic
+from mcinterp.runs.files import explained, tidy, write_atomic
 
 DATA, INDEX = "data", "index.html"
 _STEP_FOLDER = re.compile(r"step-(\d{8,})")
@@ -45,10 +45,13 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
         CheckpointError: if nothing was analysed, or a stored result is damaged.
     """
     folder = Path(folder)
+    tidy(folder, DATA, FOLDER)
     steps = _step_folders(folder)
     run = _load(folder / DATA / "training")
     if not steps and run is None:
         return _alone(folder, single_file)
+    # The index comes last, so that one that stands has all that it leads to.
+    _write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     light = {}
@@ -59,7 +62,6 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     comparisons = _comparisons(folder, run, single_file)
     paper = _paper_page(folder, (PAGE,), name, single_file)
     _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, paper, single_file))
-    _write_assets(folder, single_file)
     for stale in folder.glob("step-*.html"):
         if _STEP_PAGE.fullmatch(stale.name) and stale.name not in pages.values():
             stale.unlink()
@@ -68,9 +70,10 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
 
 def _alone(folder: Path, single_file: bool) -> Path:
     """The page of a study that has no run of its own."""
-    if _paper_page(folder, (PAGE, INDEX), "", single_file) is None:
+    if not (folder / DATA / CLAIMS / RECORD).exists():
         raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
     _write_assets(folder, single_file)
+    _paper_page(folder, (PAGE, INDEX), "", single_file)
     return folder / INDEX
 
 
@@ -85,13 +88,13 @@ def _step_folders(folder: Path) -> dict[int, Path]:
 
 
 def _load(path: Path) -> Result | None:
-    return Result.load(path) if (path / RECORD).exists() else None
+    # A result is called what its folder is called, so that links to its files hold whatever its record says.
+    return replace(Result.load(path), name=path.name) if (path / RECORD).exists() else None
 
 
 def _load_step(path: Path) -> dict[str, Result]:
-    # A result is called what its folder is called, so that links to its files hold whatever its record says.
-    folders = (record.parent for record in sorted(path.glob(f"*/{RECORD}")))
-    return {folder.name: replace(Result.load(folder), name=folder.name) for folder in folders}
+    found = {record.parent.name: _load(record.parent) for record in sorted(path.glob(f"*/{RECORD}"))}
+    return {name: result for name, result in found.items() if result}
 
 
 def _step_page(
@@ -219,7 +222,8 @@ def _download_name(data: str, path: Path) -> str:
 def _write_assets(folder: Path, single_file: bool) -> None:
     assets = folder / FOLDER
     if not single_file:
-        assets.mkdir(exist_ok=True)
+        with explained(assets):
+            assets.mkdir(exist_ok=True)
         for name in NAMES:
             _write(assets / name, asset(name))
     elif assets.exists():

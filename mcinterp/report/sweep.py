@@ -12,7 +12,7 @@ from mcinterp.report.parts import Cell, Column, Link, TableView
 from mcinterp.report.site import DATA, INDEX
 from mcinterp.report.views import sweep
 from mcinterp.results import Result
-from mcinterp.runs.files import write_atomic
+from mcinterp.runs.files import explained, tidy, write_atomic
 
 SUMMARY = "sweep"
 
@@ -33,6 +33,7 @@ def write_sweep_report(summary: Result, folder: Path | str) -> Path:
     folder = Path(folder)
     if (folder / DATA / "training").exists():
         raise UsageError(f"{folder} holds the report of a run; the page of a sweep needs a folder of its own")
+    tidy(folder, DATA, FOLDER)
     summary.save(folder / DATA / SUMMARY)
     stored = Result.load(folder / DATA / SUMMARY)
     files = sorted(path.name for path in (folder / DATA / SUMMARY).iterdir())
@@ -47,7 +48,8 @@ def write_sweep_report(summary: Result, folder: Path | str) -> Path:
         configs=_configs(stored),
         versions=dict(stored.provenance.get("versions", {})),
     )
-    (folder / FOLDER).mkdir(exist_ok=True)
+    with explained(folder):
+        (folder / FOLDER).mkdir(exist_ok=True)
     for name in NAMES:
         write_atomic(folder / FOLDER / name, asset(name).encode())
     write_atomic(folder / INDEX, page.encode())

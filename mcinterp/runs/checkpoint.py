@@ -16,15 +16,19 @@ import safetensors.torch
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError, InputError
+from mcinterp.errors import CheckpointError, DamagedError, InputError
 from mcinterp.model import Model
-from mcinterp.model.build import build_model
-from mcinterp.model.plain import load_weights
-from mcinterp.runs.files import atomic_folder, tensor_bytes, write_atomic
+from mcinterp.model.build import build_model, least_size_of, template
+from mcinterp.model.plain import check_weights, load_weights
+from mcinterp.runs.files import atomic_folder, read_bounded, tensor_bytes
 from mcinterp.task import make_task
 
 WEIGHTS = "model.safetensors"
 RECORD = "checkpoint.json"
+FIELDS = {"step": int, "config_hash": str, "digest": str, "metrics": dict, "versions": dict}
+SEAL = "seal"
+"""The digest of a record's other fields, which records of earlier versions lack."""
+RECORD_SIZE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -123,28 +127,26 @@ def save_checkpoint(folder: Path, model: Model, step: int, config: RunConfig, me
         "versions": package_versions(),
     }
     with atomic_folder(folder) as temporary:
-        write_atomic(temporary / WEIGHTS, content)
-        write_atomic(temporary / RECORD, json.dumps(record, indent=2).encode())
+        (temporary / WEIGHTS).write_bytes(content)
+        (temporary / RECORD).write_text(json.dumps({**record, SEAL: _seal(record)}, indent=2), encoding="utf-8")
 
 
 def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str) -> Checkpoint:
     """Read and verify a checkpoint folder.
 
     Raises:
-        CheckpointError: if a file is missing or unreadable, belongs to another configuration, or does not have the
-            digest it was saved with.
+        DamagedError: if a file is missing or unreadable, is of another step, does not have the digest it was saved
+            with, or holds other tensors than the configuration tells of.
+        CheckpointError: if it belongs to another configuration.
     """
     record = _read_record(folder / RECORD)
-    if folder.name != f"step-{str(record['step']).zfill(8)}":
-        raise CheckpointError(f"{folder / RECORD} belongs to step {record['step']}: the folder was moved or swapped")
+    if folder.name != f"step-{record['step']:08d}":
+        raise DamagedError(f"{folder / RECORD} belongs to step {record['step']}: the folder was moved or swapped")
     if record["config_hash"] != config.hash:
-        raise CheckpointError(f"{folder} belongs to configuration {record['config_hash']}, its run to {config.hash}")
-    try:
-        content = (folder / WEIGHTS).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{folder / WEIGHTS} cannot be read: {error}") from None
-    if hashlib.sha256(content).hexdigest() != record["digest"]:
-        raise CheckpointError(f"{folder / WEIGHTS} is damaged: its digest is not the one it was saved with")
+        raise CheckpointError(
+            f"{folder / RECORD} belongs to configuration {record['config_hash']}, its run to {config.hash}: one of the "
+            "two was put there or changed later"
+        )
     return Checkpoint(
         run_name=run_name,
         step=record["step"],
@@ -152,7 +154,7 @@ def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str)
         digest=record["digest"],
         metrics=record["metrics"],
         versions=record["versions"],
-        weights=safetensors.torch.load(content),
+        weights=_read_weights(folder / WEIGHTS, record["digest"], config),
         device=device,
     )
 
@@ -166,7 +168,7 @@ def saved_digest(folder: Path) -> str:
     """The digest a checkpoint folder was saved with.
 
     Raises:
-        CheckpointError: if its record cannot be read.
+        DamagedError: if its record cannot be read.
     """
     return str(_read_record(folder / RECORD)["digest"])
 
@@ -177,15 +179,48 @@ def package_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
+def _read_weights(path: Path, digest: str, config: RunConfig) -> dict[str, torch.Tensor]:
+    """The weights, once they are known to be those that were saved and to fit the configuration."""
+    if not path.is_file():
+        raise DamagedError(f"{path} cannot be read: it is missing")
+    if path.stat().st_size < (least := least_size_of(config)):
+        raise DamagedError(f"{path} is damaged: a model of its configuration takes at least {least:,} bytes")
+    expected = template(config)
+    content = read_bounded(path, sum(parameter.nbytes for parameter in expected.values()))
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise DamagedError(f"{path} is damaged: its digest is not the one it was saved with")
+    try:
+        weights = safetensors.torch.load(content)
+    except Exception as error:  # safetensors raises its own kinds
+        raise DamagedError(f"{path} cannot be read: {error}") from None
+    try:
+        check_weights(expected, weights, str(path))
+    except CheckpointError as error:
+        raise DamagedError(str(error)) from None
+    return weights
+
+
 def _read_record(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from None
-    missing = {"step", "config_hash", "digest", "metrics", "versions"} - set(record if isinstance(record, dict) else ())
-    if missing:
-        raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}")
-    return record
+        record = json.loads(read_bounded(path, RECORD_SIZE))
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path} cannot be read: {error}") from None
+    fields = record if isinstance(record, dict) else {}
+    if missing := FIELDS.keys() - fields.keys():
+        raise DamagedError(f"{path} lacks {', '.join(sorted(missing))}")
+    if unknown := fields.keys() - FIELDS.keys() - {SEAL}:
+        raise DamagedError(f"{path} has an unknown field {sorted(unknown)[0]!r}")
+    for name, kind in FIELDS.items():
+        if type(fields[name]) is not kind:
+            raise DamagedError(f"{path}: {name} is {fields[name]!r:.60}, expected {kind.__name__}")
+    seal = fields.pop(SEAL, None)
+    if seal is not None and seal != _seal(fields):
+        raise DamagedError(f"{path} is damaged: its digest is not the one it was saved with")
+    return fields
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _one(architecture: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.errors import UsageError
 from mcinterp.runs.checkpoint import RECORD, WEIGHTS, package_versions
-from mcinterp.runs.files import atomic_folder
+from mcinterp.runs.files import atomic_folder, explained
 from mcinterp.runs.run import CONFIG, EXCERPT, METRICS, START, Run
 
 
@@ -28,20 +28,19 @@ def excerpt(run: Run, target: Path, n_steps: int, made_by: str = "") -> Run:
 
     Raises:
         UsageError: for fewer than 3 checkpoints, or if something is at `target` already.
-        CheckpointError: if a checkpoint is damaged, or the folder cannot be written.
+        CheckpointError: if a checkpoint is damaged.
+        WriteError: if the folder cannot be written.
     """
     if n_steps < 3:
         raise UsageError(f"an excerpt has at least 3 checkpoints, got {n_steps}")
     if target.exists():
         raise UsageError(f"{target} is there already; an excerpt goes to a new folder")
     steps = _chosen(run, n_steps)
-    try:
+    with explained(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_folder(target) as folder:
-            _copy(run, steps, folder)
-            (folder / EXCERPT).write_text(yaml.safe_dump(_origin(run, steps, made_by), sort_keys=False))
-    except OSError as error:
-        raise CheckpointError(f"an excerpt cannot be written to {target}: {error}") from None
+    with atomic_folder(target) as folder:
+        _copy(run, steps, folder)
+        (folder / EXCERPT).write_text(yaml.safe_dump(_origin(run, steps, made_by), sort_keys=False))
     return Run(target)
 
 

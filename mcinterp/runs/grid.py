@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from mcinterp.config import RunConfig, load_preset, validate_config
+from mcinterp.config.strict_yaml import read_yaml
 from mcinterp.errors import CheckpointError, ConfigError, nearest_name
 from mcinterp.runs.files import write_atomic
 
@@ -27,6 +28,8 @@ SWEEP = "sweep.yaml"
 """What a sweep's folder declares: its runs by name, with the fields that vary and their configurations."""
 KEYS = ("base", "set", "grid")
 LONGEST_NAME = 120
+UNSAFE = re.compile(r"[^A-Za-z0-9._+=,-]")
+"""What the name of a run in a sweep does not hold."""
 
 Tree = dict[str, Any]
 
@@ -77,13 +80,13 @@ class Sweep:
         if not path.is_file():
             raise CheckpointError(f"there is no sweep at {folder}: {path} is missing")
         try:
-            record = yaml.safe_load(path.read_text(encoding="utf-8"))
+            record = read_yaml(path.read_text(encoding="utf-8"))
             runs = [
-                SweepRun(name, kept["varied"], validate_config(kept["config"], f"{path}, {name}"))
+                SweepRun(_plain_name(name), kept["varied"], validate_config(kept["config"], f"{path}, {name}"))
                 for name, kept in record["runs"].items()
             ]
             return cls(record["name"], tuple(record["fields"]), tuple(runs))
-        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError) as error:
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise CheckpointError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
 
 
@@ -115,25 +118,14 @@ def short_names(fields: Iterable[str], config: RunConfig) -> dict[str, str]:
     return {field: end if last.count(end := field.rpartition(".")[2]) == 1 else field for field in fields}
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice, of which it would otherwise take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key} is given twice")
-        return super().construct_mapping(node, deep)
-
-
 def _read(path: Path) -> Tree:
     """The file's mapping, with its keys checked."""
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+        tree = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read grid {path}: {error}") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise ConfigError(f"{path} is not a valid grid: {' '.join(str(error).split())}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not a valid grid: {error}") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold the keys base and grid (and set), got {type(tree).__name__}")
     for key in tree:
@@ -209,8 +201,15 @@ def _run_name(varied: Mapping[str, Any], config: RunConfig) -> str:
     """`n_layers=2,seed=0`; what a file system may not like is replaced, and long names end in the config's hash."""
     short = short_names(varied, config)
     text = ",".join(f"{short[field]}={_text(value)}" for field, value in varied.items())
-    name = re.sub(r"[^A-Za-z0-9._+=,-]", "-", text)
+    name = UNSAFE.sub("-", text)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 20]}...{config.hash}"
+
+
+def _plain_name(name: str) -> str:
+    """The name of a run, which is a folder of its sweep's and leads nowhere else."""
+    if not name or name.startswith(".") or UNSAFE.search(name):
+        raise ValueError(f"{name!r:.80} is no name of a run")
+    return name
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,7 @@ from mcinterp.config import RunConfig, StartConfig, parse_config
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component
+from mcinterp.runs.files import tidy
 from mcinterp.runs.grid import Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, RETRAINED, Run
 from mcinterp.runs.start import keep_start
@@ -147,5 +148,7 @@ def _start(config: RunConfig) -> StartConfig:
 def _prepared(run: Run, config: RunConfig) -> Path:
     """The folder of a retraining, with the weights that it starts from."""
     folder = retrained_folder(run, config)
+    if not (folder / CONFIG).exists():
+        tidy(run.path, RETRAINED)
     keep_start(folder, run)
     return folder

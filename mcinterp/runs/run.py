@@ -22,10 +22,11 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mcinterp.config import RunConfig, load_config
-from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.errors import CheckpointError, DamagedError, UsageError
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import make_task
 from mcinterp.training.schedule import dense_steps
@@ -78,15 +79,27 @@ class Run:
         """`metrics.csv`, one line a step; a last line that was cut off while being written is left out.
 
         Raises:
-            CheckpointError: if the file is missing or not a table of numbers.
+            DamagedError: if the file is missing or not a table of numbers, of other scores than the task's, or with
+                steps left out.
         """
         path = self.path / METRICS
         try:
             text = path.read_text(encoding="utf-8")
             whole = io.StringIO(text[: text.rfind("\n") + 1])
-            return pd.read_csv(whole, dtype=float).astype({"step": int})
+            metrics = pd.read_csv(whole, dtype=float).astype({"step": int})
         except (OSError, ValueError, KeyError) as error:
-            raise CheckpointError(f"{path} cannot be read: {error}") from None
+            raise DamagedError(f"{path} cannot be read: {error}") from None
+        if (found := list(map(str, metrics))) != self.measured:
+            raise DamagedError(f"{path} begins with {','.join(found)}, expected {','.join(self.measured)}")
+        wrong = (metrics["step"].to_numpy() != np.arange(1, len(metrics) + 1)) | metrics["seconds"].isna()
+        if wrong.any():
+            raise DamagedError(f"{path} is damaged: line {wrong.argmax() + 2} is not a whole line of its step")
+        return metrics
+
+    @property
+    def measured(self) -> list[str]:
+        """What `metrics` holds of every step."""
+        return ["step", "loss", *make_task(self.config.task).score_names, "learning_rate", "seconds"]
 
     @property
     def transition(self) -> Transition:

@@ -9,13 +9,13 @@ import safetensors.torch
 from torch import Tensor
 
 from mcinterp.config import RunConfig, StartConfig
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import DamagedError
 from mcinterp.model import Model
-from mcinterp.model.build import build_model
+from mcinterp.model.build import build_model, template
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.plain import load_weights
 from mcinterp.runs.checkpoint import WEIGHTS
-from mcinterp.runs.files import write_atomic
+from mcinterp.runs.files import explained, read_bounded, write_atomic
 from mcinterp.runs.run import CONFIG, START, Run
 
 
@@ -23,7 +23,7 @@ def starting_model(run: Run) -> Model:
     """The model before a run's first update; parameters that are not trained take no gradient.
 
     Raises:
-        CheckpointError: if the run starts from weights that are missing, or not those it was begun with.
+        DamagedError: if the run starts from weights that are missing, or not those it was begun with.
     """
     start = run.config.start
     if start is None:
@@ -65,24 +65,19 @@ def keep_start(folder: Path, origin: Run) -> None:
     """Write another run's last weights into the folder of a run that begins with them, unless it stands already.
 
     Raises:
-        CheckpointError: if the folder cannot be written to.
+        WriteError: if the folder cannot be written to.
     """
     if (folder / CONFIG).exists():
         return
     # Weights first, so that a run that stands has them.
-    try:
+    with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / START, (origin.folder(origin.steps[-1]) / WEIGHTS).read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"a run cannot be written to {folder}: {error}") from None
+    write_atomic(folder / START, (origin.folder(origin.steps[-1]) / WEIGHTS).read_bytes())
 
 
 def _starting_weights(run: Run, digest: str) -> dict[str, Tensor]:
     path = run.path / START
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from None
+    content = read_bounded(path, sum(parameter.nbytes for parameter in template(run.config).values()))
     if hashlib.sha256(content).hexdigest() != digest:
-        raise CheckpointError(f"{path} is damaged: its digest is not that of the weights the run was begun with")
+        raise DamagedError(f"{path} is damaged: its digest is not that of the weights the run was begun with")
     return safetensors.torch.load(content)

@@ -16,11 +16,13 @@ from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError,
 from mcinterp.model.fused import training_forward
 from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
-from mcinterp.runs.files import read_tensors, tensor_bytes, write_atomic
+from mcinterp.runs.files import explained, write_atomic
 from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.metrics import MetricsWriter, metrics_file
 from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
+from mcinterp.runs.space import until_space
 from mcinterp.runs.start import starting_model
+from mcinterp.runs.state import latest_state, load_state, replay_file, replay_start, set_aside_damaged, state_bytes
 from mcinterp.task import make_task
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.memory import keep_freed_memory
@@ -42,6 +44,7 @@ def train(
     device: str = "auto",
     progress: Progress | None = None,
     stop: Stop | None = None,
+    wait_for_space: bool = False,
 ) -> Run:
     """Train a run, or go on with one that stands, and keep checkpoints densely across the drop once it is found.
 
@@ -50,25 +53,31 @@ def train(
     every batch; all of them see the run's folder, and the main one writes. Their number may change when a run goes on,
     but then numbers agree to rounding only.
 
+    Whatever is damaged is told in a warning: a newest checkpoint is set aside and trained again, and a training state
+    passed over for the one before.
+
     Args:
         path: the run's folder, made if it is not there.
         config: of the run; a run that stands must have the same.
         device: `auto` (a CUDA device if there is one, else the CPU) or a torch device.
         progress: called after every step, in the main process.
         stop: asked at every step; True does what Ctrl-C does, for threads and for other machines.
+        wait_for_space: on a full disk wait until there is space again, instead of ending with an error.
 
     Raises:
         ConfigError: if the run stands with another configuration; the fields that differ are named.
-        TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, or
-            one of those that train it together has failed.
+        CheckpointError: if what is on disk belongs to another configuration, or cannot be written.
+        TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, no
+            whole training state is left, or one of those that train it together has failed.
     """
     together = join(resolve_device(device))
     with together.working():
         run = together.from_main(lambda: _open_or_create(Path(path), config))
         with _writing(run, together):
-            session = _Session(run, together)
+            session = _Session(run, together, wait_for_space)
+            before = together.from_main(lambda: set_aside_damaged(run))
             if not together.from_main(lambda: run.finished):
-                session.resume()
+                session.resume(together.from_main(lambda: latest_state(run, session.state, before)))
                 session.train(progress, stop)
             missing = together.from_main(run.missing_dense_steps)
             if missing:
@@ -119,25 +128,24 @@ def resolve_device(name: str) -> torch.device:
 class _Session:
     """A model in training, tied to its run's folder, to which the main process writes."""
 
-    def __init__(self, run: Run, together: Alone) -> None:
+    def __init__(self, run: Run, together: Alone, wait_for_space: bool = False) -> None:
         if together.device.type == "cpu":
             keep_freed_memory()
-        self.run, self.together, self.config = run, together, run.config
+        self.run, self.together, self.config, self.wait_for_space = run, together, run.config, wait_for_space
+        self.stop: Stop = bool
         self.model = starting_model(run).move(together.device)
         self.task = make_task(run.config.task)
         self.state = TrainState.fresh(trainable(self.model), run.config.training)
 
-    def resume(self) -> None:
-        """Go back to the latest saved state, if training has begun."""
-        if (self.run.path / STATE).is_file():
-            other = self.state.restore(read_tensors(self.run.path / STATE))
+    def resume(self, source: Path | None) -> None:
+        """Go back to a saved state, if training has begun."""
+        if source is not None:
+            other = load_state(self.run, source, self.state)
             if other and self.together.is_main:
                 log.warning(
                     f"run {self.run.name} was saved on {other} and goes on on {self.together.device.type}: from step "
                     f"{self.state.step} on its data are drawn anew, from seed and step"
                 )
-        elif self.run.steps not in ([], [0]):
-            raise TrainingError(f"run {self.run.name} cannot be continued: {self.run.path / STATE} is missing")
         if self.together.from_main(lambda: self.state.step) != self.state.step:
             raise TrainingError(f"not all processes see the same files in {self.run.path}")
 
@@ -145,17 +153,17 @@ class _Session:
         """Train to the end, until Ctrl-C, or until `stop` says so."""
         training = self.config.training
         at_checkpoint, at_replay = set(checkpoint_steps(training)), set(replay_steps(training))
-        if self.state.step == 0:
-            self._save_checkpoint({})
-            self._save_state(_replay_file(self.run, 0))
-            # A kill after the next checkpoint, before its own state, finds one to go on from.
-            self._save_state(self.run.path / STATE)
-        with self._metrics() as metrics, stop_signal() as signalled:
-            steps = self._steps(at_checkpoint | at_replay, lambda: signalled() or (stop is not None and stop()))
-            if metrics is None:
-                deque(steps, maxlen=0)
-            else:
-                self._keep(steps, metrics, at_checkpoint, at_replay, progress)
+        with stop_signal() as signalled:
+            self.stop = lambda: signalled() or (stop is not None and stop())
+            if self.state.step == 0:
+                self._save_checkpoint({})
+                self._save_state(replay_file(self.run, 0))
+            steps = self._steps(at_checkpoint | at_replay, self.stop)
+            with self._metrics() as metrics:
+                if metrics is None:
+                    deque(steps, maxlen=0)
+                else:
+                    self._keep(steps, metrics, at_checkpoint, at_replay, progress)
 
     def _keep(
         self,
@@ -168,28 +176,29 @@ class _Session:
         """Write down what training does, to its last step."""
         saved_at, record = time.monotonic(), None
         for record in steps:
-            metrics.write(record)
+            metrics.add(record)
+            self._write(metrics.write)
             # Several records may come at a time, and the state is that of the last of them.
             if record.step == self.state.step:
                 if record.step in at_checkpoint:
                     self._save_checkpoint({"loss": record.loss, **record.scores})
                 if record.step in at_replay:
-                    self._save_state(_replay_file(self.run, record.step))
+                    self._save_state(replay_file(self.run, record.step))
                 if record.step in at_checkpoint | at_replay or time.monotonic() - saved_at > STATE_SECONDS:
-                    metrics.flush()
+                    self._write(metrics.flush)
                     self._save_state(self.run.path / STATE)
                     saved_at = time.monotonic()
             if progress:
                 progress(record)
         if record and record.step not in at_checkpoint:
             self._save_checkpoint({"loss": record.loss, **record.scores})
-            metrics.flush()
+            self._write(metrics.flush)
             self._save_state(self.run.path / STATE)
 
     def replay(self, steps: list[int], progress: Progress | None, stop: Stop | None = None) -> None:
         """Train again from the nearest kept state, bit-identical to the first time, saving checkpoints at `steps`."""
-        start = self._replay_start(steps[0])
-        if other := self.state.restore(read_tensors(start)):
+        start, other = replay_start(self.run, steps[0], self.state)
+        if other:
             raise TrainingError(f"{start} was saved on {other}, and can be replayed on such a device only")
         logged = dict(zip(self.run.metrics["step"], self.run.metrics["loss"], strict=True))
         known = set(self.run.steps)
@@ -224,7 +233,8 @@ class _Session:
 
     def _save_checkpoint(self, metrics: dict[str, float]) -> None:
         if self.together.is_main:
-            save_checkpoint(self.run.folder(self.state.step), self.model, self.state.step, self.config, metrics)
+            folder, step = self.run.folder(self.state.step), self.state.step
+            self._write(lambda: save_checkpoint(folder, self.model, step, self.config, metrics))
 
     def _logged(self, step: int) -> dict[str, float]:
         """What was measured at a step of the first time; nothing at step 0."""
@@ -236,14 +246,17 @@ class _Session:
 
     def _save_state(self, path: Path) -> None:
         if self.together.is_main:
-            path.parent.mkdir(exist_ok=True)
-            write_atomic(path, tensor_bytes(self.state.tensors()))
+            content = state_bytes(self.run, self.state)
+            with explained(path):
+                path.parent.mkdir(exist_ok=True)
+            self._write(lambda: write_atomic(path, content))
 
-    def _replay_start(self, step: int) -> Path:
-        kept = [file for file in (self.run.path / REPLAY).glob("step-*.safetensors") if _file_step(file) <= step]
-        if not kept:
-            raise TrainingError(f"run {self.run.name} keeps no training state at or before step {step} to replay from")
-        return max(kept, key=_file_step)
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write, and wait on a full disk if that was asked for."""
+        if self.wait_for_space:
+            until_space(write, self.stop)
+        else:
+            write()
 
     def _replay_differs(self, step: int) -> TrainingError:
         return TrainingError(
@@ -254,7 +267,7 @@ class _Session:
 
 def _writing(run: Run, together: Alone) -> AbstractContextManager[None]:
     """Hold the run's folder, in the process that writes to it."""
-    return sole_writer(run.path) if together.is_main else nullcontext()
+    return sole_writer(run.path, REPLAY) if together.is_main else nullcontext()
 
 
 def _open_or_create(path: Path, config: RunConfig) -> Run:
@@ -269,11 +282,3 @@ def _open_or_create(path: Path, config: RunConfig) -> Run:
     if differences:
         raise ConfigError(f"run {run.name} stands with another configuration ({'; '.join(differences)})")
     return run
-
-
-def _replay_file(run: Run, step: int) -> Path:
-    return run.path / REPLAY / f"step-{step:08d}.safetensors"
-
-
-def _file_step(file: Path) -> int:
-    return int(file.stem.removeprefix("step-"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -30,7 +31,7 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path: Path, con
     run = train(tmp_path / "run", config, "cpu", interrupt_at(20))
     before = (run.path / "metrics.csv").read_bytes()
     with subprocess.Popen([sys.executable, "-c", HOLD, run.path], stdout=subprocess.PIPE, text=True) as holder:
-        sentence = rf"^another process is training run run \(.+, process {holder.pid}\)$"
+        sentence = rf"^another process is training run run \(.+, since .+, process {holder.pid}\)$"
         try:
             assert holder.stdout
             assert holder.stdout.readline() == "held\n"
@@ -47,10 +48,22 @@ def test_threads_of_one_process_are_kept_apart_too(tmp_path: Path) -> None:
     with sole_writer(tmp_path):
         with pytest.raises(RunBusyError, match=f"process {os.getpid()}"), sole_writer(tmp_path):
             pass
-        assert (tmp_path / ".lock").read_text().endswith(f"process {os.getpid()}\n")
+        assert (tmp_path / ".lock").read_text().endswith(f", process {os.getpid()}\n")
     assert (tmp_path / ".lock").read_text() == ""
     with sole_writer(tmp_path):
         pass
+
+
+def test_a_folder_without_locks_is_trained_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with sole_writer(tmp_path):
+        pass
+    assert caplog.messages == [f"{tmp_path} cannot be locked here (No locks available): let no other process train it"]
 
 
 def test_the_lock_is_released_when_training_fails(tmp_path: Path) -> None:

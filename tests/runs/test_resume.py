@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,18 +120,21 @@ def stopped(tmp_path: Path, config: RunConfig) -> Path:
     return tmp_path / "stopped"
 
 
-def test_a_missing_training_state_is_named(stopped: Path, config: RunConfig) -> None:
+def test_without_training_states_a_run_cannot_go_on(stopped: Path, config: RunConfig) -> None:
     (stopped / "training-state.safetensors").unlink()
-    with pytest.raises(TrainingError, match=r"cannot be continued: .*training-state\.safetensors is missing"):
+    shutil.rmtree(stopped / "replay")
+    with pytest.raises(TrainingError, match="cannot be continued: no whole training state is left"):
         train(stopped, config, "cpu")
 
 
 @pytest.mark.parametrize("content", [b"", b"words", None])
-def test_a_damaged_training_state_is_named(stopped: Path, config: RunConfig, content: bytes | None) -> None:
+def test_a_damaged_training_state_is_named(
+    stopped: Path, config: RunConfig, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
     state = stopped / "training-state.safetensors"
     state.write_bytes(state.read_bytes()[:-100] if content is None else content)
-    with pytest.raises(CheckpointError, match=r"training-state\.safetensors cannot be read"):
-        train(stopped, config, "cpu")
+    train(stopped, config, "cpu")
+    assert "training-state.safetensors cannot be read" in caplog.messages[0]
 
 
 def test_lost_metrics_are_noticed(stopped: Path, config: RunConfig) -> None:
