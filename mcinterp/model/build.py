@@ -12,6 +12,7 @@ from mcinterp.model import Model
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.linear import LinearNetwork
+from mcinterp.model.recurrent import RecurrentNetworks
 from mcinterp.task.tokens import detokenise
 
 
@@ -33,4 +34,13 @@ def _linear(model: Any, task: Any, seed: int) -> LinearNetwork:
     return LinearNetwork(model, task.d, seed)
 
 
-_BUILDERS: Mapping[str, Callable[[Any, Any, int], Model]] = {"encoder": _encoder, "gpt": _gpt, "linear": _linear}
+def _recurrent(model: Any, task: Any, seed: int) -> RecurrentNetworks:
+    return RecurrentNetworks(model, task.networks, seed)
+
+
+_BUILDERS: Mapping[str, Callable[[Any, Any, int], Model]] = {
+    "encoder": _encoder,
+    "gpt": _gpt,
+    "linear": _linear,
+    "recurrent": _recurrent,
+}
