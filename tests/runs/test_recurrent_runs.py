@@ -56,6 +56,27 @@ def test_every_network_is_the_recurrence_of_its_definition(config: RecurrentConf
 
 
 @pytest.mark.parametrize("config", [OVERLAP, TRAINED], ids=lambda config: config.readout)
+def test_gradients_are_those_of_the_definition(config: RecurrentConfig) -> None:
+    model = RecurrentNetworks(config, networks=2, seed=3).double()
+    inputs = torch.tensor([[-0.3, *[0.0] * 5], [0.8, *[0.0] * 5]], dtype=torch.float64)
+    given = torch.randn(2, 6, 2, generator=torch.Generator().manual_seed(0)).double()
+    found = torch.autograd.grad((model(inputs) * given).sum(), list(model.parameters()))
+    p = dict(model.named_parameters())
+    x, outputs = inputs[:, :1, None].expand(2, 2, 6), []
+    for _ in range(6):
+        kappa = torch.einsum("iuk,siu->sik", p["n"], x)
+        x = 0.7 * x + 0.3 * torch.tanh(torch.einsum("iuk,sik->siu", p["m"], kappa) + p["b"])
+        if config.gain is None:
+            seen = (p["w"] * x).sum(-1) + p["c"]
+        else:
+            seen = config.gain * (torch.einsum("iuk,siu->sik", p["n"], x)[..., 0] - 1)
+        outputs.append(torch.sigmoid(seen))
+    expected = torch.autograd.grad((torch.stack(outputs, 1) * given).sum(), list(model.parameters()))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("config", [OVERLAP, TRAINED], ids=lambda config: config.readout)
 def test_a_network_of_several_begins_as_that_of_its_own_seed(config: RecurrentConfig) -> None:
     several = RecurrentNetworks(config, networks=3, seed=5).weights()
     for i in range(3):
