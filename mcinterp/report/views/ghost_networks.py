@@ -123,8 +123,9 @@ def _field_sentences(windows: pd.DataFrame, result: Result) -> list[str]:
     free = [f"{row['rootless']:.0%} {WHERE[row['window']]}" for row in rows]
     ghosts = [f"{row['ghost']:.0%} {WHERE[row['window']]}" for row in rows]
     sentences = [
-        f"Share of {plural(n, 'network')} whose velocity has no root on the way at some checkpoint: {', '.join(free)}.",
-        f"Share with a ghost, a speed near zero inside a way without a root: {', '.join(ghosts)}.",
+        f"Share of {plural(n, 'network')} whose velocity leads to the threshold at some checkpoint, without a root "
+        f"on the way: {', '.join(free)}.",
+        f"Share with a ghost, a speed near zero inside such a way: {', '.join(ghosts)}.",
     ]
     lowest = [
         f"{interval(row['lowest'], row['lowest_low'], row['lowest_high'])} {WHERE[row['window']]}"
@@ -132,7 +133,7 @@ def _field_sentences(windows: pd.DataFrame, result: Result) -> list[str]:
         if not is_absent(row["lowest"])
     ]
     if lowest:
-        sentences.append(f"Lowest speed on ways without a root, over the fastest there: {', '.join(lowest)}.")
+        sentences.append(f"Lowest speed on such ways, over the fastest there: {', '.join(lowest)}.")
     return [*sentences, f"Of the network drawn here the detector says: {result.facts['transition']}."]
 
 

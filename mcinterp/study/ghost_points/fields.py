@@ -35,10 +35,12 @@ WINDOW_COLUMNS = {
     "n": "networks with a drop",
     "seed": "of the first",
     "checkpoints": "looked at, of all networks",
-    **interval_columns("rootless", "share of networks with a checkpoint there whose velocity has no root on the way"),
+    **interval_columns(
+        "rootless", "share of networks with a checkpoint there whose velocity leads to the threshold, without a root"
+    ),
     **interval_columns(
         "ghost",
-        f"share with one that has a ghost: no root on the way, and inside it a lowest speed below {NEAR_ZERO:g} of the "
+        f"share with one that has a ghost: rootless, and inside the way a lowest speed below {NEAR_ZERO:g} of the "
         "fastest (exact binomial intervals)",
     ),
     "n_lowest": "networks with a rootless checkpoint there, which the following is the average of",
@@ -51,11 +53,13 @@ STAGE_COLUMNS = {
     "step": "updates done",
     "loss": "of this network",
     "start": "overlap at the beginning of the task, where the way to the threshold 1 starts",
-    "roots": "changes of the sign of the velocity on the way",
     "root": "the root nearest to the start, anywhere; empty where there is none",
+    "roots": "changes of the sign of the velocity on the way",
     "lowest": "lowest speed on the way",
     "at": "overlap where that is",
     "fastest": "fastest speed on the way",
+    "rootless": "1 where the velocity leads all the way to the threshold",
+    "ghost": f"1 where it does and has inside the way a lowest speed below {NEAR_ZERO:g} of the fastest",
 }
 
 
@@ -75,26 +79,28 @@ def looked_at(weights: Mapping[str, Any], network: int, start: float) -> dict[st
     """Roots and speeds on the way to the threshold.
 
     Returns:
-        `start`, `roots`, `root`, `lowest`, `at`, `fastest`, and `ghost`, 1 or 0.
+        `start`, `roots`, `lowest`, `at`, `fastest`; `rootless`, 1 where the velocity leads all the way to the threshold
+        and not back from the start, else 0; `ghost`, likewise 1 or 0.
     """
     way = way_of(weights, network, start)
     field = velocity_of(weights, network, way)
     speed, roots = np.abs(field), int((np.diff(np.sign(field)) != 0).sum())
     slowest = int(speed.argmin())
-    inside = 0 < slowest < GRID - 1
+    inside, leads = 0 < slowest < GRID - 1, bool((field * np.sign(THRESHOLD - way[0]) > 0).all())
     lowest, fastest = float(speed.min()), float(speed.max())
     return {
         "start": float(way[0]),
         "roots": roots,
-        "root": _nearest_root(weights, network, float(way[0])),
         "lowest": lowest,
         "at": float(way[slowest]),
         "fastest": fastest,
-        "ghost": float(roots == 0 and inside and lowest < NEAR_ZERO * fastest),
+        "rootless": float(leads),
+        "ghost": float(leads and inside and lowest < NEAR_ZERO * fastest),
     }
 
 
-def _nearest_root(weights: Mapping[str, Any], network: int, start: float) -> float:
+def nearest_root(weights: Mapping[str, Any], network: int, start: float) -> float:
+    """The root of the velocity that is nearest to an overlap; NaN without one."""
     wide = np.linspace(-6, 6, 2401)
     field = velocity_of(weights, network, wide)
     at = np.flatnonzero(np.diff(np.sign(field)) != 0)
@@ -170,7 +176,7 @@ def _window(
         if transition.found
     ]
     n = len(each)
-    free = [[one for one in looks if one["roots"] == 0] for looks in each]
+    free = [[one for one in looks if one["rootless"]] for looks in each]
     lowest = [min(one["lowest"] / one["fastest"] for one in looks) for looks in free if looks]
     about = {"window": window, "n": n, "seed": seed, "checkpoints": sum(map(len, each)), "n_lowest": len(lowest)}
     about |= _share(sum(map(bool, free)), n, "rootless")
@@ -191,9 +197,10 @@ def _stages(run: Run) -> tuple[list[dict[str, Any]], dict[str, Floats]]:
     for stage, step in _chosen(run).items():
         weights = run.checkpoint(step).weights
         looks = looked_at(weights, 0, _start(run))
-        del looks["ghost"]
         # A checkpoint's weights are those that the next update's loss is measured with.
-        rows.append({"stage": stage, "step": step, "loss": float(losses[min(step, len(losses) - 1)]), **looks})
+        loss = float(losses[min(step, len(losses) - 1)])
+        root = nearest_root(weights, 0, looks["start"])
+        rows.append({"stage": stage, "step": step, "loss": loss, "root": root, **looks})
         velocities.append(velocity_of(weights, 0, overlap))
     return rows, {"overlap": overlap, "velocity": np.stack(velocities)}
 

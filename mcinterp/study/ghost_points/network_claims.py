@@ -116,7 +116,7 @@ def have_ghosts(e: Evidence) -> Claim:
     null = Control("share that has one before training", e.number(SEEN, "windows", "ghost", window="untrained"), FEWER)
     findings = (
         Finding(
-            "share of networks without a root on the way at a checkpoint before the drop",
+            "share of networks whose velocity leads to the threshold, without a root, at a checkpoint before the drop",
             e.number(SEEN, "windows", "rootless", window="plateau"),
             MOST,
             SEEN,
