@@ -86,6 +86,8 @@ def network_velocity_figure(fields: Result) -> go.Figure:
                 line={"color": colour, "width": width},
                 hovertemplate=f"{name}: lowest speed {number(row['lowest'])}<extra></extra>",
             )
+    limit = 1.15 * float(stages["fastest"].max())
+    figure.update_yaxes(range=[-limit, limit])
     figure.add_hline(y=0, line={"color": MUTED, "width": 1})
     figure.add_vline(x=fields.facts["threshold"], line={"color": MUTED, "width": 1, "dash": "dash"})
     figure.update_layout(legend={"y": -0.2, "yanchor": "top"}, margin_t=14)

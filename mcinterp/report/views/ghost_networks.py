@@ -134,7 +134,14 @@ def _field_sentences(windows: pd.DataFrame, result: Result) -> list[str]:
     ]
     if lowest:
         sentences.append(f"Lowest speed on such ways, over the fastest there: {', '.join(lowest)}.")
-    return [*sentences, f"Of the network drawn here the detector says: {result.facts['transition']}."]
+    return [*sentences, f"Of the network drawn here the detector says: {result.facts['transition']}. {_roots(result)}"]
+
+
+def _roots(result: Result) -> str:
+    """Where the velocity of the network that is drawn has its root, stage by stage."""
+    rows = result.table("stages").to_dict("records")
+    places = ", ".join(f"{number(row['root'])} ({row['stage']})" for row in rows)
+    return f"Its root nearest to the beginning is at {places}; the threshold is at {number(result.facts['threshold'])}."
 
 
 def _share(row: Mapping[Any, Any], name: str) -> str:
