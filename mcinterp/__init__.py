@@ -50,7 +50,9 @@ if TYPE_CHECKING:
         IdentityConfig,
         LinearConfig,
         ModelConfig,
+        RecurrentConfig,
         RunConfig,
+        SwitchConfig,
         TaskConfig,
         TrainConfig,
         load_config,
@@ -66,13 +68,22 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from mcinterp.model import Head, HeadSet, Intervention, LinearNetwork, MatrixEncoder, MatrixGPT, intervene
+    from mcinterp.model import (
+        Head,
+        HeadSet,
+        Intervention,
+        LinearNetwork,
+        MatrixEncoder,
+        MatrixGPT,
+        RecurrentNetworks,
+        intervene,
+    )
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
     from mcinterp.report import write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
-    from mcinterp.task import IdentityMapping, MatrixBatch, MatrixCompletion, MatrixSequence, make_task
+    from mcinterp.task import DelayedSwitch, IdentityMapping, MatrixBatch, MatrixCompletion, MatrixSequence, make_task
     from mcinterp.training import Transition, find_transition
 
 __version__ = version("mcinterp")
@@ -109,7 +120,9 @@ _HOME = {
         "IdentityConfig",
         "LinearConfig",
         "ModelConfig",
+        "RecurrentConfig",
         "RunConfig",
+        "SwitchConfig",
         "TaskConfig",
         "TrainConfig",
         "load_config",
@@ -125,13 +138,29 @@ _HOME = {
         "TrainingError",
         "UsageError",
     ),
-    "mcinterp.model": ("Head", "HeadSet", "Intervention", "LinearNetwork", "MatrixEncoder", "MatrixGPT", "intervene"),
+    "mcinterp.model": (
+        "Head",
+        "HeadSet",
+        "Intervention",
+        "LinearNetwork",
+        "MatrixEncoder",
+        "MatrixGPT",
+        "RecurrentNetworks",
+        "intervene",
+    ),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
     "mcinterp.report": ("write_report", "write_sweep_report"),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "retrain", "run_sweep", "train"),
-    "mcinterp.task": ("IdentityMapping", "MatrixBatch", "MatrixCompletion", "MatrixSequence", "make_task"),
+    "mcinterp.task": (
+        "DelayedSwitch",
+        "IdentityMapping",
+        "MatrixBatch",
+        "MatrixCompletion",
+        "MatrixSequence",
+        "make_task",
+    ),
     "mcinterp.training": ("Transition", "find_transition"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -143,6 +172,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "ConfigError",
+    "DelayedSwitch",
     "Head",
     "HeadSet",
     "IdentityConfig",
@@ -158,11 +188,14 @@ __all__ = [
     "MatrixSequence",
     "McinterpError",
     "ModelConfig",
+    "RecurrentConfig",
+    "RecurrentNetworks",
     "Result",
     "Run",
     "RunConfig",
     "SolverError",
     "Sweep",
+    "SwitchConfig",
     "TaskConfig",
     "TrainConfig",
     "TrainingError",

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def reproduce(
     study: Annotated[str | None, typer.Argument(help="A study; see --list.", metavar="STUDY")] = None,
-    preset: Annotated[str | None, typer.Option(help="One of the study's presets; by default its smallest.")] = None,
+    preset: Annotated[str | None, typer.Option(help="One of the study's presets; by default the first.")] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run, if the study has one; by default checkpoints/PRESET.", metavar="DIR"),
+        typer.Option(help="Folder of the run, if the preset has one; by default checkpoints/PRESET.", metavar="DIR"),
     ] = None,
     out: Annotated[
         Path | None,
@@ -49,9 +49,10 @@ def reproduce(
         raise UsageError("name a study, or ask for them with --list")
     chosen = find_study(study)
     preset = preset or chosen.presets[0]
-    if run and chosen.alone:
-        raise UsageError(f"study {chosen.name} has no run; leave out --run")
-    run = run or CHECKPOINTS / (chosen.name if chosen.alone else preset)
+    alone = preset in chosen.alone
+    if run and alone:
+        raise UsageError(f"preset {preset} of study {chosen.name} has no run; leave out --run")
+    run = run or CHECKPOINTS / (chosen.name if alone else preset)
     out = out or REPORTS / run.name
     claims = carry_out(chosen, Setting(preset, run, out, jobs, samples, device, say, training_progress))
     from mcinterp.report import write_report

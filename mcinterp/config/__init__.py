@@ -3,6 +3,7 @@
 from mcinterp.config.identity import IdentityConfig, LinearConfig
 from mcinterp.config.matrix import ModelConfig, TaskConfig
 from mcinterp.config.reading import load_config, load_preset, parse_config, preset_names, validate_config
+from mcinterp.config.recurrent import RecurrentConfig, SwitchConfig
 from mcinterp.config.schema import ModelSection, RunConfig, StartConfig, TaskSection, TrainConfig
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "LinearConfig",
     "ModelConfig",
     "ModelSection",
+    "RecurrentConfig",
     "RunConfig",
     "StartConfig",
+    "SwitchConfig",
     "TaskConfig",
     "TaskSection",
     "TrainConfig",

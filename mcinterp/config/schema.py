@@ -17,14 +17,20 @@ from pydantic import Field, model_validator
 from mcinterp.config.base import FrozenConfig
 from mcinterp.config.identity import IdentityConfig, LinearConfig
 from mcinterp.config.matrix import ModelConfig, TaskConfig
+from mcinterp.config.recurrent import RecurrentConfig, SwitchConfig
 
-TaskSection = Annotated[TaskConfig | IdentityConfig, Field(discriminator="kind")]
+TaskSection = Annotated[TaskConfig | IdentityConfig | SwitchConfig, Field(discriminator="kind")]
 """What the model is asked, by `kind`."""
-ModelSection = Annotated[ModelConfig | LinearConfig, Field(discriminator="architecture")]
+ModelSection = Annotated[ModelConfig | LinearConfig | RecurrentConfig, Field(discriminator="architecture")]
 """What answers, by `architecture`."""
 UNNAMED = {"task": ("kind", "matrix-completion"), "model": ("architecture", "encoder")}
 """The field that says of which kind a section is, and its value in a section that does not say it."""
-ARCHITECTURES = {"matrix-completion": "encoder", "matrix-sequence": "gpt", "identity-mapping": "linear"}
+ARCHITECTURES = {
+    "matrix-completion": "encoder",
+    "matrix-sequence": "gpt",
+    "identity-mapping": "linear",
+    "delayed-switch": "recurrent",
+}
 """The model that each kind of task is asked of."""
 RETRAINABLE = ("encoder",)
 """Architectures whose components can be trained apart."""

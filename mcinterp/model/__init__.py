@@ -1,4 +1,4 @@
-"""What answers: a HookedEncoder with a scalar read-out, a causal HookedTransformer or a linear network; interventions.
+"""What answers: an encoder with a scalar read-out, a causal transformer, linear or recurrent networks; interventions.
 
 This is the only folder that imports transformer_lens.
 """
@@ -14,6 +14,7 @@ from mcinterp.model.heads import Head, HeadSet  # noqa: E402
 from mcinterp.model.interventions import Intervention, intervene  # noqa: E402
 from mcinterp.model.linear import LinearNetwork  # noqa: E402
 from mcinterp.model.plain import PlainModel  # noqa: E402
+from mcinterp.model.recurrent import RecurrentNetworks  # noqa: E402
 
 __all__ = [
     "Head",
@@ -24,6 +25,7 @@ __all__ = [
     "MatrixGPT",
     "Model",
     "PlainModel",
+    "RecurrentNetworks",
     "intervene",
 ]
 

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mcinterp.config import LinearConfig, RunConfig
+from mcinterp.config import ModelConfig, RunConfig
 from mcinterp.model import Model
 from mcinterp.model.encoder import MatrixEncoder, least_size
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.linear import LinearNetwork
+from mcinterp.model.recurrent import RecurrentNetworks
 from mcinterp.task.tokens import detokenise
 
 
@@ -32,7 +33,7 @@ def template(config: RunConfig) -> Mapping[str, Tensor]:
 
 def least_size_of(config: RunConfig) -> int:
     """Bytes that the weights of the run's model take at least, told without building it."""
-    return 0 if isinstance(config.model, LinearConfig) else least_size(config.model)
+    return least_size(config.model) if isinstance(config.model, ModelConfig) else 0
 
 
 def _encoder(model: Any, task: Any, seed: int) -> MatrixEncoder:
@@ -47,5 +48,14 @@ def _linear(model: Any, task: Any, seed: int) -> LinearNetwork:
     return LinearNetwork(model, task.d, seed)
 
 
+def _recurrent(model: Any, task: Any, seed: int) -> RecurrentNetworks:
+    return RecurrentNetworks(model, task.networks, seed)
+
+
 _TEMPLATES: dict[str, Mapping[str, Tensor]] = {}
-_BUILDERS: Mapping[str, Callable[[Any, Any, int], Model]] = {"encoder": _encoder, "gpt": _gpt, "linear": _linear}
+_BUILDERS: Mapping[str, Callable[[Any, Any, int], Model]] = {
+    "encoder": _encoder,
+    "gpt": _gpt,
+    "linear": _linear,
+    "recurrent": _recurrent,
+}

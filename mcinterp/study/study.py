@@ -54,7 +54,7 @@ class Study:
         presets: configurations that it can be carried out with, the first by default.
         measure: trains and analyses what is missing, and gives the results by key.
         claims: decides from these alone.
-        alone: it has no run that it looks at, and its report stands by itself.
+        alone: presets that have no run; their report stands by itself.
         bounds: what the bounds of its rules ask for, in a sentence for the page.
     """
 
@@ -64,7 +64,7 @@ class Study:
     presets: tuple[str, ...]
     measure: Callable[[Setting], Mapping[str, Result]]
     claims: Callable[[Evidence], tuple[Claim, ...]]
-    alone: bool = False
+    alone: tuple[str, ...] = ()
     bounds: str = (
         "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
         "a smaller model does not have."

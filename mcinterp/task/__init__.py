@@ -8,15 +8,18 @@ from mcinterp.task.batch import Batch, ScoreKind, Task
 from mcinterp.task.completion import MatrixBatch, MatrixCompletion
 from mcinterp.task.identity import IdentityBatch, IdentityMapping
 from mcinterp.task.sequence import MatrixSequence
+from mcinterp.task.switch import DelayedSwitch, SwitchBatch
 
 __all__ = [
     "Batch",
+    "DelayedSwitch",
     "IdentityBatch",
     "IdentityMapping",
     "MatrixBatch",
     "MatrixCompletion",
     "MatrixSequence",
     "ScoreKind",
+    "SwitchBatch",
     "Task",
     "make_task",
 ]
@@ -25,6 +28,7 @@ _TASKS: Mapping[str, Callable[[Any], Task[Any]]] = {
     "matrix-completion": MatrixCompletion,
     "matrix-sequence": MatrixSequence,
     "identity-mapping": IdentityMapping,
+    "delayed-switch": DelayedSwitch,
 }
 
 

@@ -8,8 +8,10 @@ import pandas as pd
 
 from mcinterp.results import Result, Table
 from mcinterp.study import Evidence
+from mcinterp.study.ghost_points import networks as trained
 from mcinterp.study.ghost_points.drops import RATES, TYPICAL
 from mcinterp.study.ghost_points.limits import TARGETS
+from mcinterp.study.ghost_points.revival import LOWER
 
 Rows = list[dict[str, Any]]
 Tables = dict[str, dict[str, Rows]]
@@ -64,6 +66,44 @@ def ghost_tables() -> Tables:
                 for watched in (TYPICAL, 99.0)
             ]
         },
+        **network_tables(),
+    }
+
+
+def network_tables() -> Tables:
+    """Those of trained networks: low rates do not learn in time, high ones die, confident and rank-one ones fail."""
+    learned = {"rate": (0.0, 0.9, 0.1, 0.0), "gain": (1.0, 0.9, 0.0), "rank": (0.0, 0.2, 0.8, 0.9)}
+    died = {"rate": (0.0, 0.05, 0.9, 0.6)}
+    values: dict[str, tuple[float, ...]] = {"rate": trained.RATES, "gain": trained.GAINS, "rank": trained.RANKS}
+    outcomes = [
+        {"sweep": sweep, **dict.fromkeys(values, -1.0), sweep: value, "n": 20}
+        | around("learned", learned[sweep][i], 0.08)
+        | around("strictly", learned[sweep][i], 0.08)
+        | around("died", died.get(sweep, (0.0,) * 9)[i], 0.08)
+        for sweep in values
+        for i, value in enumerate(values[sweep])
+    ]
+    windows = {"untrained": (0.0, 0.0), "plateau": (0.8, 0.8), "drop": (1.0, 0.9), "end": (1.0, 0.9)}
+    revived = [(0.0, 0.5), (1.0, 0.5), (3.0, 0.6), (5.0, 0.9)]
+    return {
+        "study/networks": {
+            "outcomes": outcomes,
+            "drops": [
+                {"rate": rate, "n": 20, **around("found", float(i == 1), 0.1)} for i, rate in enumerate(trained.RATES)
+            ],
+        },
+        "study/fields": {
+            "windows": [
+                {"window": window, "n": 20, **around("rootless", free, 0.1), **around("ghost", ghost, 0.1)}
+                for window, (free, ghost) in windows.items()
+            ]
+        },
+        "study/revival": {
+            "revival": [
+                {"gain": gain, "n": 20, **around("regained", regained, 0.2), **around("after", after, 0.02)}
+                for gain, (regained, after) in zip(LOWER, revived, strict=True)
+            ]
+        },
     }
 
 
@@ -71,7 +111,9 @@ def ghost_evidence(tables: Tables) -> Evidence:
     """Tables as stored results."""
     return Evidence(
         {
-            key: Result(key, key, {}, {}, {name: _table(rows) for name, rows in parts.items()})
+            key: Result(
+                key, key, {}, {"reference_rate": trained.RATES[1]}, {name: _table(rows) for name, rows in parts.items()}
+            )
             for key, parts in tables.items()
         }
     )

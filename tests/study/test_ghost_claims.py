@@ -14,7 +14,9 @@ from mcinterp.results import Result
 from mcinterp.study import Evidence
 from mcinterp.study.ghost_points import drops as module
 from mcinterp.study.ghost_points import ghost_claims
+from mcinterp.study.ghost_points import networks as trained
 from mcinterp.study.ghost_points.drops import RATES, TYPICAL, drops
+from mcinterp.study.ghost_points.revival import LOWER
 
 # For every finding: its claim, its place among the findings, and a row to change — so that it fails, so that it cannot
 # be told (nothing where the number is exact).
@@ -124,6 +126,38 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         around("steepest", -0.15, 0.01),
         around("steepest", -0.05, 0.03),
     ),
+    *(
+        (claim, place, "networks", table, where, around(column, wrong, 0.05), around(column, 0.5, 0.1))
+        for claim, place, table, where, column, wrong in (
+            ("networks learn in a drop", 0, "drops", {"rate": trained.RATES[1]}, "found", 0.1),
+            ("networks die above a critical rate", 0, "outcomes", {"rate": trained.RATES[1]}, "learned", 0.1),
+            ("networks die above a critical rate", 1, "outcomes", {"rate": trained.RATES[2]}, "died", 0.1),
+            ("networks die above a critical rate", 2, "outcomes", {"rate": trained.RATES[3]}, "learned", 0.9),
+            ("confidence lowers success", 0, "outcomes", {"gain": max(trained.GAINS)}, "learned", 0.9),
+            ("rank raises success", 0, "outcomes", {"rank": max(trained.RANKS)}, "strictly", 0.1),
+        )
+    ),
+    *(
+        ("lower confidence revives", place, "revival", "revival", {"gain": LOWER[-1]}, *values)
+        for place, values in enumerate(
+            (
+                (around("regained", 0.2, 0.1), around("regained", 1.0, 0.1)),
+                (around("after", 0.6, 0.1), around("after", 0.75, 0.1)),
+            )
+        )
+    ),
+    *(
+        (
+            "a ghost precedes the drop of networks",
+            place,
+            "fields",
+            "windows",
+            {"window": "plateau"},
+            around(column, 0.1, 0.1),
+            around(column, 0.5, 0.1),
+        )
+        for place, column in enumerate(("rootless", "ghost"))
+    ),
 ]
 
 CONTROLS: list[tuple[str, str, str, Mapping[str, Any], Mapping[str, Any]]] = [
@@ -131,6 +165,18 @@ CONTROLS: list[tuple[str, str, str, Mapping[str, Any], Mapping[str, Any]]] = [
     ("no-learning zone", "oscillation", "oscillation", {}, {"unmoved": 1e-300}),
     ("residual oscillation", "oscillation", "oscillation", {}, {"unmoved": 1e-300}),
     ("the drop is found", "drops", "drops", {"relative": RATES[0]}, around("control_found", 0.3, 0.1)),
+    ("networks learn in a drop", "networks", "drops", {"rate": min(trained.RATES)}, around("found", 0.6, 0.2)),
+    (
+        "networks die above a critical rate",
+        "networks",
+        "outcomes",
+        {"rate": trained.RATES[1], "sweep": "rate"},
+        around("died", 0.6, 0.2),
+    ),
+    ("confidence lowers success", "networks", "outcomes", {"gain": min(trained.GAINS)}, around("learned", 0.3, 0.3)),
+    ("rank raises success", "networks", "outcomes", {"rank": min(trained.RANKS)}, around("strictly", 0.8, 0.1)),
+    ("lower confidence revives", "revival", "revival", {"gain": LOWER[0]}, around("after", 0.8, 0.1)),
+    ("a ghost precedes the drop of networks", "fields", "windows", {"window": "untrained"}, around("ghost", 0.9, 0.1)),
 ]
 
 
@@ -154,7 +200,7 @@ def test_all_claims_hold_where_all_numbers_are_those_of_the_closed_forms() -> No
     claims = ghost_claims(ghost_evidence(ghost_tables()))
     wrong = {finding.text: finding.verdict for claim in claims for finding in claim.findings}
     assert {text: verdict for text, verdict in wrong.items() if verdict != "holds"} == {}
-    assert len({claim.name for claim in claims}) == len(claims) == 7
+    assert len({claim.name for claim in claims}) == len(claims) == 13
 
 
 def test_every_finding_is_spoilt_below() -> None:

@@ -165,7 +165,7 @@ def test_the_same_call_keeps_what_stands(folder: Path, monkeypatch: pytest.Monke
     said: list[str] = []
     before = Result.load(folder / "out" / "data" / "study" / "claims").table("findings")
     again = reproduce(find_study("identity-mapping"), setting(folder, said))
-    assert said[-1] == "19 networks: 0 trained, 19 kept"
+    assert said[-1] == "19 variants: 0 trained, 19 kept"
     assert again.table("findings").equals(before.fillna({"control": ""}))
 
 

@@ -139,14 +139,14 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     assert cli("reproduce", "matrix")[0] == 2
 
 
-def test_a_study_without_a_run_has_a_report_of_its_own(
+def test_a_preset_without_a_run_has_a_report_of_its_own(
     cli: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ghost_study, "MEASURES", {"zone": (zone, 300)})
     monkeypatch.chdir(tmp_path)
-    code, out, err = cli("reproduce", "ghost-points", "--samples", "5")
+    code, out, err = cli("reproduce", "ghost-points", "--preset", "exact", "--samples", "5")
     lines = out.splitlines()
-    assert (code, len(lines)) == (0, 8)
+    assert (code, len(lines)) == (0, 14)
     assert lines[3].split("  ")[0] == "no-learning zone"
     assert lines[3].endswith("3 of 4 findings hold")
     assert lines[-1] == "reports/ghost-points/paper.html"
@@ -154,8 +154,8 @@ def test_a_study_without_a_run_has_a_report_of_its_own(
     page = (tmp_path / "reports" / "ghost-points" / "paper.html").read_text()
     assert "velocity: not there" in page
     assert not (tmp_path / "checkpoints").exists()
-    code, _, err = cli("reproduce", "ghost-points", "--run", "somewhere")
-    assert (code, "study ghost-points has no run; leave out --run" in err) == (2, True)
+    code, _, err = cli("reproduce", "ghost-points", "--preset", "exact", "--run", "somewhere")
+    assert (code, "preset exact of study ghost-points has no run; leave out --run" in err) == (2, True)
 
 
 def test_what_a_study_of_a_run_measured_itself_stands_on_its_page(tmp_path: Path) -> None:

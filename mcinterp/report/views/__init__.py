@@ -13,6 +13,7 @@ from mcinterp.report.views import (
     embeddings,
     generation,
     generic,
+    ghost_networks,
     ghost_points,
     identity,
     nuclear,
@@ -56,7 +57,7 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
 STUDY_VIEWS: dict[str, dict[str, View]] = {
-    "ghost-points": ghost_points.VIEWS,
+    "ghost-points": ghost_points.VIEWS | ghost_networks.VIEWS,
     "identity-mapping": {"equations": identity.equations, "networks": identity.networks},
 }
 """What studies measure themselves, in order: study → name → view."""

@@ -1,10 +1,11 @@
-"""What is claimed of the one-dimensional system, and the rules that decide it."""
+"""What is claimed of the one-dimensional system, and the rules that decide it; then what of networks."""
 
 from __future__ import annotations
 
 from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
 from mcinterp.study.ghost_points.drops import RATES, TYPICAL
 from mcinterp.study.ghost_points.limits import BELOW, SMALL_RATE, TARGETS
+from mcinterp.study.ghost_points.network_claims import network_claims
 
 PAPER = "arXiv 2501.02378"
 DERIVED = f"derived here from the update rule of {PAPER}"
@@ -17,7 +18,7 @@ ROUNDING = Rule(-1e-9, 1e-9)
 def ghost_claims(evidence: Evidence) -> tuple[Claim, ...]:
     """All of them."""
     decide = (has_ghost, has_critical_rate, scales, stops_learning, oscillates, drops, falls_fastest)
-    return tuple(claim(evidence) for claim in decide)
+    return (*(claim(evidence) for claim in decide), *network_claims(evidence))
 
 
 def has_ghost(e: Evidence) -> Claim:

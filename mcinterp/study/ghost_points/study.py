@@ -1,19 +1,27 @@
-"""What the study measures: no run, but a system of one parameter, in float64 on the CPU."""
+"""What the study measures: a system of one parameter, in float64 on the CPU, and trained recurrent networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from mcinterp.analysis.runner import DATA
+from mcinterp.analysis.runner import DATA, analyse
+from mcinterp.config import load_preset
 from mcinterp.results import Result
 from mcinterp.runs.checkpoint import package_versions
 from mcinterp.study.ghost_points.claims import ghost_claims
 from mcinterp.study.ghost_points.drops import drops
+from mcinterp.study.ghost_points.fields import dense_around, fields
 from mcinterp.study.ghost_points.limits import critical, oscillation, sweep, zone
+from mcinterp.study.ghost_points.networks import REFERENCE, networks, train_networks
+from mcinterp.study.ghost_points.revival import DEADLY, revival
 from mcinterp.study.ghost_points.velocity import velocity
 from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+from mcinterp.study.trained import train_preset
 
+EXACT = "exact"
+"""The preset that has the system of one parameter only, and trains nothing."""
 SEED = 0
 MEASURES = {"velocity": (velocity, 40), "critical": (critical, 300), "rates": (sweep, 200)}
 MEASURES |= {"zone": (zone, 300), "oscillation": (oscillation, 30), "drops": (drops, 40)}
@@ -21,29 +29,55 @@ MEASURES |= {"zone": (zone, 300), "oscillation": (oscillation, 30), "drops": (dr
 
 
 def measure(setting: Setting) -> Mapping[str, Result]:
-    """Measure everything anew, which takes seconds, and store it.
+    """Train the networks that are missing, unless the preset is `exact`, and measure everything anew.
 
     Returns:
-        `study/velocity`, `study/critical`, `study/rates`, `study/zone`, `study/oscillation` and `study/drops`.
+        `study/velocity`, `study/critical`, `study/rates`, `study/zone`, `study/oscillation` and `study/drops`; of
+        networks `training`, `study/networks`, `study/fields` and `study/revival`.
+
+    Raises:
+        TrainingError: if a training was stopped or failed.
     """
-    results = {}
+    results = {} if setting.preset == EXACT else _of_networks(setting)
     for name, (measured, n_starts) in MEASURES.items():
         setting.tell(name)
         n_starts = setting.samples or n_starts
         provenance = {"versions": package_versions(), "seed": SEED, "samples": n_starts}
-        result = replace(measured(n_starts, SEED), provenance=provenance)
-        result.save(setting.out / DATA / STUDY_FOLDER / name)
-        results[f"{STUDY_FOLDER}/{name}"] = result
+        results[f"{STUDY_FOLDER}/{name}"] = _kept(setting, measured(n_starts, SEED), provenance)
     return results
+
+
+def _of_networks(setting: Setting) -> dict[str, Result]:
+    run = train_preset(setting, load_preset(setting.preset))
+    analyse(run, setting.out, [], progress=setting.tell)
+    runs = train_networks(setting, run)
+    reference = runs[REFERENCE]
+
+    def measured() -> Iterator[Result]:
+        yield networks(run, runs)
+        setting.tell("checkpoints across the drop of every network")
+        yield fields(run, reference, dense_around(setting, reference))
+        yield revival(runs[f"rate-{DEADLY:g}"])
+
+    provenance = {"versions": package_versions(), "run": run.name, "config_hash": run.config.hash}
+    found = {f"{STUDY_FOLDER}/{result.name}": _kept(setting, result, provenance) for result in measured()}
+    return {"training": Result.load(setting.out / DATA / "training"), **found}
+
+
+def _kept(setting: Setting, result: Result, provenance: Mapping[str, Any]) -> Result:
+    result = replace(result, provenance=provenance)
+    result.save(setting.out / DATA / STUDY_FOLDER / result.name)
+    return result
 
 
 STUDY = Study(
     "ghost-points",
     "A ghost mechanism: An analytical model of abrupt learning",
     "arXiv 2501.02378",
-    ("exact",),
+    ("delayed-switch", EXACT),
     measure,
     ghost_claims,
-    alone=True,
-    bounds="The bounds are this package's own, about what the closed forms say.",
+    alone=(EXACT,),
+    bounds="The bounds are this package's own: about the system of one parameter, what the closed forms say; about "
+    "trained networks, the shape of what the paper shows, at a third of its units and half of its target time.",
 )

@@ -10,19 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
-from mcinterp.config import IdentityConfig, LinearConfig, RunConfig, validate_config
-from mcinterp.errors import TrainingError
+from mcinterp.config import IdentityConfig, LinearConfig, RunConfig
 from mcinterp.results import Result, Table
-from mcinterp.runs import Run, Sweep, run_sweep
-from mcinterp.runs.grid import SweepRun
+from mcinterp.runs import Run
 from mcinterp.study.identity_mapping.equations import descended, learned_after, rise_of
 from mcinterp.study.study import Setting
+from mcinterp.study.trained import FEW, changed, train_variants
 
 Floats = NDArray[np.float64]
 
 NETWORKS = "networks"
-VARIANTS = "variants"
-"""Folder of the trained networks, in that of the preset's own run."""
 SEEDS = 5
 ONE = {"model.layers": 1, "model.symmetric": False, "model.diagonal": 0.0, "model.correlation": 0.0}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -33,8 +30,6 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "two layers, uncorrelated": {"model.correlation": 0.0},
 }
 """What each setting changes in the preset."""
-FEW = {"training.checkpoints": 2, "training.replay_states": 1}
-"""A variant is read by its curve, so that it keeps few checkpoints."""
 FITTED = (0.05, 0.95)
 """A rate is fitted while this much of a concept is learned."""
 SMOOTHED = 25
@@ -101,40 +96,19 @@ def variants(config: RunConfig) -> dict[str, tuple[str, RunConfig]]:
     found = {}
     for index, (setting, changes) in enumerate(SETTINGS.items()):
         for seed in range(config.training.seed, config.training.seed + SEEDS):
-            changed = _changed(config, {**changes, **FEW, "training.seed": seed})
+            variant = changed(config, {**changes, **FEW, "training.seed": seed})
             if changes or seed != config.training.seed:
-                found[f"{index}-{setting.replace(', ', '-').replace(' ', '-')}-seed{seed}"] = (setting, changed)
+                found[f"{index}-{setting.replace(', ', '-').replace(' ', '-')}-seed{seed}"] = (setting, variant)
     return found
-
-
-def _changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
-    tree = config.model_dump()
-    for field, value in changes.items():
-        section, _, name = field.partition(".")
-        tree[section][name] = value
-    return validate_config({name: section for name, section in tree.items() if section is not None}, "variant")
 
 
 def _trained(setting: Setting, run: Run) -> dict[str, list[Run]]:
     named = variants(run.config)
-    runs = tuple(SweepRun(name, {"training.seed": config.training.seed}, config) for name, (_, config) in named.items())
-    folder, n_new = run.path / VARIANTS, 0
-
-    def tell(outcome: Any) -> None:
-        nonlocal n_new
-        n_new += outcome.state != "kept"
-
-    outcomes = run_sweep(
-        Sweep(VARIANTS, ("training.seed",), runs), folder, setting.jobs, None, setting.device, None, tell
-    )
-    left = [f"{outcome.name} {outcome.sentence}" for outcome in outcomes if outcome.state not in ("kept", "finished")]
-    if left:
-        raise TrainingError(f"networks are not finished ({'; '.join(left)}); the same command goes on from there")
-    setting.tell(f"{len(runs)} networks: {n_new} trained, {len(runs) - n_new} kept")
+    runs = train_variants(setting, run, {name: config for name, (_, config) in named.items()})
     found: dict[str, list[Run]] = {name: [] for name in SETTINGS}
     found["two layers, correlated"].append(run)
     for name, (of, _) in named.items():
-        found[of].append(Run(folder / name))
+        found[of].append(runs[name])
     return found
 
 

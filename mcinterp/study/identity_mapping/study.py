@@ -9,11 +9,11 @@ from mcinterp.analysis.runner import DATA, analyse
 from mcinterp.config import IdentityConfig, load_preset
 from mcinterp.errors import TrainingError
 from mcinterp.results import Result
-from mcinterp.runs import Run, train
 from mcinterp.study.identity_mapping.claims import identity_claims
 from mcinterp.study.identity_mapping.equations import equations
 from mcinterp.study.identity_mapping.runs import networks
 from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+from mcinterp.study.trained import train_preset
 
 
 def measure(setting: Setting) -> Mapping[str, Result]:
@@ -25,7 +25,7 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     Raises:
         TrainingError: if a training was stopped or failed.
     """
-    run = _run(setting)
+    run = train_preset(setting, load_preset(setting.preset))
     analyse(run, setting.out, [], progress=setting.tell)
     task = run.config.task
     if not isinstance(task, IdentityConfig):
@@ -37,15 +37,6 @@ def measure(setting: Setting) -> Mapping[str, Result]:
         kept.save(setting.out / DATA / STUDY_FOLDER / result.name)
         results[f"{STUDY_FOLDER}/{result.name}"] = kept
     return results
-
-
-def _run(setting: Setting) -> Run:
-    config = load_preset(setting.preset)
-    with setting.watch(config.training.steps, "training") as progress:
-        run = train(setting.run, config, setting.device, progress)
-    if not run.finished:
-        raise TrainingError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
-    return run
 
 
 STUDY = Study(

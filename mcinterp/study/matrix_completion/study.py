@@ -12,11 +12,12 @@ from mcinterp.analysis.runner import DATA, comparison_folder, step_folder
 from mcinterp.config import load_preset
 from mcinterp.errors import TrainingError
 from mcinterp.results import Result
-from mcinterp.runs import Checkpoint, Run, train
+from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.retrain import COMPONENTS, retrain_together, retraining
 from mcinterp.study.claims import Claim, Evidence
 from mcinterp.study.matrix_completion import behaviour, parts
 from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+from mcinterp.study.trained import train_preset
 
 UNCLASSIFIED = "unclassified"
 
@@ -46,7 +47,7 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     Raises:
         TrainingError: if a training was stopped or failed.
     """
-    run = _trained(setting)
+    run = train_preset(setting, load_preset(setting.preset))
     _retrained(run, setting)
     steps = run.select_steps("auto")
     analyse(run, setting.out, steps, None, setting.samples, jobs=setting.jobs, progress=setting.tell)
@@ -58,15 +59,6 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     if "after" in places:
         results |= _unclassified(run.checkpoint(steps[-1]), results["after/taxonomy"], setting)
     return results
-
-
-def _trained(setting: Setting) -> Run:
-    config = load_preset(setting.preset)
-    with setting.watch(config.training.steps, "training") as progress:
-        run = train(setting.run, config, setting.device, progress)
-    if not run.finished:
-        raise TrainingError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
-    return run
 
 
 def _retrained(run: Run, setting: Setting) -> None:
