@@ -80,7 +80,7 @@ class Run:
 
         Raises:
             DamagedError: if the file is missing or not a table of numbers, of other scores than the task's, or with
-                steps left out.
+                steps left out, which only an excerpt may do.
         """
         path = self.path / METRICS
         try:
@@ -91,10 +91,17 @@ class Run:
             raise DamagedError(f"{path} cannot be read: {error}") from None
         if (found := list(map(str, metrics))) != self.measured:
             raise DamagedError(f"{path} begins with {','.join(found)}, expected {','.join(self.measured)}")
-        wrong = (metrics["step"].to_numpy() != np.arange(1, len(metrics) + 1)) | metrics["seconds"].isna()
+        steps = metrics["step"].to_numpy()
+        expected = np.diff(steps, prepend=0) > 0 if self.is_excerpt else steps == np.arange(1, len(steps) + 1)
+        wrong = ~expected | metrics["seconds"].isna()
         if wrong.any():
             raise DamagedError(f"{path} is damaged: line {wrong.argmax() + 2} is not a whole line of its step")
         return metrics
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether this is a copy with some of a run's checkpoints, and perhaps of its measurements."""
+        return (self.path / EXCERPT).is_file()
 
     @property
     def measured(self) -> list[str]:
@@ -185,7 +192,7 @@ class Run:
 
         An excerpt misses none: it has what was chosen.
         """
-        if not self.finished or (self.path / EXCERPT).is_file():
+        if not self.finished or self.is_excerpt:
             return []
         steps = self.steps
         return [step for step in self.dense_window() if step not in steps]

@@ -44,6 +44,8 @@ def _checkpoints(run: Run) -> Iterator[str]:
         return
     if torn:
         yield f"{path} ends in a line that was cut off; it is left out"
+    if len(metrics) and len(metrics) != metrics["step"].iloc[-1]:
+        return  # an excerpt whose measurements are not those of single steps
     for checkpoint in whole:
         if checkpoint.step > len(metrics):
             yield f"{path} ends at step {len(metrics)}, before the checkpoint at step {checkpoint.step}"

@@ -62,7 +62,7 @@ def test_whether_intervals_overlap_is_said(summary: Result, bounds: tuple[float,
 def test_steps_of_the_drop_are_compared_where_two_groups_have_one(summary: Result) -> None:
     steepest = [3000.0, summary.table("groups")["steepest"][1]]
     sentence = view.view(changed(summary, "groups", steepest=steepest, dropped=[1, 3])).sentences[-1]
-    assert sentence.startswith("The fastest fall comes first for n_layers 2: 1,952 [")
+    assert sentence.startswith("The fastest fall comes first for n_layers 2: 1,932 [")
     assert "and last for n_layers 1: 3,000 (n = 1)" in sentence
 
 

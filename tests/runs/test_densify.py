@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from small_run import interrupt_at, small_config
 
 from mcinterp.errors import InputError, TrainingError
 from mcinterp.runs import Run, densify, train
+from mcinterp.runs.checkpoint import save_checkpoint
 from mcinterp.runs.train import resolve_device
 from mcinterp.training.loop import StepRecord
 
@@ -73,8 +73,8 @@ def test_a_replay_that_differs_is_refused(own_copy: Path) -> None:
 
 def test_a_replay_that_differs_from_a_standing_checkpoint_is_refused(own_copy: Path) -> None:
     # From the replay state at 10 to 22, past the checkpoint at 19.
-    record = Run(own_copy).folder(19) / "checkpoint.json"
-    record.write_text(json.dumps({**json.loads(record.read_text()), "digest": "0" * 64}))
+    run = Run(own_copy)
+    save_checkpoint(run.folder(19), run.checkpoint("first").model, 19, run.config, {})
     with pytest.raises(TrainingError, match="other numbers at step 19"):
         densify(own_copy, 12, 22, 10, "cpu")
 
