@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test check bench soak clean
 
 demo: $(VENV)/.package
-	$(BIN)/mcinterp demo
+	$(BIN)/mcinterp demo --jobs 2
 
 test: $(VENV)/.development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -27,6 +27,8 @@ GAINS = (2.0, 10.0, 40.0)
 RANKS = (1, 2, 4, 8)
 RANK_RATE, RANK_STEPS = 0.03, 2000
 """Learning rate and updates of the networks of every rank, whose read-out is trained, as the authors' is."""
+FAST_STEPS = 3000
+"""Updates at learning rates above the preset's, where what happens has happened by then."""
 SEEN = {"training.checkpoints": 40, "training.replay_states": 80, "training.dense_checkpoints": 0}
 """The reference's velocity is looked at over training, and near the drop of each network."""
 HALF, LEARNED, STRICT, DEAD = 0.5, 0.1, 0.01, 0.9
@@ -83,7 +85,9 @@ def variants(config: RunConfig) -> dict[str, Trained]:
     found = {REFERENCE: Trained(("rate", "gain"), changed(base, SEEN))}
     for other in RATES:
         if other != rate:
-            found[f"rate-{other:g}"] = Trained(("rate",), changed(base, {**FEW, "training.learning_rate": other}))
+            steps = min(config.training.steps, FAST_STEPS) if other > rate else config.training.steps
+            own = {**FEW, "training.learning_rate": other, "training.steps": steps}
+            found[f"rate-{other:g}"] = Trained(("rate",), changed(base, own))
     for other in GAINS:
         if other != gain:
             found[f"gain-{other:g}"] = Trained(("gain",), changed(base, {**FEW, "model.gain": other}))
@@ -176,7 +180,11 @@ def _drop(rate: float, losses: Floats, seed: int) -> dict[str, Any]:
 
 
 def _drawn(rates: Mapping[float, Floats]) -> dict[str, Floats]:
-    """Curves of the first networks of every rate."""
-    updates = np.unique(np.linspace(0, len(next(iter(rates.values()))) - 1, POINTS).astype(int))
-    loss = np.stack([rates[rate][updates, :DRAWN].T for rate in sorted(rates)])
+    """Curves of the first networks of every rate; NaN after the last update of a shorter run."""
+    updates = np.unique(np.linspace(0, max(map(len, rates.values())) - 1, POINTS).astype(int))
+    drawn = min(DRAWN, next(iter(rates.values())).shape[1])
+    loss = np.full((len(rates), drawn, len(updates)), np.nan)
+    for curves, rate in zip(loss, sorted(rates), strict=True):
+        made = updates[updates < len(rates[rate])]
+        curves[:, : len(made)] = rates[rate][made, :drawn].T
     return {"update": updates.astype(np.float64), "rate": np.array(sorted(rates)), "loss": loss}
