@@ -130,7 +130,7 @@ def _retrain_together(run: Run, configs: list[RunConfig], jobs: int, device: str
 def excerpt(
     run: RunArgument,
     target: Annotated[Path, typer.Argument(help="Folder of the copy, which is made.", metavar="FOLDER")],
-    steps: Annotated[int, typer.Option(help="Checkpoints to copy, those around the drop among them.", min=3)] = 20,
+    steps: Annotated[int, typer.Option(help="Checkpoints to copy, those around the drop among them.", min=4)] = 20,
     made_by: Annotated[str, typer.Option("--trained-by", help="The command that trained it, to be kept.")] = "",
 ) -> None:
     """Copy a run with some of its checkpoints and no training states, small enough to send; prints the folder."""

@@ -113,7 +113,9 @@ class RunConfig(FrozenConfig):
             )
         if self.start is not None and self.model.architecture not in RETRAINABLE:
             known = " or ".join(RETRAINABLE)
-            raise ValueError(f"start: components are retrained of an {known}, not of a {self.model.architecture!r}")
+            raise ValueError(
+                f"start: the weights of a run can be trained on of an {known}, not of a {self.model.architecture!r}"
+            )
         return self
 
     @cached_property

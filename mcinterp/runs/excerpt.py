@@ -14,6 +14,9 @@ from mcinterp.runs.checkpoint import RECORD, WEIGHTS, package_versions
 from mcinterp.runs.files import atomic_folder, explained
 from mcinterp.runs.run import CONFIG, EXCERPT, METRICS, START, Run
 
+LEAST = 4
+"""The first, one on the plateau, one in the drop, the last."""
+
 
 def excerpt(run: Run, target: Path, n_steps: int, made_by: str = "") -> Run:
     """Copy a run's configuration, measurements and `n_steps` of its checkpoints to a new folder.
@@ -27,12 +30,12 @@ def excerpt(run: Run, target: Path, n_steps: int, made_by: str = "") -> Run:
         made_by: the command that trained the run, kept in excerpt.yaml.
 
     Raises:
-        UsageError: for fewer than 3 checkpoints, or if something is at `target` already.
+        UsageError: for fewer than `LEAST` checkpoints, or if something is at `target` already.
         CheckpointError: if a checkpoint is damaged.
         WriteError: if the folder cannot be written.
     """
-    if n_steps < 3:
-        raise UsageError(f"an excerpt has at least 3 checkpoints, got {n_steps}")
+    if n_steps < LEAST:
+        raise UsageError(f"an excerpt has at least {LEAST} checkpoints, got {n_steps}")
     if target.exists():
         raise UsageError(f"{target} is there already; an excerpt goes to a new folder")
     steps = _chosen(run, n_steps)

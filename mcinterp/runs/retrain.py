@@ -14,7 +14,7 @@ from mcinterp.model.components import Component
 from mcinterp.runs.files import tidy
 from mcinterp.runs.grid import Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, RETRAINED, Run
-from mcinterp.runs.start import keep_start
+from mcinterp.runs.start import keep_start, start_at
 from mcinterp.runs.sweep import Outcome, run_sweep
 from mcinterp.runs.train import Progress, resolve_device, train
 from mcinterp.training.together import join
@@ -103,8 +103,7 @@ def retraining(
     control: bool = False,
 ) -> RunConfig:
     """The configuration that `retrain` trains, called with the same."""
-    last = run.checkpoint("last")
-    chosen = Component.parse(component, last.weights)
+    chosen = Component.parse(component, run.checkpoint("last").weights)
     if not chosen.parameters:
         raise InputError(f"retrain: {chosen.name} has no parameters to train")
     overrides = list(overrides)
@@ -115,14 +114,7 @@ def retraining(
     tree = run.config.model_dump()
     steps = -(-tree["training"]["steps"] // SHARE) if steps is None else steps
     tree["training"] |= {"seed": seed, "steps": steps, "dense_checkpoints": 0}
-    tree["start"] = {
-        "config_hash": run.config.hash,
-        "step": last.step,
-        "digest": last.digest,
-        "component": chosen.name,
-        "seed": seed,
-        "reinitialised": not control,
-    }
+    tree["start"] = start_at(run, chosen.name, seed, reinitialised=not control).model_dump()
     return parse_config(yaml.safe_dump(tree), f"the retraining of {run.name}", overrides)
 
 

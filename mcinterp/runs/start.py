@@ -8,12 +8,12 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
-from mcinterp.config import RunConfig, StartConfig
+from mcinterp.config import RunConfig, StartConfig, validate_config
 from mcinterp.errors import DamagedError
 from mcinterp.model import Model
 from mcinterp.model.build import build_model, template
 from mcinterp.model.components import Component, transplant
-from mcinterp.model.plain import load_weights
+from mcinterp.model.plain import check_weights, load_weights
 from mcinterp.runs.checkpoint import WEIGHTS
 from mcinterp.runs.files import explained, read_bounded, write_atomic
 from mcinterp.runs.run import CONFIG, START, Run
@@ -46,19 +46,28 @@ def further(config: RunConfig, origin: Run) -> RunConfig:
         origin: the run that the weights come from.
 
     Raises:
-        CheckpointError: if they do not fit the configuration's model.
+        ConfigError: if the configuration's model is none that can begin so.
+        CheckpointError: if the weights do not fit it.
     """
+    start = start_at(origin, "everything", config.training.seed, reinitialised=False)
+    begun = validate_config(
+        {**config.model_dump(), "start": start.model_dump()}, f"a run that begins with {origin.name}"
+    )
+    check_weights(template(begun), origin.checkpoint("last").weights, source=f"run {origin.name}")
+    return begun
+
+
+def start_at(origin: Run, component: str, seed: int, reinitialised: bool) -> StartConfig:
+    """The last weights of a run as the beginning of another, with the component of them that is trained."""
     last = origin.checkpoint("last")
-    load_weights(build_model(config), last.weights, source=f"run {origin.name}")
-    start = StartConfig(
+    return StartConfig(
         config_hash=origin.config.hash,
         step=last.step,
         digest=last.digest,
-        component="everything",
-        seed=config.training.seed,
-        reinitialised=False,
+        component=component,
+        seed=seed,
+        reinitialised=reinitialised,
     )
-    return RunConfig(task=config.task, model=config.model, training=config.training, start=start)
 
 
 def keep_start(folder: Path, origin: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from mcinterp.errors import DamagedError, TrainingError
@@ -46,7 +47,7 @@ def load_state(run: Run, file: Path, state: TrainState) -> str | None:
 
 
 def latest_state(run: Run, state: TrainState, before: int | None) -> Path | None:
-    """The newest whole state to go on from; None where training begins. Those that are passed over are told.
+    """The newest whole state to go on from; None where training begins. Damaged ones are told.
 
     Args:
         run: that is trained.
@@ -58,7 +59,8 @@ def latest_state(run: Run, state: TrainState, before: int | None) -> Path | None
         CheckpointError: if a state belongs to another configuration.
     """
     newest = run.path / STATE
-    if before == 0 or (run.steps in ([], [0]) and not newest.exists()):
+    whole = [step for step in run.steps if before is None or step < before]
+    if before == 0 or (whole in ([], [0]) and not newest.exists()):
         return None
     for file in [newest, *replay_files(run)]:
         try:
@@ -67,27 +69,30 @@ def latest_state(run: Run, state: TrainState, before: int | None) -> Path | None
             log.warning(str(error))
             continue
         if before is None or state.step < before:
-            if file != newest:
-                log.warning(f"run {run.name} goes on from {file}")
             return file
     raise TrainingError(f"run {run.name} cannot be continued: no whole training state is left in {run.path}")
 
 
-def set_aside_damaged(run: Run) -> int | None:
-    """Rename the newest checkpoint while it is damaged, and tell; the step of the earliest renamed, if any."""
-    limit = None
-    while steps := run.steps:
+def damaged_newest(run: Run) -> dict[int, str]:
+    """The newest checkpoints down to the first whole one: step → what is wrong; {} where the newest is whole."""
+    damaged: dict[int, str] = {}
+    for step in reversed(run.steps):
         try:
-            run.checkpoint(steps[-1])
-            return limit
+            run.checkpoint(step)
+            break
         except DamagedError as error:
-            limit = steps[-1]
-            folder = run.folder(limit)
-            aside = folder.with_name(folder.name + DAMAGED)
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.replace(aside)
-            log.warning(f"{error}; it is now {aside.name}, and the run goes on from before it")
-    return limit
+            damaged[step] = str(error)
+    return damaged
+
+
+def set_aside(run: Run, damaged: Mapping[int, str]) -> None:
+    """Rename damaged checkpoints, to be trained again, and tell."""
+    for step, sentence in damaged.items():
+        folder = run.folder(step)
+        aside = folder.with_name(folder.name + DAMAGED)
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.replace(aside)
+        log.warning(f"{sentence}; it is now {aside.name}, and the run goes on from before it")
 
 
 def replay_start(run: Run, step: int, state: TrainState) -> tuple[Path, str | None]:

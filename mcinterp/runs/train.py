@@ -22,7 +22,15 @@ from mcinterp.runs.metrics import MetricsWriter, metrics_file
 from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
 from mcinterp.runs.space import until_space
 from mcinterp.runs.start import starting_model
-from mcinterp.runs.state import latest_state, load_state, replay_file, replay_start, set_aside_damaged, state_bytes
+from mcinterp.runs.state import (
+    damaged_newest,
+    latest_state,
+    load_state,
+    replay_file,
+    replay_start,
+    set_aside,
+    state_bytes,
+)
 from mcinterp.task import make_task
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.memory import keep_freed_memory
@@ -75,9 +83,12 @@ def train(
         run = together.from_main(lambda: _open_or_create(Path(path), config))
         with _writing(run, together):
             session = _Session(run, together, wait_for_space)
-            before = together.from_main(lambda: set_aside_damaged(run))
-            if not together.from_main(lambda: run.finished):
-                session.resume(together.from_main(lambda: latest_state(run, session.state, before)))
+            damaged = together.from_main(lambda: damaged_newest(run))
+            if damaged or not together.from_main(lambda: run.finished):
+                source = together.from_main(lambda: latest_state(run, session.state, min(damaged, default=None)))
+                # Not before there is something to train them again from.
+                together.from_main(lambda: set_aside(run, damaged))
+                session.resume(source)
                 session.train(progress, stop)
             missing = together.from_main(run.missing_dense_steps)
             if missing:
@@ -141,6 +152,8 @@ class _Session:
         """Go back to a saved state, if training has begun."""
         if source is not None:
             other = load_state(self.run, source, self.state)
+            if source != self.run.path / STATE and self.together.is_main:
+                log.warning(f"run {self.run.name} goes on from {source}")
             if other and self.together.is_main:
                 log.warning(
                     f"run {self.run.name} was saved on {other} and goes on on {self.together.device.type}: from step "

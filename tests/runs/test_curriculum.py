@@ -10,7 +10,7 @@ import torch
 from small_run import interrupt_at, small_config
 
 from mcinterp.cli import main
-from mcinterp.config import RunConfig
+from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import CheckpointError, ConfigError
 from mcinterp.runs import Run, train
 from mcinterp.runs.start import further, keep_start
@@ -50,6 +50,12 @@ def test_it_may_be_stopped_and_goes_on_to_the_last_bit(own_copy: Path, tmp_path:
 def test_weights_of_another_shape_are_refused_before_anything_is_written(own_copy: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"run copy: embed\.embed\.W_E is .*the configuration|run copy"):
         begun(tmp_path / "other", Run(own_copy), small_config(task={"v_min": -3.0}))
+    assert not (tmp_path / "other").exists()
+
+
+def test_another_kind_of_model_is_refused_in_a_sentence(own_copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"begins with copy: start: the weights .* of an encoder, not of a 'linear'"):
+        begun(tmp_path / "other", Run(own_copy), load_preset("identity-mapping"))
     assert not (tmp_path / "other").exists()
 
 

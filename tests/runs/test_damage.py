@@ -299,6 +299,18 @@ def test_a_damaged_newest_checkpoint_is_trained_again(
     assert (own_copy / "step-00000040.damaged" / name).is_file()
 
 
+def test_a_damaged_newest_checkpoint_stays_where_nothing_can_train_it_again(own_copy: Path, config: RunConfig) -> None:
+    (own_copy / STATE).unlink()
+    shutil.rmtree(own_copy / "replay")
+    damage(own_copy / "step-00000040" / "model.safetensors")
+    before = sorted(own_copy.iterdir())
+    with pytest.raises(TrainingError, match="cannot be continued: no whole training state is left"):
+        train(own_copy, config, "cpu")
+    assert sorted(path for path in own_copy.iterdir() if path.name != ".lock") == [
+        path for path in before if path.name != ".lock"
+    ]
+
+
 def test_a_damaged_first_checkpoint_is_begun_again(tmp_path: Path, trained_folder: Path, config: RunConfig) -> None:
     with pytest.raises(ZeroDivisionError):
         train(tmp_path / "run", config, "cpu", lambda record: 1 // 0)

@@ -5,18 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import pandas as pd
+from forging import Rows, Tables, as_evidence, with_interval
 
-from mcinterp.results import Result, Table
 from mcinterp.study import Evidence
-
-Rows = list[dict[str, Any]]
-Tables = dict[str, dict[str, Rows]]
-
-
-def with_interval(name: str, value: float, half: float) -> dict[str, float]:
-    """The three columns of an estimate."""
-    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
 
 
 def _tokens(value_mse: float) -> Rows:
@@ -149,14 +140,4 @@ FACTS: dict[str, dict[str, Any]] = {
 def evidence(spoilt: Tables | None = None, facts: dict[str, dict[str, Any]] | None = None) -> Evidence:
     """Tables as stored results."""
     facts = copy.deepcopy(FACTS if facts is None else facts)
-    return Evidence(
-        {
-            key: Result(key, key, {}, facts.get(key, {}), {name: _table(rows) for name, rows in parts.items()})
-            for key, parts in (tables() if spoilt is None else spoilt).items()
-        }
-    )
-
-
-def _table(rows: Rows) -> Table:
-    frame = pd.DataFrame(rows)
-    return Table(frame, {name: name for name in frame.columns})
+    return as_evidence(tables() if spoilt is None else spoilt, facts)

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from forging import Tables, as_evidence, with_interval
 
-import pandas as pd
-
-from mcinterp.results import Result, Table
 from mcinterp.study import Evidence
 from mcinterp.study.ghost_points import networks as trained
 from mcinterp.study.ghost_points.drops import RATES, TYPICAL
 from mcinterp.study.ghost_points.limits import TARGETS
 from mcinterp.study.ghost_points.revival import LOWER
-
-Rows = list[dict[str, Any]]
-Tables = dict[str, dict[str, Rows]]
-
-
-def around(name: str, value: float, half: float = 0.0) -> dict[str, float]:
-    """The three columns of an estimate."""
-    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
 
 
 def ghost_tables() -> Tables:
@@ -27,41 +16,46 @@ def ghost_tables() -> Tables:
     zone = {"n": 101, "largest_gradient": 0.0, "edge_ratio": 1.0, "landed": 9, "left": 0, "moved": 0.0}
     drop = {
         "n": 40,
-        **around("found", 0.97, 0.03),
-        **around("control_found", 0.04, 0.04),
-        **around("start", -0.01, 0.01),
+        **with_interval("found", 0.97, 0.03),
+        **with_interval("control_found", 0.04, 0.04),
+        **with_interval("start", -0.01, 0.01),
     }
     return {
         "study/velocity": {
             "lowest": [{"relative": rate, "n": 20, "roots": 0} for rate in (0.1, 0.9)],
-            "passage": [{"n": 20, **around("switch_ratio", 1.0), **around("ghost_share", 0.5)}],
+            "passage": [{"n": 20, **with_interval("switch_ratio", 1.0), **with_interval("ghost_share", 0.5)}],
         },
         "study/critical": {
             "critical": [
-                {"target": target, "n": 10, "dead_below": 0, "runs_below": 100, **around("ratio", 1.001, 0.001)}
+                {"target": target, "n": 10, "dead_below": 0, "runs_below": 100, **with_interval("ratio", 1.001, 0.001)}
                 for target in TARGETS
             ],
-            "scaling": [{"n": 10, **around("slope", -5.0, 0.001)}],
+            "scaling": [{"n": 10, **with_interval("slope", -5.0, 0.001)}],
         },
         "study/rates": {
             "rates": [
-                {"relative": 0.9, "n": 99, **around("dead", 0.0)},
-                *({"relative": relative, "n": 99, **around("dead", 0.98, 0.02)} for relative in (1.1, 3.0)),
+                {"relative": 0.9, "n": 99, **with_interval("dead", 0.0)},
+                *({"relative": relative, "n": 99, **with_interval("dead", 0.98, 0.02)} for relative in (1.1, 3.0)),
             ]
         },
         "study/zone": {"zone": [{"target": target, **zone} for target in TARGETS]},
         "study/oscillation": {
             "oscillation": [
-                {"relative": 0.05, "n": 30, "unmoved": 0.0, **around("ratio", 1.0, 0.001)},
-                {"relative": 0.1, "n": 30, "unmoved": 0.0, **around("ratio", 1.002, 0.001)},
-                {"relative": 0.9, "n": 30, "unmoved": 0.0, **around("ratio", 1.5, 0.001)},
+                {"relative": 0.05, "n": 30, "unmoved": 0.0, **with_interval("ratio", 1.0, 0.001)},
+                {"relative": 0.1, "n": 30, "unmoved": 0.0, **with_interval("ratio", 1.002, 0.001)},
+                {"relative": 0.9, "n": 30, "unmoved": 0.0, **with_interval("ratio", 1.5, 0.001)},
             ],
-            "slope": [{"n": 30, **around("slope", 1.001, 0.001)}],
+            "slope": [{"n": 30, **with_interval("slope", 1.001, 0.001)}],
         },
         "study/drops": {
             "drops": [
                 drop
-                | {"relative": rate, "watched": watched, **around("end", 0.02, 0.01), **around("steepest", 0.01, 0.02)}
+                | {
+                    "relative": rate,
+                    "watched": watched,
+                    **with_interval("end", 0.02, 0.01),
+                    **with_interval("steepest", 0.01, 0.02),
+                }
                 for rate in RATES
                 for watched in (TYPICAL, 99.0)
             ]
@@ -77,9 +71,9 @@ def network_tables() -> Tables:
     values: dict[str, tuple[float, ...]] = {"rate": trained.RATES, "gain": trained.GAINS, "rank": trained.RANKS}
     outcomes = [
         {"sweep": sweep, **dict.fromkeys(values, -1.0), sweep: value, "n": 20}
-        | around("learned", learned[sweep][i], 0.08)
-        | around("strictly", learned[sweep][i], 0.08)
-        | around("died", died.get(sweep, (0.0,) * 9)[i], 0.08)
+        | with_interval("learned", learned[sweep][i], 0.08)
+        | with_interval("strictly", learned[sweep][i], 0.08)
+        | with_interval("died", died.get(sweep, (0.0,) * 9)[i], 0.08)
         for sweep in values
         for i, value in enumerate(values[sweep])
     ]
@@ -89,18 +83,29 @@ def network_tables() -> Tables:
         "study/networks": {
             "outcomes": outcomes,
             "drops": [
-                {"rate": rate, "n": 20, **around("found", float(i == 1), 0.1)} for i, rate in enumerate(trained.RATES)
+                {"rate": rate, "n": 20, **with_interval("found", float(i == 1), 0.1)}
+                for i, rate in enumerate(trained.RATES)
             ],
         },
         "study/fields": {
             "windows": [
-                {"window": window, "n": 20, **around("rootless", free, 0.1), **around("ghost", ghost, 0.1)}
+                {
+                    "window": window,
+                    "n": 20,
+                    **with_interval("rootless", free, 0.1),
+                    **with_interval("ghost", ghost, 0.1),
+                }
                 for window, (free, ghost) in windows.items()
             ]
         },
         "study/revival": {
             "revival": [
-                {"gain": gain, "n": 20, **around("regained", regained, 0.2), **around("after", after, 0.02)}
+                {
+                    "gain": gain,
+                    "n": 20,
+                    **with_interval("regained", regained, 0.2),
+                    **with_interval("after", after, 0.02),
+                }
                 for gain, (regained, after) in zip(LOWER, revived, strict=True)
             ]
         },
@@ -109,16 +114,4 @@ def network_tables() -> Tables:
 
 def ghost_evidence(tables: Tables) -> Evidence:
     """Tables as stored results."""
-    return Evidence(
-        {
-            key: Result(
-                key, key, {}, {"reference_rate": trained.RATES[1]}, {name: _table(rows) for name, rows in parts.items()}
-            )
-            for key, parts in tables.items()
-        }
-    )
-
-
-def _table(rows: Rows) -> Table:
-    frame = pd.DataFrame(rows)
-    return Table(frame, {name: name for name in frame.columns})
+    return as_evidence(tables, {key: {"reference_rate": trained.RATES[1]} for key in tables})

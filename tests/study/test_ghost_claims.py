@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forged_ghost import Tables, around, ghost_evidence, ghost_tables
+from forged_ghost import ghost_evidence, ghost_tables
+from forging import spoilt, with_interval
 
 from mcinterp.results import Result
 from mcinterp.study import Evidence
@@ -28,8 +29,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "velocity",
         "passage",
         {},
-        around("switch_ratio", 1.01, 0.001),
-        around("switch_ratio", 1.0, 0.001),
+        with_interval("switch_ratio", 1.01, 0.001),
+        with_interval("switch_ratio", 1.0, 0.001),
     ),
     (
         "a ghost, not a fixed point",
@@ -37,8 +38,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "velocity",
         "passage",
         {},
-        around("ghost_share", 0.4, 0.01),
-        around("ghost_share", 0.5, 0.01),
+        with_interval("ghost_share", 0.4, 0.01),
+        with_interval("ghost_share", 0.5, 0.01),
     ),
     (
         "critical learning rate",
@@ -46,8 +47,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "critical",
         "critical",
         {"target": 100.0},
-        around("ratio", 1.02, 0.005),
-        around("ratio", 1.0, 0.02),
+        with_interval("ratio", 1.02, 0.005),
+        with_interval("ratio", 1.0, 0.02),
     ),
     (
         "critical learning rate",
@@ -55,8 +56,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "rates",
         "rates",
         {"relative": 1.1},
-        around("dead", 0.9, 0.02),
-        around("dead", 0.94, 0.02),
+        with_interval("dead", 0.9, 0.02),
+        with_interval("dead", 0.94, 0.02),
     ),
     (
         "fifth power of the target time",
@@ -64,8 +65,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "critical",
         "scaling",
         {},
-        around("slope", -4.9, 0.01),
-        around("slope", -5.0, 0.1),
+        with_interval("slope", -4.9, 0.01),
+        with_interval("slope", -5.0, 0.1),
     ),
     ("no-learning zone", 0, "zone", "zone", {"target": 50.0}, {"largest_gradient": 1e-300}, {}),
     ("no-learning zone", 1, "zone", "zone", {"target": 50.0}, {"edge_ratio": 1 - 1e-6}, {}),
@@ -77,8 +78,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "oscillation",
         "oscillation",
         {"relative": 0.05},
-        around("ratio", 0.98, 0.001),
-        around("ratio", 0.99, 0.001),
+        with_interval("ratio", 0.98, 0.001),
+        with_interval("ratio", 0.99, 0.001),
     ),
     (
         "residual oscillation",
@@ -86,18 +87,26 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "oscillation",
         "oscillation",
         {"relative": 0.1},
-        around("ratio", 1.02, 0.001),
-        around("ratio", 1.01, 0.001),
+        with_interval("ratio", 1.02, 0.001),
+        with_interval("ratio", 1.01, 0.001),
     ),
-    ("residual oscillation", 2, "oscillation", "slope", {}, around("slope", 1.1, 0.01), around("slope", 1.0, 0.1)),
+    (
+        "residual oscillation",
+        2,
+        "oscillation",
+        "slope",
+        {},
+        with_interval("slope", 1.1, 0.01),
+        with_interval("slope", 1.0, 0.1),
+    ),
     (
         "the drop is found",
         0,
         "drops",
         "drops",
         {"relative": RATES[1]},
-        around("found", 0.8, 0.05),
-        around("found", 0.9, 0.05),
+        with_interval("found", 0.8, 0.05),
+        with_interval("found", 0.9, 0.05),
     ),
     (
         "the drop is found",
@@ -105,8 +114,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "drops",
         "drops",
         {"relative": RATES[0]},
-        around("start", 0.1, 0.01),
-        around("start", -0.05, 0.01),
+        with_interval("start", 0.1, 0.01),
+        with_interval("start", -0.05, 0.01),
     ),
     (
         "the drop is found",
@@ -114,8 +123,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "drops",
         "drops",
         {"relative": RATES[0]},
-        around("end", -0.1, 0.01),
-        around("end", math.nan),
+        with_interval("end", -0.1, 0.01),
+        with_interval("end", math.nan),
     ),
     (
         "the steepest fall is found",
@@ -123,11 +132,11 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         "drops",
         "drops",
         {"relative": RATES[-1]},
-        around("steepest", -0.15, 0.01),
-        around("steepest", -0.05, 0.03),
+        with_interval("steepest", -0.15, 0.01),
+        with_interval("steepest", -0.05, 0.03),
     ),
     *(
-        (claim, place, "networks", table, where, around(column, wrong, 0.05), around(column, 0.5, 0.1))
+        (claim, place, "networks", table, where, with_interval(column, wrong, 0.05), with_interval(column, 0.5, 0.1))
         for claim, place, table, where, column, wrong in (
             ("networks learn in a drop", 0, "drops", {"rate": trained.RATES[1]}, "found", 0.1),
             ("networks die above a critical rate", 0, "outcomes", {"rate": trained.RATES[1]}, "learned", 0.1),
@@ -141,8 +150,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
         ("lower confidence revives", place, "revival", "revival", {"gain": LOWER[-1]}, *values)
         for place, values in enumerate(
             (
-                (around("regained", 0.2, 0.1), around("regained", 1.0, 0.1)),
-                (around("after", 0.6, 0.1), around("after", 0.75, 0.1)),
+                (with_interval("regained", 0.2, 0.1), with_interval("regained", 1.0, 0.1)),
+                (with_interval("after", 0.6, 0.1), with_interval("after", 0.75, 0.1)),
             )
         )
     ),
@@ -153,8 +162,8 @@ SPOILT: list[tuple[str, int, str, str, Mapping[str, Any], Mapping[str, Any], Map
             "fields",
             "windows",
             {"window": "plateau"},
-            around(column, 0.1, 0.1),
-            around(column, 0.5, 0.1),
+            with_interval(column, 0.1, 0.1),
+            with_interval(column, 0.5, 0.1),
         )
         for place, column in enumerate(("rootless", "ghost"))
     ),
@@ -164,32 +173,32 @@ CONTROLS: list[tuple[str, str, str, Mapping[str, Any], Mapping[str, Any]]] = [
     ("critical learning rate", "critical", "critical", {"target": 200.0}, {"dead_below": 1}),
     ("no-learning zone", "oscillation", "oscillation", {}, {"unmoved": 1e-300}),
     ("residual oscillation", "oscillation", "oscillation", {}, {"unmoved": 1e-300}),
-    ("the drop is found", "drops", "drops", {"relative": RATES[0]}, around("control_found", 0.3, 0.1)),
-    ("networks learn in a drop", "networks", "drops", {"rate": min(trained.RATES)}, around("found", 0.6, 0.2)),
+    ("the drop is found", "drops", "drops", {"relative": RATES[0]}, with_interval("control_found", 0.3, 0.1)),
+    ("networks learn in a drop", "networks", "drops", {"rate": min(trained.RATES)}, with_interval("found", 0.6, 0.2)),
     (
         "networks die above a critical rate",
         "networks",
         "outcomes",
         {"rate": trained.RATES[1], "sweep": "rate"},
-        around("died", 0.6, 0.2),
+        with_interval("died", 0.6, 0.2),
     ),
-    ("confidence lowers success", "networks", "outcomes", {"gain": min(trained.GAINS)}, around("learned", 0.3, 0.3)),
-    ("rank raises success", "networks", "outcomes", {"rank": min(trained.RANKS)}, around("strictly", 0.8, 0.1)),
-    ("lower confidence revives", "revival", "revival", {"gain": LOWER[0]}, around("after", 0.8, 0.1)),
-    ("a ghost precedes the drop of networks", "fields", "windows", {"window": "untrained"}, around("ghost", 0.9, 0.1)),
+    (
+        "confidence lowers success",
+        "networks",
+        "outcomes",
+        {"gain": min(trained.GAINS)},
+        with_interval("learned", 0.3, 0.3),
+    ),
+    ("rank raises success", "networks", "outcomes", {"rank": min(trained.RANKS)}, with_interval("strictly", 0.8, 0.1)),
+    ("lower confidence revives", "revival", "revival", {"gain": LOWER[0]}, with_interval("after", 0.8, 0.1)),
+    (
+        "a ghost precedes the drop of networks",
+        "fields",
+        "windows",
+        {"window": "untrained"},
+        with_interval("ghost", 0.9, 0.1),
+    ),
 ]
-
-
-def spoilt(key: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any]) -> Tables:
-    """The tables with some rows changed."""
-    changed = ghost_tables()
-    rows = changed[f"study/{key}"][table]
-    rows = [row for row in rows if all(row[name] == value for name, value in where.items())]
-    assert rows, "the row that is to be spoilt is not there"
-    for row in rows:
-        assert set(values) <= set(row)
-        row.update(values)
-    return changed
 
 
 def verdicts(found: Evidence) -> dict[str, str]:
@@ -224,7 +233,10 @@ def test_every_finding_can_fail_and_can_be_undecided(
     for values, verdict in ((fails, "does not hold"), (undecided, "undecided")):
         if not values:
             continue
-        found = {c.name: c for c in ghost_claims(ghost_evidence(spoilt(key, table, where, values)))}[claim]
+        found = {
+            c.name: c
+            for c in ghost_claims(ghost_evidence(spoilt(ghost_tables(), f"study/{key}", table, where, values)))
+        }[claim]
         assert found.findings[place].verdict == verdict
         assert found.verdict == verdict
         assert [f.verdict for f in found.findings].count("holds") == len(found.findings) - 1
@@ -234,7 +246,7 @@ def test_every_finding_can_fail_and_can_be_undecided(
 def test_a_control_that_is_not_null_decides_nothing(
     claim: str, key: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
-    assert verdicts(ghost_evidence(spoilt(key, table, where, values)))[claim] == "undecided"
+    assert verdicts(ghost_evidence(spoilt(ghost_tables(), f"study/{key}", table, where, values)))[claim] == "undecided"
 
 
 def test_a_zone_that_no_run_landed_in_keeps_nobody() -> None:

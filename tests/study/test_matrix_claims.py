@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from forged_evidence import FACTS, Tables, evidence, tables, with_interval
+from forged_evidence import FACTS, evidence, tables
+from forging import spoilt, with_interval
 
 from mcinterp.study import Evidence
 from mcinterp.study.matrix_completion import matrix_claims
@@ -247,17 +248,6 @@ CONTROLS: list[tuple[str, str, str, Mapping[str, Any], Mapping[str, Any]]] = [
 ]
 
 
-def spoilt(key: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any]) -> Tables:
-    """The tables with some rows changed."""
-    changed = tables()
-    rows = [row for row in changed[key][table] if all(row[name] == value for name, value in where.items())]
-    assert rows, "the row that is to be spoilt is not there"
-    for row in rows:
-        assert set(values) <= set(row)
-        row.update(values)
-    return changed
-
-
 def verdicts(found: Evidence) -> dict[str, str]:
     return {claim.name: claim.verdict for claim in matrix_claims(found)}
 
@@ -282,7 +272,7 @@ def test_every_finding_can_fail_and_can_be_undecided(
     for values, verdict in ((fails, "does not hold"), (undecided, "undecided")):
         if not values:
             continue
-        found = {c.name: c for c in matrix_claims(evidence(spoilt(key, table, where, values)))}[claim]
+        found = {c.name: c for c in matrix_claims(evidence(spoilt(tables(), key, table, where, values)))}[claim]
         assert found.findings[place].verdict == verdict
         assert found.verdict == (
             "does not hold" if any(f.verdict == "does not hold" for f in found.findings) else verdict
@@ -293,7 +283,7 @@ def test_every_finding_can_fail_and_can_be_undecided(
 def test_a_control_that_is_not_null_decides_nothing(
     claim: str, key: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any]
 ) -> None:
-    assert verdicts(evidence(spoilt(key, table, where, values)))[claim] == "undecided"
+    assert verdicts(evidence(spoilt(tables(), key, table, where, values)))[claim] == "undecided"
 
 
 def test_a_solver_that_is_off_decides_nothing() -> None:
