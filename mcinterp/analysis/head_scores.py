@@ -31,7 +31,8 @@ import torch
 from torch import Tensor
 
 FAMILIES = ("row", "column", "identity")
-GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-column", "input-processing")
+LONGEST_RUN = "longest-contiguous-column"
+GROUPS = ("masked-row", "observed-copy", "mask-ignore", LONGEST_RUN, "input-processing")
 CLASSES = (*FAMILIES, *GROUPS)
 
 
@@ -98,13 +99,42 @@ def group_scores(
         column_runs: for each column that holds the longest run, the patterns under such a mask; may be empty.
         random: patterns under random masks, (sample, head, query, key).
     """
+    average = average_pattern([random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))])
+    scores = group_scores_by_run(masked_rows, column_runs, random, average)
+    return {**scores, LONGEST_RUN: of_worst_run(scores[LONGEST_RUN])}
+
+
+def group_scores_by_run(
+    masked_rows: list[MaskedPatterns], column_runs: Mapping[int, MaskedPatterns], random: Tensor, average: Tensor
+) -> dict[str, Tensor]:
+    """The same of some of the matrices: what is left to do needs all of them.
+
+    Args:
+        masked_rows: as in `group_scores`.
+        column_runs: the same.
+        random: the same.
+        average: `average_pattern` of all matrices, (head, query, key).
+
+    Returns:
+        (sample, head) for every group, but for the longest run (sample, head, column of the run), for `of_worst_run`.
+    """
     by_mask = [_masked_row_scores(entry) for entry in masked_rows]
     scores = {name: torch.stack([one[name] for one in by_mask]).mean(0) for name in by_mask[0]}
-    scores["longest-contiguous-column"] = _longest_run_score(column_runs, like=scores["masked-row"])
-    scores["input-processing"] = _static_score(
-        [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
-    )
+    scores[LONGEST_RUN] = _run_scores(column_runs, like=scores["masked-row"])
+    under_each_mask = [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
+    scores["input-processing"] = _static_score(under_each_mask, average)
     return scores
+
+
+def average_pattern(under_each_mask: list[Tensor]) -> Tensor:
+    """The mean over samples and masks, (head, query, key), of patterns (sample, head, query, key)."""
+    return torch.stack([patterns.mean(0) for patterns in under_each_mask]).mean(0)
+
+
+def of_worst_run(scores: Tensor) -> Tensor:
+    """Each head's scores (sample, head) of the run that it follows least, from (sample, head, column of the run)."""
+    worst = scores.mean(0).argmin(-1)
+    return scores[:, torch.arange(len(worst), device=worst.device), worst].clamp_min(0)
 
 
 def _masked_row_scores(entry: MaskedPatterns) -> dict[str, Tensor]:
@@ -142,23 +172,20 @@ def _masked_to_observed(patterns: Tensor, target: Tensor, seen: Tensor) -> Tenso
     return (masked / observed.clamp_min(torch.finfo(patterns.dtype).tiny)).clamp_max(1)
 
 
-def _longest_run_score(column_runs: Mapping[int, MaskedPatterns], like: Tensor) -> Tensor:
+def _run_scores(column_runs: Mapping[int, MaskedPatterns], like: Tensor) -> Tensor:
     if not column_runs:
-        return torch.zeros_like(like)
+        return torch.zeros_like(like)[..., None]
     scores = []
     for column, entry in column_runs.items():
         rows, cols = entry.observed.shape
         in_column = (torch.arange(rows * cols, device=like.device) % cols) == column
         target = in_column.expand(rows * cols, -1)
         scores.append(target_score(entry.patterns, target, ~in_column))
-    stacked = torch.stack(scores)
-    worst = stacked.mean(1).argmin(0)
-    return stacked[worst, :, torch.arange(stacked.shape[2], device=worst.device)].T.clamp_min(0)
+    return torch.stack(scores, dim=-1)
 
 
-def _static_score(under_each_mask: list[Tensor]) -> Tensor:
-    n_pos = under_each_mask[0].shape[-1]
-    average = torch.stack([patterns.mean(0) for patterns in under_each_mask]).mean(0)
+def _static_score(under_each_mask: list[Tensor], average: Tensor) -> Tensor:
+    n_pos = average.shape[-1]
     structure = (average - 1 / n_pos).abs().sum(-1).mean(-1) / 2
     # Mask by mask: the differences of all of them at once would be the largest array of the pass.
     distances = [(patterns - average).abs_().sum((-2, -1)) / (2 * n_pos) for patterns in under_each_mask]

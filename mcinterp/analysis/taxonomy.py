@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.head_scores import CLASSES, FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores
+from mcinterp.analysis.head_scores import (
+    CLASSES,
+    FAMILIES,
+    GROUPS,
+    LONGEST_RUN,
+    MaskedPatterns,
+    average_pattern,
+    family_scores,
+    group_scores_by_run,
+    of_worst_run,
+)
 from mcinterp.analysis.sections import matrix_task, transformer
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.analysis.structured import column_run_masks, masked_row_masks
@@ -26,9 +36,11 @@ THRESHOLD = 0.3
 """A class fits when its score's interval lies above this and above every head of an untrained model."""
 NONE = "none"
 _KINDS = {"family": FAMILIES, "group": GROUPS}
-PatternsUnder = Callable[[str | None], Iterator[Tensor]]
-"""From the name of a mask (None for random masks) to the attention patterns under it, layer by layer, each (sample,
-head, query, key)."""
+PatternsOf = Callable[[slice], Iterator[Sequence[Tensor]]]
+"""From some of the matrices to their patterns, layer by layer, under each mask: (sample, head, query, key)."""
+BYTES = 2**30
+"""Memory meant for the patterns of a layer under all masks. Where it is not enough, the model runs twice, part by part:
+for the average pattern, and for the scores."""
 
 HEAD_COLUMNS = {
     "head": "layer and head, from 0",
@@ -70,9 +82,9 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
     untrained = Checkpoint.untrained(checkpoint.config, seed=seed + 1)
     rows = _score_rows(
         heads,
-        _scores(task, _patterns_of(checkpoint, samples, seed)),
-        uniform=_scores(task, _uniform_head(task)),
-        untrained=_scores(task, _patterns_of(untrained, samples, seed)),
+        _scores_of(checkpoint, samples, seed),
+        uniform=_scores_of_uniform_head(task),
+        untrained=_scores_of(untrained, samples, seed),
     )
     return Result(
         "taxonomy",
@@ -81,7 +93,7 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
         {
             "families": list(FAMILIES),
             "groups": list(GROUPS),
-            "masks": ["random", *masked_row_masks(task.rows, task.cols), *column_run_masks(task.rows, task.cols)],
+            "masks": [mask or "random" for mask in _masks(task)],
         },
         {
             "heads": Table.of(HEAD_COLUMNS, [_head_row(head, rows, samples, seed) for head in heads]),
@@ -101,37 +113,73 @@ def class_members(taxonomy: Result) -> dict[str, list[Head]]:
     return members
 
 
-def _scores(task: TaskConfig, patterns_under: PatternsUnder) -> dict[str, Floats]:
+def _scores(task: TaskConfig, patterns_of: PatternsOf, parts: Sequence[slice]) -> dict[str, Floats]:
     """Every class's scores, each (sample, head)."""
-    masks = [*masked_row_masks(task.rows, task.cols), *column_run_masks(task.rows, task.cols)]
-    # All masks' passes side by side, so that the patterns of one layer are held at a time.
-    layers = zip(*(patterns_under(mask) for mask in (None, *masks)), strict=True)
-    by_layer = [_layer_scores(task, random, dict(zip(masks, masked, strict=True))) for random, *masked in layers]
-    return {name: np.concatenate([scores[name] for scores in by_layer], axis=1) for name in by_layer[0]}
+    averages = _averages(patterns_of, parts) if len(parts) > 1 else None
+    by_part = [_part_scores(task, patterns_of(part), averages) for part in parts]
+    scores = {name: torch.cat([part[name] for part in by_part]) for name in by_part[0]}
+    scores[LONGEST_RUN] = of_worst_run(scores[LONGEST_RUN])
+    return {name: score.double().cpu().numpy() for name, score in scores.items()}
 
 
-def _layer_scores(task: TaskConfig, random: Tensor, patterns: Mapping[str, Tensor]) -> dict[str, Floats]:
-    """One layer's scores, from its patterns under random masks and under each structured one."""
-    under = {mask: MaskedPatterns(own, observed_mask(mask, task.rows, task.cols)) for mask, own in patterns.items()}
+def _averages(patterns_of: PatternsOf, parts: Sequence[slice]) -> list[Tensor]:
+    """Each layer's average pattern over all matrices and masks, (head, query, key)."""
+    n = parts[-1].stop
+    shares = [
+        [average_pattern(list(layer)) * ((part.stop - part.start) / n) for layer in patterns_of(part)] for part in parts
+    ]
+    return [torch.stack(layer).sum(0) for layer in zip(*shares, strict=True)]
+
+
+def _part_scores(
+    task: TaskConfig, layers: Iterator[Sequence[Tensor]], averages: Sequence[Tensor] | None
+) -> dict[str, Tensor]:
+    """The scores of some of the matrices, heads of all layers in one axis; averages as `_averages` gives them."""
+    by_layer = [
+        _layer_scores(task, layer, averages[index] if averages else average_pattern(list(layer)))
+        for index, layer in enumerate(layers)
+    ]
+    return {name: torch.cat([scores[name] for scores in by_layer], dim=1) for name in by_layer[0]}
+
+
+def _layer_scores(task: TaskConfig, patterns: Sequence[Tensor], average: Tensor) -> dict[str, Tensor]:
+    """One layer's scores, from its patterns under each of `_masks`."""
+    random = patterns[0]
+    under = {
+        mask: MaskedPatterns(own, observed_mask(mask, task.rows, task.cols))
+        for mask, own in zip(_masks(task), patterns, strict=True)
+        if mask is not None
+    }
     masked_rows = [under[mask] for mask in masked_row_masks(task.rows, task.cols)]
     runs = {
         int(mask.removeprefix("column-run:").partition("@")[0]): under[mask]
         for mask in column_run_masks(task.rows, task.cols)
     }
-    scores = family_scores(random, task.rows, task.cols) | group_scores(masked_rows, runs, random)
-    return {name: score.double().cpu().numpy() for name, score in scores.items()}
+    return family_scores(random, task.rows, task.cols) | group_scores_by_run(masked_rows, runs, random, average)
 
 
-def _patterns_of(checkpoint: Checkpoint, samples: int, seed: int) -> PatternsUnder:
-    """The checkpoint's attention on the same matrices under any mask."""
+def _masks(task: TaskConfig) -> list[str | None]:
+    """Random masks, which have no name, and the structured ones."""
+    return [None, *masked_row_masks(task.rows, task.cols), *column_run_masks(task.rows, task.cols)]
+
+
+def _scores_of(checkpoint: Checkpoint, samples: int, seed: int) -> dict[str, Floats]:
+    """`_scores` of the checkpoint's attention on the same matrices under all masks."""
+    task, shape = matrix_task(checkpoint.config), transformer(checkpoint.config)
     blocks = Blocks(checkpoint.encoder)
-    return lambda mask: blocks.patterns(checkpoint.sample(samples, seed, mask).inputs)
+    inputs = [checkpoint.sample(samples, seed, mask).inputs for mask in _masks(task)]
+    # Two layers' patterns, as one layer's are given up when the next one's are there, and the residual stream.
+    one_mask = 4 * task.n_positions * (2 * shape.n_heads * task.n_positions + shape.d_model)
+    size = max(1, BYTES // (len(inputs) * one_mask))
+    parts = [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
+    # All masks side by side, so that all patterns of a layer are there together.
+    return _scores(task, lambda part: zip(*(blocks.patterns(each[part]) for each in inputs), strict=True), parts)
 
 
-def _uniform_head(task: TaskConfig) -> PatternsUnder:
-    """One head that attends uniformly, whatever the mask."""
+def _scores_of_uniform_head(task: TaskConfig) -> dict[str, Floats]:
+    """`_scores` of one head that attends uniformly, whatever the mask."""
     patterns = torch.full((1, 1, task.n_positions, task.n_positions), 1 / task.n_positions)
-    return lambda mask: iter([patterns])
+    return _scores(task, lambda part: iter([[patterns] * len(_masks(task))]), [slice(0, 1)])
 
 
 def _score_rows(

@@ -232,11 +232,16 @@ class Blocks:
     def patterns(self, tokens: Tensor) -> Iterator[Tensor]:
         """Softmax probabilities of each layer's heads, each (batch, head, query, key)."""
         resid, absent = self.embed(tokens), self.absent(tokens)
-        for block in self.blocks:
-            pattern, v = block.pattern_and_v(block.attended(resid), absent)
+        for block in self.blocks[:-1]:
+            # The next block's input first, so that between layers only it and the patterns are held.
+            pattern, resid = self._through(block, resid, absent)
             yield pattern
-            if block is not self.blocks[-1]:
-                resid = block.output(block.after_attention(resid, (pattern @ v).transpose(1, 2)))
+        yield self.blocks[-1].pattern_and_v(self.blocks[-1].attended(resid), absent)[0]
+
+    @staticmethod
+    def _through(block: Block, resid: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor]:
+        pattern, v = block.pattern_and_v(block.attended(resid), absent)
+        return pattern, block.output(block.after_attention(resid, (pattern @ v).transpose(1, 2)))
 
 
 def _norm(norm: Any, eps: float) -> Norm:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import torch
 
-from mcinterp.analysis import class_members, head_taxonomy
+from mcinterp.analysis import class_members, head_taxonomy, taxonomy
 from mcinterp.config import ModelConfig, RunConfig, TaskConfig
 from mcinterp.model import Head
+from mcinterp.model.blocks import Blocks
 from mcinterp.runs import Checkpoint
 from mcinterp.runs.checkpoint import build_model
 
@@ -69,3 +71,17 @@ def test_no_head_of_an_untrained_model_fits(random_checkpoint):
     heads = head_taxonomy(Checkpoint.untrained(small, seed=9), samples=32).table("heads")
     assert set(heads["family"]) == {"none"}
     assert set(heads["group"]) == {"none"}
+
+
+@pytest.mark.parametrize("size", [1, 5, 8])
+def test_part_by_part_as_all_at_once(random_checkpoint, monkeypatch, size):
+    whole = head_taxonomy(random_checkpoint, samples=16).table("scores")
+    task, shape = random_checkpoint.config.task, random_checkpoint.config.model
+    one_mask = 4 * task.n_positions * (2 * shape.n_heads * task.n_positions + shape.d_model)
+    seen = []
+    patterns = Blocks.patterns
+    monkeypatch.setattr(Blocks, "patterns", lambda self, tokens: seen.append(len(tokens)) or patterns(self, tokens))
+    monkeypatch.setattr(taxonomy, "BYTES", size * one_mask * len(taxonomy._masks(task)))
+    parts = head_taxonomy(random_checkpoint, samples=16).table("scores")
+    assert max(seen) == size
+    pd.testing.assert_frame_equal(whole, parts, rtol=0, atol=1e-6)
