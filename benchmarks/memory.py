@@ -29,7 +29,8 @@ def main() -> None:
         row: dict[str, object] = {"analysis": name, "MB": base}
         for key, value in DOUBLED.items():
             row[f"{key} × 2"] = measured(name, {**BASE, key: value})
-        row["samples × 8"] = measured(name, {**BASE, "samples": 8 * BASE["samples"]})
+        for factor in (8, 32):
+            row[f"samples × {factor}"] = measured(name, {**BASE, "samples": factor * BASE["samples"]})
         rows.append(row)
     store("memory", rows)
 
