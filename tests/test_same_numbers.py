@@ -38,7 +38,9 @@ def written(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     def run(threads: int, hash_seed: int) -> Path:
         out = folder / f"{threads}-{hash_seed}"
         if not out.exists():
-            environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONHASHSEED": str(hash_seed)}
+            # Threads that wait on a busy machine by spinning take minutes.
+            environment = os.environ | {"OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": str(hash_seed)}
+            environment |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
             words = [str(path) for path in (every_table, encoder, gpt, TINY, grid, out)]
             done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
