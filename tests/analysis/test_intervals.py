@@ -20,6 +20,7 @@ from mcinterp.analysis.statistics import (
     share_estimate,
 )
 
+pytestmark = pytest.mark.no_cover
 TRIALS, ENTRIES, P_MASK = 2000, 25, 0.3
 Drawn = tuple[Estimate, float]
 """An estimate from one drawn batch, and the truth."""
