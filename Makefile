@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench soak clean
+.PHONY: demo test coverage check bench soak clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
 
 test: $(VENV)/.development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The same tests; it prints which branches of the package none of them takes, and fails where those are more than a tenth.
+coverage: $(VENV)/.development
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 soak: $(VENV)/.development
 	OMP_NUM_THREADS=1 MCINTERP_KILLS=50 $(BIN)/python -m pytest tests/runs/test_soak.py

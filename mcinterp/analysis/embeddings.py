@@ -12,7 +12,7 @@ import torch
 from mcinterp.analysis.geometry import grouping, linear_cka, rank_correlation
 from mcinterp.analysis.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
 from mcinterp.analysis.sections import matrix_task
-from mcinterp.analysis.statistics import Floats, interval_columns
+from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.errors import InputError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
@@ -279,10 +279,8 @@ def _loss(run: Run, steps: Sequence[int]) -> Curve:
     around = max(1, len(metrics) // 200)
     values = metrics[MatrixCompletion.progress_score].to_numpy()
     at = np.searchsorted(metrics["step"].to_numpy(), steps)
-    near = [values[max(0, i - around) : i + around + 1] for i in at]
-    mean = np.array([part.mean() for part in near])
-    error = np.array([1.96 * part.std() / np.sqrt(len(part)) for part in near])
-    return Curve(mean, mean - error, mean + error)
+    near = [mean_estimate(values[max(0, i - around) : i + around + 1]) for i in at]
+    return Curve(*(np.array([float(getattr(one, end)) for one in near]) for end in ("value", "low", "high")))
 
 
 def _exact(rows: Sequence[Mapping[str, Any]], column: str) -> Curve:

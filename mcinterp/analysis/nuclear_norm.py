@@ -11,7 +11,7 @@ from torch import Tensor
 from mcinterp.analysis.baselines.solved import RECOVERED, Solved, SolvedExactly, solved_exactly, solved_regularised
 from mcinterp.analysis.errors_by_entry import EntryErrors
 from mcinterp.analysis.sections import matrix_task
-from mcinterp.analysis.statistics import interval_columns, mean_estimate
+from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
@@ -45,9 +45,10 @@ NORM_COLUMNS = {
 SOLVER_COLUMNS = {
     **_P_MASK,
     **interval_columns(
-        "recovered", f"share of matrices completed by the solver to within {RECOVERED:.0%} of their norm"
+        "recovered",
+        f"share of matrices completed by the solver to within {RECOVERED:.0%} of their norm (exact binomial interval)",
     ),
-    **interval_columns("unique", "share of matrices with certainly no other minimiser"),
+    **interval_columns("unique", "share of matrices with certainly no other minimiser (exact binomial interval)"),
     "above_truth": "control: minimisers with a larger nuclear norm than the truth; must be 0",
     "observed_error": "control: largest difference from an observed entry; must be 0",
     "transposed_difference": "control: largest relative change of the least norm when the input is transposed; a "
@@ -184,8 +185,8 @@ def _norm_row(about: dict[str, Any], output: Tensor, solved: SolvedExactly) -> d
 def _solver_row(about: dict[str, Any], solved: SolvedExactly) -> dict[str, Any]:
     return {
         **about,
-        **mean_estimate(solved.recovered.double().cpu().numpy()).columns("recovered"),
-        **mean_estimate(solved.unique.double().cpu().numpy()).columns("unique"),
+        **share_estimate(int(solved.recovered.sum()), len(solved.recovered)).columns("recovered"),
+        **share_estimate(int(solved.unique.sum()), len(solved.unique)).columns("unique"),
         "above_truth": solved.above_truth,
         "observed_error": solved.observed_error,
         "transposed_difference": solved.transposed_difference,

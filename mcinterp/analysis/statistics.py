@@ -172,6 +172,15 @@ def _linearised(sums: Floats, counts: Floats) -> tuple[float, Floats]:
     return ratio, (sums - ratio * counts) / total
 
 
+def share_estimate(count: int, n: int) -> Estimate:
+    """`count` of `n` independent samples, with the exact binomial interval (Clopper & Pearson 1934); no p-value.
+
+    A t interval would be a point where all samples, or none, are so.
+    """
+    ends = stats.binomtest(count, n).proportion_ci(CONFIDENCE)
+    return Estimate(*(np.asarray(float(part)) for part in (count / n, ends.low, ends.high, np.nan)))
+
+
 def false_discovery(p_values: Floats) -> Floats:
     """Benjamini–Hochberg q-values of a family of tests; NaN stay NaN."""
     p_values = np.asarray(p_values, dtype=np.float64)

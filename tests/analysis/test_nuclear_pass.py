@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from slow_encoder import mse, run_slowly
 
 from mcinterp import nuclear_norm
@@ -98,6 +99,18 @@ def test_recovery_is_the_share_of_small_errors() -> None:
     errors = np.linalg.norm(solved.completed.numpy() - truth, axis=1) / np.linalg.norm(truth, axis=1)
     assert solved.recovered.tolist() == (errors <= 0.02).tolist()
     assert 0.2 < solved.recovered.double().mean() < 1
+
+
+def test_shares_of_matrices_have_exact_intervals(random_checkpoint: Checkpoint, result: Result) -> None:
+    solver = result.table("solver").set_index("p_mask")
+    for share, row in solver.iterrows():
+        solved = solved_exactly(random_checkpoint.config.task.model_copy(update={"p_mask": share}), N, SEED, 4, "cpu")
+        for name in ("recovered", "unique"):
+            count = int(getattr(solved, name).sum())
+            # The ends are the shares at which so many, or more, and so many, or fewer, have a probability of 2.5 %.
+            low = stats.beta.ppf(0.025, count, N - count + 1) if count else 0.0
+            high = stats.beta.ppf(0.975, count + 1, N - count) if count < N else 1.0
+            assert row[[name, f"{name}_low", f"{name}_high"]].tolist() == pytest.approx([count / N, low, high])
 
 
 def test_an_entry_masked_at_one_share_is_masked_at_larger_ones() -> None:

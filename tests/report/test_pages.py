@@ -209,6 +209,7 @@ def test_embed_json_cannot_end_a_script() -> None:
     assert json.loads(text) == value
 
 
+@pytest.mark.no_cover
 def test_large_results_stay_small_pages(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(6))
     steps = tuple(range(1000, 13_000, 1000))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from mcinterp.analysis.statistics import CONFIDENCE, interval_columns, mean_estimate
+from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
 from mcinterp.results import Result, Table
 from mcinterp.study.ghost_points.dynamics import (
     Floats,
@@ -97,8 +96,7 @@ def dead(r: Floats, target: Floats | float) -> Any:
 
 def share(count: int, n: int, name: str) -> dict[str, float]:
     """A share with its exact binomial interval, as columns."""
-    ends = stats.binomtest(count, n).proportion_ci(CONFIDENCE)
-    return {name: count / n, f"{name}_low": float(ends.low), f"{name}_high": float(ends.high)}
+    return share_estimate(count, n).columns(name)
 
 
 def critical(n_starts: int, seed: int) -> Result:
