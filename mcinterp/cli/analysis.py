@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcinterp.cli.names import METHODS, PASSES, check_heads, check_names
 from mcinterp.cli.options import (
+    CONFIG,
     REPORTS,
     Device,
     Jobs,
@@ -16,6 +18,7 @@ from mcinterp.cli.options import (
     Samples,
     Seed,
     Steps,
+    find_run,
     open_run,
     split_names,
 )
@@ -78,6 +81,8 @@ def ablate(
 ) -> None:
     """Ablate sets of heads and print a table of errors with and without them."""
     check_file(out)
+    check_names("ablation method", method, METHODS)
+    check_heads(heads, find_run(run) / CONFIG)
     opened = open_run(run, device)
     import pandas as pd
 
@@ -145,6 +150,7 @@ def _analyse(
     jobs: int,
 ) -> Path:
     names = split_names(passes)
+    check_names("pass", names, PASSES)
     opened = open_run(run, device)
     from mcinterp.analysis import analyse
 

@@ -56,12 +56,22 @@ def open_run(path: Path, device: str = "cpu") -> Run:
     Raises:
         CheckpointError: if there is neither; a run with a similar name is proposed.
     """
+    found = find_run(path)
+    from mcinterp.runs import Run
+    from mcinterp.runs.train import resolve_device
+
+    return Run(found, str(resolve_device(device)))
+
+
+def find_run(path: Path) -> Path:
+    """The folder of the run at `path`, or of that name under checkpoints/.
+
+    Raises:
+        CheckpointError: if there is neither; a run with a similar name is proposed.
+    """
     for candidate in (path, CHECKPOINTS / path):
         if (candidate / CONFIG).is_file():
-            from mcinterp.runs import Run
-            from mcinterp.runs.train import resolve_device
-
-            return Run(candidate, str(resolve_device(device)))
+            return candidate
     known = [folder.parent.name for folder in CHECKPOINTS.glob(f"*/{CONFIG}")]
     close = difflib.get_close_matches(path.name, known, n=1)
     hint = f"; did you mean {CHECKPOINTS / close[0]}?" if close else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -108,3 +109,48 @@ def test_a_launchers_variable_that_is_no_number_is_no_launchers(
     monkeypatch.setenv("WORLD_SIZE", value)
     monkeypatch.setenv("RANK", value)
     assert cli("report", "nowhere")[0] == 1
+
+
+def test_names_that_are_told_at_once_are_those_that_there_are() -> None:
+    from mcinterp import study
+    from mcinterp.analysis import COMPARISONS, PASSES
+    from mcinterp.analysis.ablation import METHODS
+    from mcinterp.analysis.head_scores import CLASSES
+    from mcinterp.cli import names
+
+    assert (*PASSES, *COMPARISONS) == names.PASSES
+    assert (names.METHODS, names.CLASSES) == (METHODS, CLASSES)
+    assert {name: each.presets for name, each in study.STUDIES.items()} == names.STUDIES
+
+
+SLIPS = (
+    "report nowhere",
+    "report RUN --passes probe",
+    "ablate RUN --method Zero",
+    "ablate RUN --heads L9H0",
+    "ablate RUN --out nowhere/x.csv",
+    "reproduce ghost-point",
+    "reproduce ghost-points --preset exakt",
+    "show-config --preset tinny",
+    "train --preset tinny",
+    "train --preset tiny --set task.rank=9",
+    "runs nowhere",
+)
+
+
+def test_a_slip_is_told_before_a_heavy_library_is_loaded(trained_folder: Path) -> None:
+    """In a process of its own: in this one they are loaded."""
+    code = f"""
+import sys
+from mcinterp.cli import main
+for line in {SLIPS!r}:
+    sys.argv = ["mcinterp", *line.replace("RUN", {str(trained_folder)!r}).split()]
+    try:
+        main()
+    except SystemExit as stopped:
+        loaded = [name for name in ("torch", "transformer_lens", "pandas") if name in sys.modules]
+        print(stopped.code in (1, 2), loaded)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True []"] * len(SLIPS)
+    assert len(done.stderr.splitlines()) == len(SLIPS)
