@@ -22,6 +22,10 @@ class InputError(McinterpError):
     """Data handed to a function has the wrong shape, range or name."""
 
 
+class UnansweredError(InputError):
+    """A question has no answer here: there is nothing of what it asks about, such as masked entries."""
+
+
 class CheckpointError(McinterpError):
     """A run or checkpoint on disk is missing, damaged or of another shape."""
 
@@ -67,7 +71,8 @@ def nearest_name(name: str, valid: Iterable[str]) -> str:
         `"; did you mean 'X'?"` when one of `valid` is close to `name`, otherwise `"; valid: A, B, …"`.
     """
     options = sorted(valid)
-    close = difflib.get_close_matches(name, options, n=1)
+    folded = {option.casefold(): option for option in reversed(options)}
+    close = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {folded[close[0]]!r}?"
     return f"; valid: {', '.join(options)}"

@@ -9,12 +9,12 @@ from mcinterp.errors import UsageError
 
 def n_launched() -> int:
     """How many processes were started together; 1 without a launcher."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _number("WORLD_SIZE", 1)
 
 
 def is_main() -> bool:
     """Whether this is the one that writes and prints."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return _number("RANK", 0) == 0
 
 
 def refuse_several(what: str) -> None:
@@ -39,3 +39,9 @@ def refuse_lost_processes() -> None:
             "accelerate launch --cpu has started a single process; for N of them on CPUs say accelerate launch "
             "--multi_gpu --num_processes N -m mcinterp train … --device cpu"
         )
+
+
+def _number(name: str, unset: int) -> int:
+    """A launcher's variable; `unset` where it is not there or, being no number, is no launcher's."""
+    value = os.environ.get(name, "")
+    return int(value) if value.isdecimal() and len(value) <= 9 else unset

@@ -162,8 +162,13 @@ def _head_sets(
     """The sets to ablate, each with its kind."""
     shape = transformer(checkpoint.config)
     members: dict[str, list[Head]] = {name: [] for name in CLASSES}
+    for name in names or ():  # a mistake in the last one is told before heads are classified for the first
+        HeadSet.parse(name, shape.n_layers, shape.n_heads, members)
     classified = names is None and shape.architecture == "encoder"  # classes are defined for encoders alone
-    if classified or any(name.strip() in CLASSES for name in names or ()):
+    named = next((name for name in names or () if name.strip() in CLASSES), None)
+    if named is not None and shape.architecture != "encoder":
+        raise InputError(f"ablation: {named}: classes of heads are defined for an encoder, not a {shape.architecture}")
+    if classified or named is not None:
         members = class_members(taxonomy or head_taxonomy(checkpoint, min(samples, 128), seed))
     if names is None:
         singles = [str(Head(*pair)) for pair in product(range(shape.n_layers), range(shape.n_heads))]

@@ -28,7 +28,7 @@ from mcinterp.analysis.combination import WEIGHT_COLUMNS, combination_rows
 from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns
 from mcinterp.config import RunConfig, TaskConfig
-from mcinterp.errors import InputError
+from mcinterp.errors import InputError, UnansweredError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch, MatrixCompletion
@@ -111,7 +111,8 @@ def algorithm_fit(checkpoint: Checkpoint, samples: int = 512, seed: int = 0) -> 
         vanishing minor), `combination` and `weights`; facts name the best candidate.
 
     Raises:
-        InputError: with too few samples, or where nothing is masked.
+        InputError: with too few samples.
+        UnansweredError: where nothing is masked.
     """
     if samples < 4:
         raise InputError(f"algorithm_fit: samples must be at least 4 (two halves of 2), got {samples}")
@@ -160,12 +161,12 @@ def posed_problem(task: TaskConfig, samples: int, seed: int) -> Problem:
     """Draw the matrices and complete them with every candidate.
 
     Raises:
-        InputError: where nothing is masked.
+        UnansweredError: where nothing is masked.
     """
     batch = MatrixCompletion(task).sample(samples, torch.Generator().manual_seed(seed), size="largest")
     observed = batch.observed.view(-1, task.rows, task.cols)
     if bool(observed.all()):
-        raise InputError(f"algorithm_fit: no entry of {samples} matrices is masked (p_mask {task.p_mask:g})")
+        raise UnansweredError(f"algorithm_fit: no entry of {samples} matrices is masked (p_mask {task.p_mask:g})")
     # The values that the tokens stand for: clipped and truncated where the model's input is.
     values = detokenise(batch.inputs, task).double().view_as(observed)
     rank = min(task.rows, task.cols) if task.factors == "full-rank" else task.rank

@@ -213,10 +213,14 @@ def occurring_tokens(checkpoint: Checkpoint, samples: int, seed: int) -> tuple[n
 
 
 def principal_components(points: Floats) -> Floats:
-    """The first two principal components of points (n, d): (2, d), sign as scikit-learn fixes it."""
+    """The first two principal components of points (n, d): (2, d), sign as scikit-learn fixes it; 0 for none."""
     from sklearn.decomposition import PCA
 
-    return np.asarray(PCA(2, svd_solver="full").fit(points).components_)
+    components = np.zeros((2, points.shape[1]))
+    if len(points) > 1:
+        n = min(2, *points.shape)
+        components[:n] = PCA(n, svd_solver="full").fit(points).components_
+    return components
 
 
 def drawn_steps(steps: Sequence[int], marks: Sequence[float]) -> list[int]:
@@ -246,8 +250,14 @@ def _layout(positions: Floats, like: Floats | None, seed: int) -> Floats:
 
     if len(positions) < 4:
         return np.full((len(positions), 2), np.nan)
+    if positions.shape[1] == 1:  # points on a line also lie in a plane, in which t-SNE begins
+        positions = np.pad(positions, ((0, 0), (0, 1)))
     perplexity = min(30.0, (len(positions) - 1) / 3)
-    picture = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(positions).astype(np.float64)
+    picture = (
+        TSNE(2, perplexity=perplexity, init="pca", random_state=seed % 2**32)
+        .fit_transform(positions)
+        .astype(np.float64)
+    )
     picture -= picture.mean(0)
     return picture if like is None else np.asarray(picture @ orthogonal_procrustes(picture, like)[0])
 

@@ -44,6 +44,7 @@ class Pass:
         run: from checkpoint, results of earlier passes on it, samples and seed to the result.
         needs: passes whose results `run` uses where they are defined for the task; they are run first.
         tasks: the kinds of task it is defined for.
+        least: the fewest matrices that it has an answer with.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Pass:
     run: Callable[[Checkpoint, Results, int, int], Result]
     needs: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ENTRIES
+    least: int = 2
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,14 @@ PASSES: dict[str, Pass] = {
             "What does the model make of laws, ranks and shares of masked entries that it was not trained on?",
             1024,
             lambda checkpoint, _, samples, seed: distribution_shift(checkpoint, samples, seed),
+            least=4,
         ),
         Pass(
             "algorithm",
             "What algorithm is it? Which known way to complete a matrix explains the model's answers?",
             512,
             lambda checkpoint, _, samples, seed: algorithm_fit(checkpoint, samples, seed),
+            least=4,
         ),
         Pass(
             "nuclear",

@@ -22,7 +22,7 @@ from mcinterp.analysis.registry import (
     select_passes,
 )
 from mcinterp.analysis.training_summary import training_summary
-from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.errors import CheckpointError, UnansweredError, UsageError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
@@ -65,11 +65,13 @@ def analyse(
         progress: told what was done, a line a pass.
 
     Raises:
-        UsageError: for an unknown pass, one that is not defined for the run's task, or if `out` holds results of a run
-            with another configuration.
+        UsageError: for an unknown pass, one that is not defined for the run's task, fewer samples than a pass needs,
+            or if `out` holds results of a run with another configuration.
+        UnansweredError: if a pass that was named has no answer, as where nothing is masked; one of all is left out.
     """
     task = run.config.task.kind
     names = [entry.name for entry in select_passes(passes, task)]
+    _check_samples(samples, select_passes(passes, task))
     tidy(out, DATA)
     _refuse_other_run(run, out)
     undefined = [*PASSES, *COMPARISONS] if passes is None else []
@@ -81,13 +83,20 @@ def analyse(
     common = (run.path, run.device, out, samples, seed)
     # What takes longest comes first, so that no process is left with it at the end.
     work: list[Work] = [partial(_compare, entry.name, *common) for entry in select_comparisons(passes, task)]
-    work += [partial(_analyse_step, step, names, *common) for step in steps if names]
+    work += [partial(_analyse_step, step, names, passes is None, *common) for step in steps if names]
     if jobs == 1 or len(work) == 1:
         for each in work:
             each(progress)
     else:
         _in_parallel(work, jobs, progress)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
+
+
+def _check_samples(samples: int | None, passes: Sequence[Pass]) -> None:
+    """Refuse fewer matrices than a pass needs before the first one is run."""
+    most = max(passes, key=lambda entry: entry.least, default=None)
+    if samples is not None and most is not None and samples < most.least:
+        raise UsageError(f"{most.name} needs at least {most.least} matrices, got {samples}")
 
 
 def _refuse_other_run(run: Run, out: Path) -> None:
@@ -120,7 +129,7 @@ def _in_parallel(work: list[Work], jobs: int, progress: Report | None) -> None:
     from joblib import Parallel, delayed
 
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    finished = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+    finished = Parallel(n_jobs=min(jobs, len(work)), return_as="generator_unordered", batch_size=1)(
         delayed(_collected)(each, threads) for each in work
     )
     for lines in finished:
@@ -140,6 +149,7 @@ def _collected(work: Work, threads: int) -> list[str]:
 def _analyse_step(
     step: int,
     names: list[str],
+    all_of_them: bool,
     path: Path,
     device: str,
     out: Path,
@@ -147,14 +157,20 @@ def _analyse_step(
     seed: int,
     progress: Report | None,
 ) -> None:
-    """All passes on one checkpoint."""
+    """Passes on one checkpoint, as far as they have an answer."""
     checkpoint = Run(path, device).checkpoint(step)
     results: dict[str, Result] = {}
     for entry in select_passes(names, checkpoint.config.task.kind):
         start = time.perf_counter()
-        results[entry.name], how = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
+        try:
+            results[entry.name], how = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
+            line = _done(start, how)
+        except UnansweredError as error:
+            if not all_of_them:
+                raise
+            line = f"left out: {error}"
         if progress:
-            progress(f"step {step}: {entry.name} {_done(start, how)}")
+            progress(f"step {step}: {entry.name} {line}")
 
 
 def _compare(

@@ -1,13 +1,15 @@
 """The command line: the only place that prints. Results go to stdout, everything else to stderr.
 
 Exit codes: 0 done, 1 failed or interrupted, 2 wrong usage (a command, option, configuration or name that does not fit).
+What failed is told in a sentence; `--debug`, anywhere among the words, also shows where it came from.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -19,10 +21,14 @@ from mcinterp.launch import is_main, refuse_several
 
 TOGETHER = ("train", "densify", "retrain")
 """Commands that several processes may run together."""
+DEBUG = "--debug"
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""What torch says then, in a RuntimeError."""
 
 app = typer.Typer(
     name="mcinterp",
     help="Train a transformer through its sudden drop, and take every checkpoint apart.",
+    epilog=f"What fails is told in a sentence; {DEBUG}, anywhere in a command, also shows where it came from.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,21 +55,39 @@ for command in (
 
 
 def main() -> None:
-    """Run the command line; the package's own errors become one sentence on stderr.
+    """Run the command line; whatever goes wrong becomes one sentence on stderr.
 
     Of several processes that train together, the main one speaks.
     """
+    words = [word for word in sys.argv[1:] if word != DEBUG]
+    _let_through_any_name()
     try:
-        if sys.argv[1:2] and sys.argv[1] not in TOGETHER:
-            refuse_several(f"mcinterp {sys.argv[1]}")
+        _check_words(words)
+        if words and words[0] not in TOGETHER:
+            refuse_several(f"mcinterp {words[0]}")
         with nullcontext() if is_main() else _silence():
-            app()
-    except (UsageError, ConfigError, InputError) as error:
-        _fail(str(error), 2)
-    except McinterpError as error:
-        _fail(str(error), 1)
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+            app(words)
+    except Exception as error:  # what no layer foresaw is a mistake of the package, and still told in a sentence
+        _fail(error, DEBUG in sys.argv)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse an empty word before it is taken for the current folder.
+
+    Raises:
+        UsageError: if there is one.
+    """
+    for before, word in zip(["", *words], words, strict=False):
+        if not word.strip() or (word.startswith("--") and word.find("=") == len(word) - 1):
+            given = f"{before} {word!r}".strip() if not word.strip() else word
+            raise UsageError(f"{given}: an empty word, as a variable leaves that is not set")
+
+
+def _let_through_any_name() -> None:
+    """Print names of files that are no text as the bytes they are, and letters that stdout has not as numbers."""
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        any_letter = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        reconfigure(errors="surrogateescape" if any_letter else "backslashreplace")
 
 
 @contextmanager
@@ -72,7 +96,32 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(error: Exception, debug: bool) -> None:
+    """Tell what went wrong and end with the exit code that it has."""
     if is_main():
-        print(f"mcinterp: {message}", file=sys.stderr)
-    sys.exit(code)
+        if debug:
+            traceback.print_exception(_unabridged(error))
+        print(f"mcinterp: {_sentence(error)}", file=sys.stderr)
+    sys.exit(2 if isinstance(error, UsageError | ConfigError | InputError) else 1)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, McinterpError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    first = str(error).strip().partition("\n")[0]
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY)
+    ):
+        return f"there is not enough memory for this ({first or 'no more is left'})"
+    return f"a mistake of mcinterp itself, {type(error).__name__}: {first}; {DEBUG} shows where"
+
+
+def _unabridged(error: BaseException) -> BaseException:
+    """The same error, with those that it was made of and that its sentence stands for."""
+    shown: BaseException | None = error
+    while shown is not None:
+        shown.__suppress_context__ = False
+        shown = shown.__cause__ or shown.__context__
+    return error

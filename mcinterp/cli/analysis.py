@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcinterp.cli.names import METHODS, PASSES, check_heads, check_names
 from mcinterp.cli.options import (
+    CONFIG,
     REPORTS,
     Device,
     Jobs,
@@ -16,11 +18,12 @@ from mcinterp.cli.options import (
     Samples,
     Seed,
     Steps,
+    find_run,
     open_run,
     split_names,
 )
 from mcinterp.cli.progress import say
-from mcinterp.cli.tables import Format, TableFile, TableFormat, readable, with_bounds, write_table
+from mcinterp.cli.tables import Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
 from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,11 +80,14 @@ def ablate(
     out: TableFile = None,
 ) -> None:
     """Ablate sets of heads and print a table of errors with and without them."""
+    check_file(out)
+    check_names("ablation method", method, METHODS)
+    check_heads(heads, find_run(run) / CONFIG)
+    opened = open_run(run, device)
     import pandas as pd
 
     from mcinterp.analysis import ablation
 
-    opened = open_run(run, device)
     results = [
         ablation(opened.checkpoint(at), heads or ["all"], method or ["uniform"], samples, seed)
         for at in opened.select_steps(step)
@@ -109,11 +115,12 @@ def switch(
     out: TableFile = None,
 ) -> None:
     """Put components of one checkpoint into another and print a table of errors with and without them."""
+    check_file(out)
+    opened = open_run(run, device)
+    given = open_run(donor_run, device) if donor_run else opened
     from mcinterp.analysis import switch
     from mcinterp.analysis.switching import COMPONENTS
 
-    opened = open_run(run, device)
-    given = open_run(donor_run, device) if donor_run else opened
     result = switch(
         _one_checkpoint(given, "--from", donor),
         _one_checkpoint(opened, "--to", recipient),
@@ -142,11 +149,13 @@ def _analyse(
     device: str,
     jobs: int,
 ) -> Path:
+    names = split_names(passes)
+    check_names("pass", names, PASSES)
+    opened = open_run(run, device)
     from mcinterp.analysis import analyse
 
-    opened = open_run(run, device)
     folder = out or REPORTS / opened.name
-    analyse(opened, folder, opened.select_steps(steps), split_names(passes), samples, seed, jobs, say)
+    analyse(opened, folder, opened.select_steps(steps), names, samples, seed, jobs, say)
     return folder
 
 

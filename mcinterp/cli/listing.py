@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mcinterp.cli.options import CHECKPOINTS, Config, Overrides, Preset, chosen_config
+from mcinterp.cli.options import CHECKPOINTS, CONFIG, Config, Overrides, Preset, chosen_config
+from mcinterp.cli.progress import say
 from mcinterp.config import preset_names
-from mcinterp.errors import McinterpError
+from mcinterp.errors import CheckpointError, McinterpError
 
 
 def presets() -> None:
@@ -38,23 +39,29 @@ def runs(
     ] = False,
 ) -> None:
     """List runs: how far they are, how many checkpoints they keep, and their drop."""
-    from mcinterp.runs import Run
-
-    found = [folder / "config.yaml", *sorted(folder.glob("*/config.yaml"))]
+    found = [folder / CONFIG, *sorted(folder.glob(f"*/{CONFIG}"))]
     paths = [config.parent for config in found if config.is_file()]
+    if not paths:
+        if verify or folder != CHECKPOINTS:
+            raise CheckpointError(f"there is no run at {folder}, and none in it")
+        say(f"no run in {folder} yet")
     if verify:
         _verify(paths)
         return
     for path in paths:
-        try:
-            run = Run(path)
-            done = int(run.metrics["step"].max())
-            state = (
-                f"{done}/{run.config.training.steps} steps, {len(run.steps)} checkpoints; {run.transition.statement}"
-            )
-        except McinterpError as error:
-            state = f"unreadable: {error}"
-        print(f"{path}: {state}")
+        print(f"{path}: {_state(path)}")
+
+
+def _state(path: Path) -> str:
+    """How far a run is, and its drop, or why it cannot be told."""
+    from mcinterp.runs import Run
+
+    try:
+        run = Run(path)
+        done, steps, kept = run.steps_done, run.config.training.steps, len(run.steps)
+        return f"{done}/{steps} steps, {kept} checkpoints; {run.transition.statement}"
+    except McinterpError as error:
+        return f"unreadable: {error}"
 
 
 def _verify(paths: list[Path]) -> None:

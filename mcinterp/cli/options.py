@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcinterp.config import RunConfig, load_config, load_preset, parse_config
+from mcinterp.config.base import LARGEST_SEED
 from mcinterp.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = Path("checkpoints")
 REPORTS = Path("reports")
+CONFIG = "config.yaml"
+"""What makes a folder that of a run; known here so that a wrong name is told before anything heavy is loaded."""
 
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run, or its name under checkpoints/.", metavar="RUN")]
 Preset = Annotated[str | None, typer.Option(help="A configuration that comes with the package; see presets.")]
@@ -24,7 +27,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one field, such as training.steps=20000.", metavar="FIELD=VALUE"),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the samples.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of the samples.", min=0, max=LARGEST_SEED)]
 Samples = Annotated[int | None, typer.Option(help="Matrices a pass; by default each pass's own number.", min=2)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, …; auto takes a CUDA device if there is one.")]
 Steps = Annotated[str, typer.Option(help="auto (before, during and after the drop), all, first, last, or 0,4000,…")]
@@ -38,11 +41,11 @@ def chosen_config(preset: str | None, config: Path | None, overrides: list[str] 
     Raises:
         UsageError: if both are given.
     """
-    if preset and config:
+    if preset is not None and config is not None:
         raise UsageError("give --preset or --config, not both")
-    if config:
+    if config is not None:
         return load_config(config, overrides or ())
-    if preset:
+    if preset is not None:
         return load_preset(preset, overrides or ())
     return parse_config("", source="the paper's configuration", overrides=overrides or ())
 
@@ -53,13 +56,22 @@ def open_run(path: Path, device: str = "cpu") -> Run:
     Raises:
         CheckpointError: if there is neither; a run with a similar name is proposed.
     """
+    found = find_run(path)
     from mcinterp.runs import Run
-    from mcinterp.runs.run import CONFIG
     from mcinterp.runs.train import resolve_device
 
+    return Run(found, str(resolve_device(device)))
+
+
+def find_run(path: Path) -> Path:
+    """The folder of the run at `path`, or of that name under checkpoints/.
+
+    Raises:
+        CheckpointError: if there is neither; a run with a similar name is proposed.
+    """
     for candidate in (path, CHECKPOINTS / path):
         if (candidate / CONFIG).is_file():
-            return Run(candidate, str(resolve_device(device)))
+            return candidate
     known = [folder.parent.name for folder in CHECKPOINTS.glob(f"*/{CONFIG}")]
     close = difflib.get_close_matches(path.name, known, n=1)
     hint = f"; did you mean {CHECKPOINTS / close[0]}?" if close else ""
@@ -67,5 +79,14 @@ def open_run(path: Path, device: str = "cpu") -> Run:
 
 
 def split_names(text: str | None) -> list[str] | None:
-    """Names separated by commas; None for none given."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    """Names separated by commas; None for none given.
+
+    Raises:
+        UsageError: if there are commas and no names.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"{text!r} names nothing; leave it out for all, or give names with commas between them")
+    return names

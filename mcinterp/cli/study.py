@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcinterp.cli.names import STUDIES, check_names
 from mcinterp.cli.options import CHECKPOINTS, REPORTS, Device, Samples
 from mcinterp.cli.progress import say, training_progress
 from mcinterp.errors import UsageError
@@ -38,11 +39,15 @@ def reproduce(
     Prints the verdicts and the path of the page. What is there already is kept; stopped with Ctrl-C, the same command
     goes on from there.
     """
-    from mcinterp.study import STUDIES, Setting, find_study
+    if study is not None and not listed:
+        check_names("study", [study], STUDIES)
+        check_names(f"preset of study {study}", [preset] if preset else None, STUDIES[study])
+    from mcinterp.study import STUDIES as KNOWN
+    from mcinterp.study import Setting, find_study
     from mcinterp.study import reproduce as carry_out
 
     if listed:
-        for known in STUDIES.values():
+        for known in KNOWN.values():
             print(f"{known.name}  {known.title} ({known.source}); presets {', '.join(known.presets)}")
         return
     if study is None:

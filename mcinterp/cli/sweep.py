@@ -50,6 +50,7 @@ def sweep(
             help="CPU threads of each training; by default the cores divided by --jobs, and 1 on a cluster. Another "
             "number may change the last bits of the weights.",
             min=1,
+            max=1024,
         ),
     ] = None,
     device: Device = "auto",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcinterp.cli.progress import say
+from mcinterp.errors import WriteError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,17 @@ class Format(StrEnum):
 
 TableFormat = Annotated[Format, typer.Option(help="How the table is written.")]
 TableFile = Annotated[Path | None, typer.Option(help="Write to a file instead of stdout.", metavar="FILE")]
+
+
+def check_file(out: Path | None) -> None:
+    """Refuse a file that cannot be written, before the table is made.
+
+    Raises:
+        WriteError: if it is a folder or in none.
+    """
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        reason = "it is a folder" if out.is_dir() else f"there is no folder {out.parent}"
+        raise WriteError(f"{out} cannot be written: {reason}")
 
 
 def write_table(table: pd.DataFrame, text: str, format: Format, out: Path | None) -> None:

@@ -10,6 +10,7 @@ import typer
 from mcinterp.cli import analysis
 from mcinterp.cli.options import (
     CHECKPOINTS,
+    CONFIG,
     REPORTS,
     Config,
     Device,
@@ -54,9 +55,12 @@ def train(
         raise UsageError("say where the run goes with --run DIR")
     path = run or CHECKPOINTS / str(preset)
     seeds = [f"training.seed={seed}"] if seed is not None else []
-    if preset is None and config is None and (path / "config.yaml").is_file():
-        config = path / "config.yaml"
+    if preset is None and config is None and (path / CONFIG).is_file():
+        config = path / CONFIG
     chosen = chosen_config(preset, config, [*(overrides or []), *seeds])
+    from mcinterp.runs.train import resolve_device
+
+    resolve_device(device)  # before anything is written
     if origin is not None:
         chosen = _begun(path, chosen, open_run(origin))
     print(_train(path, chosen, device, wait_for_space).path)
@@ -162,7 +166,7 @@ def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:
 def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = False) -> Run:
     from mcinterp.runs import Run, train
 
-    trained = (path / "config.yaml").is_file() and Run(path).finished
+    trained = (path / CONFIG).is_file() and Run(path).finished
     say(f"{path} is trained already" if trained else f"training {path} ({config.training.steps} steps)")
     with training_progress(config.training.steps) as progress:
         run = train(path, config, device, progress, wait_for_space=wait_for_space)

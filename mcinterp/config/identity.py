@@ -13,7 +13,10 @@ def _floats(value: Any) -> Any:
     """YAML has lists where a frozen configuration has tuples, and whole numbers where it has floats."""
     if not isinstance(value, list | tuple) or not all(type(number) in (int, float) for number in value):
         raise ValueError(f"must be numbers such as [1.0, 2.0], got {value!r:.80}")
-    return tuple(map(float, value))
+    try:
+        return tuple(map(float, value))
+    except OverflowError:
+        raise ValueError(f"must be numbers of a size that can be computed with, got {value!r:.80}") from None
 
 
 Floats = Annotated[tuple[float, ...], BeforeValidator(_floats)]

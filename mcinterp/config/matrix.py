@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mcinterp.config.base import FrozenConfig
 
+MOST_VALUES = 2**31
 SPARE_TOKENS = 2
 """Ids after the separator that no sequence holds.
 
@@ -68,6 +69,11 @@ class TaskConfig(FrozenConfig):
     def _consistent(self) -> TaskConfig:
         if self.v_min >= self.v_max:
             raise ValueError(f"v_min {self.v_min} must be below v_max {self.v_max}")
+        if (self.v_max - self.v_min) * 10**self.decimals > MOST_VALUES:
+            raise ValueError(
+                f"v_min {self.v_min:g}, v_max {self.v_max:g} and decimals {self.decimals} make more than "
+                f"{MOST_VALUES:,} values, each of which has a token"
+            )
         for name, value in (("v_min", self.v_min), ("v_max", self.v_max)):
             # Tokens count steps from v_min, so both ends must be values that a rounded matrix can have.
             if abs(value - round(value, self.decimals)) > 1e-9:

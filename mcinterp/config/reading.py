@@ -33,7 +33,7 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
         ConfigError: for an unknown preset or an override that does not fit.
     """
     if name not in preset_names():
-        raise ConfigError(f"no preset is called {name!r}{nearest_name(name, preset_names())}")
+        raise ConfigError(f"no preset is called {name!r:.80}{nearest_name(name, preset_names())}")
     text = (resources.files("mcinterp") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return parse_config(text, source=f"preset {name}", overrides=overrides)
 
@@ -79,7 +79,7 @@ def _first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
     problems = error.errors()
     problem = problems[0]
     where, section = _field_path(problem, schema)
-    name = ".".join(where)
+    name = f"{'.'.join(where):.80}"
     if problem["type"] in ("extra_forbidden", "invalid_key"):
         return f"{name} is not a field{nearest_name(where[-1], section.model_fields)}"
     if problem["type"] == "union_tag_invalid":
@@ -160,10 +160,10 @@ def _with_override(tree: dict[str, Any], override: str) -> dict[str, Any]:
     name, separator, text = override.partition("=")
     section, dot, field = name.strip().partition(".")
     if not (separator and dot and section and field):
-        raise ConfigError(f"--set {override!r} must look like section.field=value, such as training.steps=20000")
+        raise ConfigError(f"--set {override!r:.80} must look like section.field=value, such as training.steps=20000")
     inner = tree.get(section)
     try:
         value = read_yaml(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is not valid YAML") from error
+        raise ConfigError(f"--set {override!r:.80}: the value is not valid YAML") from error
     return {**tree, section: {**(inner if isinstance(inner, dict) else {}), field: value}}

@@ -13,11 +13,12 @@ class SwitchConfig(FrozenConfig):
     """The delayed switch (arXiv 2501.02378): stay off for so many steps, then be on for as many."""
 
     kind: Literal["delayed-switch"] = Field("delayed-switch", description="Which task the model is asked.")
-    target: int = Field(10, ge=1, description="T: steps for which the output has to be 0, and then 1.")
+    target: int = Field(10, ge=1, le=1_000_000, description="T: steps for which the output has to be 0, and then 1.")
     start: float = Field(-0.3, description="x₀: the state that every unit begins in; nothing else is given.")
     networks: int = Field(
         1,
         ge=1,
+        le=10_000,
         description="Independent networks that are asked side by side. Each is trained as it would be alone, number i, "
         "counted from 0, as that of training.seed + i.",
     )

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from mcinterp.config.base import FrozenConfig
+from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig
 from mcinterp.config.identity import IdentityConfig, LinearConfig
 from mcinterp.config.matrix import ModelConfig, TaskConfig
 from mcinterp.config.recurrent import RecurrentConfig, SwitchConfig
@@ -39,7 +39,7 @@ RETRAINABLE = ("encoder",)
 class TrainConfig(FrozenConfig):
     """Online training; the defaults are those of matrix completion's paper."""
 
-    steps: int = Field(50_000, ge=1, description="Optimiser steps.")
+    steps: int = Field(50_000, ge=1, le=MOST_STEPS, description="Optimiser steps.")
     batch_size: int = Field(256, ge=1, description="Fresh samples a step.")
     optimiser: Literal["adam", "sgd"] = Field(
         "adam", description="Rule of the updates; 'sgd' is the plain one, without momentum."
@@ -49,18 +49,26 @@ class TrainConfig(FrozenConfig):
     beta2: float = Field(0.999, ge=0.0, lt=1.0, description="Adam's decay of the squared gradient.")
     schedule: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate.")
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises linearly from 0.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the weights (seed) and of the data (seed + 1).")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the weights (seed) and of the data (seed + 1).")
     precision: Literal["float32", "bf16"] = Field(
         "float32",
         description="Numbers that matrix products are made of while training; weights, optimiser and all that is saved "
         "are float32 with either.",
     )
-    checkpoints: int = Field(20, ge=2, description="How many log-spaced checkpoints to keep, besides step 0.")
+    checkpoints: int = Field(
+        20, ge=2, le=100_000, description="How many log-spaced checkpoints to keep, besides step 0."
+    )
     replay_states: int = Field(
-        10, ge=1, description="Full training states kept at even spacing, from which training can be replayed."
+        10,
+        ge=1,
+        le=100_000,
+        description="Full training states kept at even spacing, from which training can be replayed.",
     )
     dense_checkpoints: int = Field(
-        12, ge=0, description="Checkpoints added across the drop, by replaying training once it is found; 0 for none."
+        12,
+        ge=0,
+        le=100_000,
+        description="Checkpoints added across the drop, by replaying training once it is found; 0 for none.",
     )
 
     @model_validator(mode="after")
@@ -77,7 +85,7 @@ class StartConfig(FrozenConfig):
     step: int = Field(ge=0, description="Step of the checkpoint that they come from.")
     digest: str = Field(description="SHA-256 of that checkpoint's weights, hexadecimal.")
     component: str = Field(description="The parameters that are trained; all others are frozen.")
-    seed: int = Field(ge=0, lt=2**63, description="Seed of the component's new initial weights.")
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the component's new initial weights.")
     reinitialised: bool = Field(
         True, description="Whether the component starts from new weights; if not, the training is a control."
     )

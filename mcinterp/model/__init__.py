@@ -1,20 +1,25 @@
 """What answers: an encoder with a scalar read-out, a causal transformer, linear or recurrent networks; interventions.
 
-This is the only folder that imports transformer_lens.
+This is the only folder that imports transformer_lens. Names are loaded when they are first used, so that heads can be
+read, and a wrong one refused, without it.
 """
 
 import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcinterp.model.encoder import MatrixEncoder
+    from mcinterp.model.gpt import MatrixGPT
+    from mcinterp.model.heads import Head, HeadSet
+    from mcinterp.model.interventions import Intervention, intervene
+    from mcinterp.model.kinds import Model
+    from mcinterp.model.linear import LinearNetwork
+    from mcinterp.model.plain import PlainModel
+    from mcinterp.model.recurrent import RecurrentNetworks
 
 # transformer_lens imports tqdm's notebook bar, which complains in Jupyter where ipywidgets is not installed.
 warnings.filterwarnings("ignore", message="IProgress not found")
-
-from mcinterp.model.encoder import MatrixEncoder  # noqa: E402
-from mcinterp.model.gpt import MatrixGPT  # noqa: E402
-from mcinterp.model.heads import Head, HeadSet  # noqa: E402
-from mcinterp.model.interventions import Intervention, intervene  # noqa: E402
-from mcinterp.model.linear import LinearNetwork  # noqa: E402
-from mcinterp.model.plain import PlainModel  # noqa: E402
-from mcinterp.model.recurrent import RecurrentNetworks  # noqa: E402
 
 __all__ = [
     "Head",
@@ -29,6 +34,21 @@ __all__ = [
     "intervene",
 ]
 
-Model = MatrixEncoder | MatrixGPT | PlainModel
-"""A model that a run may train: a module with `weights` and `move`. The first two also have `complete`,
-`complete_from`, `read`, and hooks by the same names, which is what passes ask for."""
+_FILE_OF = {
+    "Head": "heads",
+    "HeadSet": "heads",
+    "Intervention": "interventions",
+    "LinearNetwork": "linear",
+    "MatrixEncoder": "encoder",
+    "MatrixGPT": "gpt",
+    "Model": "kinds",
+    "PlainModel": "plain",
+    "RecurrentNetworks": "recurrent",
+    "intervene": "interventions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILE_OF:
+        raise AttributeError(f"module 'mcinterp.model' has no attribute {name!r}")
+    return getattr(import_module(f"mcinterp.model.{_FILE_OF[name]}"), name)

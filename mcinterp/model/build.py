@@ -14,11 +14,17 @@ from mcinterp.model.encoder import MatrixEncoder, least_size
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.linear import LinearNetwork
 from mcinterp.model.recurrent import RecurrentNetworks
+from mcinterp.model.size import refuse_too_large, weight_bytes
 from mcinterp.task.tokens import detokenise
 
 
 def build_model(config: RunConfig, seed: int | None = None) -> Model:
-    """The run's model with its initial weights (or those of another seed)."""
+    """The run's model with its initial weights (or those of another seed).
+
+    Raises:
+        InputError: if it takes more memory than the machine has.
+    """
+    refuse_too_large(weight_bytes(config), "the configuration's model")
     seed = config.training.seed if seed is None else seed
     return _BUILDERS[config.model.architecture](config.model, config.task, seed)
 

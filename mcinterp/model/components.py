@@ -102,15 +102,17 @@ def _parameters_of(part: str, known: list[str]) -> list[str]:
     """The parameters of `mlp` or of `mlp:1`."""
     name, colon, layer = part.partition(":")
     if name not in _PATTERNS:
-        raise InputError(f"{part!r} is no component{nearest_name(name, [*_NAMES, 'everything', 'layer:0', 'none'])}")
+        raise InputError(
+            f"{part!r:.80} is no component{nearest_name(name, [*_NAMES, 'everything', 'layer:0', 'none'])}"
+        )
     if not colon and name != "layer":
         return [parameter for parameter in known if _matches(name, parameter)]
     layers = {match[1] for parameter in known if (match := _matches(name, parameter)) and match.re.groups}
     if not layers - {None}:
-        raise InputError(f"{part!r} names no component: {name} has no layers")
+        raise InputError(f"{part!r:.80} names no component: {name} has no layers")
     if layer not in layers:
         last = max(int(number) for number in layers if number)
-        raise InputError(f"{part!r} names no layer of this model; layers are {name}:0 … {name}:{last}")
+        raise InputError(f"{part!r:.80} names no layer of this model; layers are {name}:0 … {name}:{last}")
     return [parameter for parameter in known if (match := _matches(name, parameter)) and match[1] == layer]
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mcinterp.errors import InputError, nearest_name
 
-_HEAD = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
+_HEAD = re.compile(r"L(\d{1,9})H(\d{1,9})", re.IGNORECASE)
 
 
 class Head(NamedTuple):
@@ -31,7 +31,7 @@ class Head(NamedTuple):
         """
         match = _HEAD.fullmatch(text.strip())
         if match is None:
-            raise InputError(f"{text!r} is not a head; write layer and head, both from 0, as L1H0")
+            raise InputError(f"{text!r:.80} is not a head; write layer and head, both from 0, as L1H0")
         return cls(int(match[1]), int(match[2]))
 
 
@@ -81,8 +81,8 @@ class HeadSet:
     @classmethod
     def _layer(cls, text: str, n_layers: int, n_heads: int) -> HeadSet:
         number = text.removeprefix("layer:")
-        if not number.isdecimal() or int(number) >= n_layers:
-            raise InputError(f"{text!r} names no layer of this model; layers are 0 … {n_layers - 1}")
+        if not re.fullmatch(r"\d{1,9}", number) or int(number) >= n_layers:
+            raise InputError(f"{text!r:.80} names no layer of this model; layers are 0 … {n_layers - 1}")
         return cls.of(text, (Head(int(number), head) for head in range(n_heads)))
 
     @classmethod
@@ -91,7 +91,7 @@ class HeadSet:
         unknown = next((part for part in parts if not _HEAD.fullmatch(part.strip())), None)
         if unknown is not None or not parts:
             names = ["all", "none", *classes]
-            raise InputError(f"{text!r} is neither heads such as L1H0,L2H3 nor a class{nearest_name(text, names)}")
+            raise InputError(f"{text!r:.80} is neither heads such as L1H0,L2H3 nor a class{nearest_name(text, names)}")
         heads = [Head.parse(part) for part in parts]
         absent = next((head for head in heads if head.layer >= n_layers or head.head >= n_heads), None)
         if absent is not None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ import safetensors.torch
 import torch
 
 from mcinterp.config import RunConfig
+from mcinterp.config.base import LARGEST_SEED
 from mcinterp.errors import CheckpointError, DamagedError, InputError
 from mcinterp.model import Model
 from mcinterp.model.build import build_model, least_size_of, template
+from mcinterp.model.finite import check_answers, check_finite
 from mcinterp.model.plain import check_weights, load_weights
+from mcinterp.model.size import batch_bytes, refuse_too_large
 from mcinterp.runs.files import atomic_folder, read_bounded, tensor_bytes
 from mcinterp.task import make_task
 
@@ -58,9 +62,13 @@ class Checkpoint:
     @cached_property
     def model(self) -> Any:
         """The model, of the class that the architecture names, in evaluation mode without gradients; built once."""
-        model = build_model(self.config)
-        load_weights(model, self.weights, source=f"{self.run_name} step {self.step}")
-        return model.requires_grad_(False).eval().move(self.device)
+        model, where = build_model(self.config), f"{self.run_name} step {self.step}"
+        load_weights(model, self.weights, source=where)
+        model = model.requires_grad_(False).eval().move(self.device)
+        # Weights that are numbers may still be too large to answer with.
+        batch = self.task.draw(2, torch.Generator().manual_seed(0))
+        check_answers(model, self.task.to(batch, torch.device(self.device)).inputs, where)
+        return model
 
     @property
     def encoder(self) -> Any:
@@ -96,17 +104,30 @@ class Checkpoint:
         """Draw `n` fresh samples on the checkpoint's device.
 
         Args:
-            n: how many.
-            seed: the same seed gives the same batch on any device.
+            n: how many, at least 1.
+            seed: 0 or more; the same seed gives the same batch on any device.
             choices: what the task's own `examples` lets one choose, in its order, or by name as `named`.
+
+        Raises:
+            InputError: for a number of samples or a seed that is none, or more samples than memory holds.
         """
+        if not isinstance(n, Integral) or n < 1:
+            raise InputError(f"samples must be a whole number, at least 1, got {n!r:.40}")
+        if not isinstance(seed, Integral) or not 0 <= seed <= LARGEST_SEED + 1:
+            raise InputError(f"seed must be a whole number in 0 … {LARGEST_SEED}, got {seed!r:.40}")
+        refuse_too_large(batch_bytes(self.config.task, int(n)), f"a batch of {n} samples")
         batch = self.task.examples(n, torch.Generator().manual_seed(seed), *choices, **named)
         return self.task.to(batch, torch.device(self.device))
 
     @classmethod
     def of_model(cls, model: Model, config: RunConfig, step: int = 0, run_name: str = "imported") -> Checkpoint:
-        """Wrap a model from elsewhere, so that every pass works on it."""
+        """Wrap a model from elsewhere, so that every pass works on it.
+
+        Raises:
+            CheckpointError: if its weights are not all numbers.
+        """
         weights = model.weights()
+        check_finite(weights, f"{run_name} step {step}")
         digest = hashlib.sha256(tensor_bytes(weights)).hexdigest()
         return cls(run_name, step, config, digest, {}, package_versions(), weights)
 
@@ -137,7 +158,7 @@ def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str)
     Raises:
         DamagedError: if a file is missing or unreadable, is of another step, does not have the digest it was saved
             with, or holds other tensors than the configuration tells of.
-        CheckpointError: if it belongs to another configuration.
+        CheckpointError: if it belongs to another configuration, or its weights are not all numbers.
     """
     record = _read_record(folder / RECORD)
     if folder.name != f"step-{record['step']:08d}":
@@ -197,6 +218,7 @@ def _read_weights(path: Path, digest: str, config: RunConfig) -> dict[str, torch
         check_weights(expected, weights, str(path))
     except CheckpointError as error:
         raise DamagedError(str(error)) from None
+    check_finite(weights, str(path))
     return weights
 
 

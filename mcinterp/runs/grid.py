@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ SWEEP = "sweep.yaml"
 """What a sweep's folder declares: its runs by name, with the fields that vary and their configurations."""
 KEYS = ("base", "set", "grid")
 LONGEST_NAME = 120
+MOST = 10_000
+"""Combinations of a grid: more are more likely a slip than a plan."""
+DEEPEST = 8
+"""Sections within sections, of which a configuration has fewer."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._+=,-]")
 """What the name of a run in a sweep does not hold."""
 
@@ -96,7 +101,7 @@ def load_sweep(path: Path | str) -> Sweep:
     Raises:
         ConfigError: naming the file, and the combination and field where there is one: not YAML, an unknown key or
             field, an empty list, a value given twice, a combination that is no valid configuration, two combinations
-            that are the same.
+            that are the same, or more of them than `MOST`.
     """
     path = Path(path)
     declared = _read(path)
@@ -105,8 +110,10 @@ def load_sweep(path: Path | str) -> Sweep:
     fields = [field for names, _ in axes for field in names]
     for field in fields:
         if fields.count(field) > 1 or field in fixed:
-            raise ConfigError(f"{path}: {field} is given twice; a field stands once, in grid or in set")
+            raise ConfigError(f"{path}: {field:.60} is given twice; a field stands once, in grid or in set")
     base = _changed(_base(declared["base"], path), fixed, f"{path}, set")
+    if (n := prod(len(values) for _, values in axes)) > MOST:
+        raise ConfigError(f"{path}: the grid has {n:,} combinations; a sweep has at most {MOST:,}")
     runs = [_run(base, fields, sum(choice, ()), path) for choice in product(*(values for _, values in axes))]
     _refuse_same(runs, path)
     return Sweep(path.stem, tuple(fields), tuple(runs))
@@ -130,7 +137,7 @@ def _read(path: Path) -> Tree:
         raise ConfigError(f"{path} must hold the keys base and grid (and set), got {type(tree).__name__}")
     for key in tree:
         if key not in KEYS:
-            raise ConfigError(f"{path}: {key} is not a key of a grid{nearest_name(str(key), KEYS)}")
+            raise ConfigError(f"{path}: {key!s:.60} is not a key of a grid{nearest_name(str(key), KEYS)}")
     for key in ("base", "grid"):
         if not tree.get(key):
             raise ConfigError(f"{path}: {key} is missing or empty")
@@ -159,17 +166,17 @@ def _axis(key: Any, values: Any, path: Path) -> tuple[list[str], list[tuple[Any,
     """One key of the grid: its fields, and the values that they take together."""
     fields = [field.strip() for field in str(key).split(",")]
     if not isinstance(values, list):
-        raise ConfigError(f"{path}: grid: {key} must have a list of values, got {values!r:.60}")
+        raise ConfigError(f"{path}: grid: {key!s:.60} must have a list of values, got {values!r:.60}")
     if not values:
-        raise ConfigError(f"{path}: grid: {key} has an empty list; give at least one value")
+        raise ConfigError(f"{path}: grid: {key!s:.60} has an empty list; give at least one value")
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise ConfigError(f"{path}: grid: {key} has the value {value!r:.60} twice")
+            raise ConfigError(f"{path}: grid: {key!s:.60} has the value {value!r:.60} twice")
     if len(fields) == 1:
         return fields, [(value,) for value in values]
     for value in values:
         if not isinstance(value, list) or len(value) != len(fields):
-            raise ConfigError(f"{path}: grid: {key} needs lists of {len(fields)} values, got {value!r:.60}")
+            raise ConfigError(f"{path}: grid: {key!s:.60} needs lists of {len(fields)} values, got {value!r:.60}")
     return fields, [tuple(value) for value in values]
 
 
@@ -177,8 +184,8 @@ def _changed(tree: Tree, values: Mapping[str, Any], source: str) -> Tree:
     """A nested mapping with dotted fields replaced."""
     for field, value in values.items():
         section, dot, name = str(field).partition(".")
-        if not (section and dot and name):
-            raise ConfigError(f"{source}: {field} must look like section.field, such as training.seed")
+        if not (section and dot and name) or name.count(".") > DEEPEST:
+            raise ConfigError(f"{source}: {field!s:.80} must look like section.field, such as training.seed")
         tree = {**tree, section: _changed_field(tree.get(section, {}), name, value, source)}
     return tree
 
@@ -190,7 +197,7 @@ def _changed_field(section: Any, name: str, value: Any, source: str) -> Any:
 
 def _run(base: Tree, fields: list[str], values: tuple[Any, ...], path: Path) -> SweepRun:
     choice = dict(zip(fields, values, strict=True))
-    source = f"{path}, combination {', '.join(f'{field} = {value!s:.40}' for field, value in choice.items())}"
+    source = f"{path}, combination {', '.join(f'{field:.60} = {value!s:.40}' for field, value in choice.items())}"
     config = validate_config(_changed(base, choice, source), source)
     resolved = _flat(config)
     varied = {field: resolved[field] for field in fields}

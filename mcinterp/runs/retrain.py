@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from mcinterp.config import RunConfig, StartConfig, parse_config
+from mcinterp.config.base import LARGEST_SEED
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component
@@ -111,6 +112,8 @@ def retraining(
     if foreign is not None:
         raise UsageError(f"--set {foreign!r}: a retraining keeps task and model; set fields of training only")
     seed = run.config.training.seed + 1 if seed is None else seed
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"retrain: seed must be in 0 … {LARGEST_SEED}, got {seed}")
     tree = run.config.model_dump()
     steps = -(-tree["training"]["steps"] // SHARE) if steps is None else steps
     tree["training"] |= {"seed": seed, "steps": steps, "dense_checkpoints": 0}

@@ -41,6 +41,11 @@ RETRAINED = "retrained"
 EXCERPT = "excerpt.yaml"
 
 
+def _is_number(word: str) -> bool:
+    """Whether it is a number that a step may have."""
+    return word.isdecimal() and len(word) <= 18
+
+
 class Run:
     """A run on disk, opened for reading.
 
@@ -97,6 +102,11 @@ class Run:
         if wrong.any():
             raise DamagedError(f"{path} is damaged: line {wrong.argmax() + 2} is not a whole line of its step")
         return metrics
+
+    @property
+    def steps_done(self) -> int:
+        """The last step that was measured; 0 before the first."""
+        return int(self.metrics["step"].max()) if len(self.metrics) else 0
 
     @property
     def is_excerpt(self) -> bool:
@@ -158,15 +168,19 @@ class Run:
         steps = self.steps
         if not steps:
             raise CheckpointError(f"run {self.name} has no checkpoint yet")
-        if selection == "all":
+        if selection.strip() == "all":
             return steps
-        if selection == "auto":
+        if selection.strip() == "auto":
             return sorted(self._around_the_drop(steps))
         chosen = []
         for part in selection.split(","):
             word = part.strip()
-            if word not in ("first", "last") and not word.isdecimal():
-                raise UsageError(f"steps {selection!r}: {word!r} is neither a step nor auto, all, first or last")
+            if word in ("auto", "all"):
+                raise UsageError(f"steps {selection!r:.80}: {word} stands alone, not among other steps")
+            if word not in ("first", "last") and not _is_number(word):
+                raise UsageError(
+                    f"steps {selection!r:.80}: {word!r:.80} is neither a step nor auto, all, first or last"
+                )
             chosen.append({"first": steps[0], "last": steps[-1]}[word] if not word.isdecimal() else int(word))
         absent = next((step for step in chosen if step not in steps), None)
         if absent is not None:

@@ -204,7 +204,7 @@ def _train_one(name: str, path: Path, config: dict[str, Any], device: str, threa
             state = "finished"
     except RunBusyError as error:
         state, sentence = "busy", str(error)
-    except (McinterpError, OSError, RuntimeError) as error:  # RuntimeError: torch, out of memory
+    except (McinterpError, OSError, MemoryError, RuntimeError) as error:  # RuntimeError: torch, out of memory
         state, sentence = "failed", " ".join(str(error).split())
     finally:
         torch.set_num_threads(threads_before)

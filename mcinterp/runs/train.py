@@ -15,6 +15,7 @@ from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError, TrainingError
 from mcinterp.model.fused import training_forward
 from mcinterp.model.plain import trainable
+from mcinterp.model.size import refuse_untrainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
 from mcinterp.runs.files import explained, write_atomic
 from mcinterp.runs.lock import sole_writer
@@ -74,12 +75,14 @@ def train(
 
     Raises:
         ConfigError: if the run stands with another configuration; the fields that differ are named.
+        InputError: if the machine has not the memory for it.
         CheckpointError: if what is on disk belongs to another configuration, or cannot be written.
         TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, no
             whole training state is left, or one of those that train it together has failed.
     """
     together = join(resolve_device(device))
     with together.working():
+        refuse_untrainable(config)
         run = together.from_main(lambda: _open_or_create(Path(path), config))
         with _writing(run, together):
             session = _Session(run, together, wait_for_space)
@@ -109,7 +112,7 @@ def densify(
         TrainingError: if the replay is not bit-identical to the first time, or another process is training the run.
     """
     run = Run(path)
-    done = int(run.metrics["step"].max())
+    done = run.steps_done
     if not 0 <= first <= last <= done or every < 1:
         raise InputError(f"densify: need 0 ≤ from ≤ to ≤ {done} and every ≥ 1, got {first}, {last}, {every}")
     together = join(resolve_device(device))
@@ -130,9 +133,10 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
+        torch.zeros(1, device=name).item()  # some names have shapes and no numbers
+    except (RuntimeError, AssertionError, ImportError, ValueError) as error:
+        reason = (str(error).strip() or "torch does not know it").splitlines()[0].partition(". ")[0]
+        raise InputError(f"device {name!r:.80} cannot be used here: {reason:.200}") from None
     return torch.device(name)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.task.batch import Batch, ScoreKind
+from mcinterp.task.finite import not_finite
 from mcinterp.task.masks import MaskLike, observed_mask, random_observed
 from mcinterp.task.matrices import sample_matrices
 from mcinterp.task.sizes import SizeLike, fixed_size, present_entries
@@ -132,7 +133,8 @@ class MatrixCompletion:
                 where all have all.
 
         Raises:
-            InputError: if the shapes do not fit the task, or a value has no token, or the task has no padding.
+            InputError: if the shapes do not fit the task, a value is no number or has no token, or the task has no
+                padding.
         """
         expected = (len(matrices), self.config.rows, self.config.cols)
         shapes = [tuple(given.shape) for given in (matrices, observed, present) if given is not None]
@@ -141,6 +143,8 @@ class MatrixCompletion:
                 f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got "
                 f"{' and '.join(map(str, shapes))}"
             )
+        if problem := not_finite(matrices if present is None else matrices.masked_fill(~present, 0.0)):
+            raise InputError(f"batch: matrices hold {problem.replace('first in row', 'first in matrix')}")
         return self._made(matrices, observed, present, tokenise)
 
     def _made(self, matrices: Tensor, observed: Tensor, present: Tensor | None, tokens_of: _Tokeniser) -> MatrixBatch:

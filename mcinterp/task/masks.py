@@ -66,13 +66,13 @@ def _drawn(mask: np.ndarray | Tensor | list[list[bool]]) -> Tensor:
 
 
 def _named(name: str, rows: int, cols: int) -> Tensor:
-    kind, _, detail = name.partition(":")
+    kind, _, detail = name.strip().partition(":")
     if kind not in _MASKS:
-        raise InputError(f"no mask is called {kind!r}{nearest_name(kind, _MASKS)}")
+        raise InputError(f"no mask is called {kind!r:.80}{nearest_name(kind, _MASKS)}")
     try:
         observed = _MASKS[kind](detail, rows, cols)
     except ValueError as error:
-        raise InputError(f"mask {name!r} does not fit a {rows} × {cols} matrix: {error}") from None
+        raise InputError(f"mask {name!r:.80} does not fit a {rows} × {cols} matrix: {error}") from None
     return torch.as_tensor(observed)
 
 
@@ -114,11 +114,15 @@ def _one_per_row(detail: str, rows: int, cols: int) -> np.ndarray:
 
 
 def _masked_rows(detail: str, rows: int, cols: int) -> np.ndarray:
-    observed = np.ones((rows, cols), dtype=bool)
+    observed, masked = np.ones((rows, cols), dtype=bool), list[int]()
     for part in detail.split(","):
-        row, _, col = part.partition("@")
-        observed[_index(row, rows, "row")] = False
-        observed[_index(row, rows, "row"), _index(col, cols, "column")] = True
+        before, _, after = part.partition("@")
+        row, col = _index(before, rows, "row"), _index(after, cols, "column")
+        if row in masked:
+            raise ValueError(f"row {row} is given twice")
+        masked.append(row)
+        observed[row] = False
+        observed[row, col] = True
     return observed
 
 
@@ -138,12 +142,12 @@ def _no_detail(detail: str) -> None:
 
 
 def _index(text: str, size: int, what: str) -> int:
-    if not text.strip().isdecimal():
-        raise ValueError(f"{text!r} is not a {what} number")
-    index = int(text)
-    if index >= size:
-        raise ValueError(f"{what} {index} is outside 0 … {size - 1}")
-    return index
+    number = text.strip()
+    if not number.isdecimal():
+        raise ValueError(f"{text!r:.80} is not a {what} number")
+    if len(number) > 9 or int(number) >= size:
+        raise ValueError(f"{what} {number:.40} is outside 0 … {size - 1}")
+    return int(number)
 
 
 def _span(text: str, size: int, what: str) -> slice:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from mcinterp.config import TrainConfig
 from mcinterp.errors import CheckpointError, InputError, McinterpError, TrainingError
-from mcinterp.task.batch import BatchT, Task
+from mcinterp.task.batch import Batch, BatchT, Task
+from mcinterp.task.finite import not_finite
 from mcinterp.training.optimisers import OPTIMISERS
 from mcinterp.training.schedule import learning_rate
 from mcinterp.training.together import Alone
@@ -163,10 +164,10 @@ def training_steps(
         records: list[StepRecord] = []
         if stopping or step == config.steps or step in pauses or step % read_every == 0:
             records, problem = _read(waiting, step, task, config)
-            waiting = []
             if problem:
                 yield from records
-                raise problem
+                raise _explained(problem, batch, state) if len(waiting) == 1 else problem
+            waiting = []
         _update(state, loss, learning_rate(config, step), together)
         yield from records
 
@@ -190,6 +191,17 @@ def _read(
         named = dict(zip(task.score_names, scores, strict=True))
         records.append(StepRecord(step, loss, named, learning_rate(config, step)))
     return records, None
+
+
+def _explained(problem: McinterpError, batch: Batch, state: TrainState) -> McinterpError:
+    """The same, with what of the step itself is no number: the batch, or weights since the update before."""
+    if not isinstance(problem, TrainingError):
+        return problem
+    named = {"the batch's targets": batch.targets, "the batch's inputs": batch.inputs, **state.parameters}
+    for name, values in named.items():
+        if found := not_finite(values.detach()):
+            return TrainingError(f"{problem} ({name}: {found})")
+    return problem
 
 
 def _update(state: TrainState, loss: Tensor, rate: float, together: Alone) -> None:

@@ -54,9 +54,22 @@ def sentences(frame: pd.DataFrame) -> list[str]:
     """What the first method's ablations say: all heads, then single heads."""
     method = frame["method"].iloc[0]
     everything = row_of(frame, method, group="all")
+    if frame["masked_mse_clean"].isna().all():
+        return [_nothing_masked(everything)]
     parts = [] if everything is None else [_all_heads(everything)]
     single = frame[(frame["method"] == method) & (frame["kind"] == "head")]
     return parts if single.empty else [*parts, _single_heads(single, method)]
+
+
+def _nothing_masked(everything: pd.Series | None) -> str:
+    """What is left to say where there is no masked error to change."""
+    said = "No entry was masked, so that ablations change the observed error alone"
+    if everything is None:
+        return f"{said}."
+    return (
+        f"{said}: with all heads ablated ({everything['method']}, n = {number(everything['n'])}) the observed MSE goes "
+        f"from {number(everything['observed_mse_clean'])} to {number(everything['observed_mse'])}."
+    )
 
 
 def delta(row: pd.Series) -> str:

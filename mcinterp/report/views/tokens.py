@@ -77,12 +77,14 @@ def _at_values(name: str, rows: pd.DataFrame) -> str:
         f"({number(row['control_mse'])} with MASK there)"
         for _, row in rows.iterrows()
     ]
+    said = f"With a value in the place of MASK ({name}) {_verdict(rows)}: mean square to it {', '.join(parts)}. "
+    if rows["observed_mse"].isna().all():
+        return f"{said}No entry was observed, so that there is no L_obs."
     with_mask = (rows["observed_mse"] - rows["observed_change"]).iloc[0]
     worst = rows.iloc[int(rows["observed_mse"].argmax())]
     return (
-        f"With a value in the place of MASK ({name}) {_verdict(rows)}: mean square to it {', '.join(parts)}. L_obs is "
-        f"{number(with_mask)} with MASK and at most {number(worst['observed_mse'])} with a value (change "
-        f"{_ci(worst, 'observed_change')})."
+        f"{said}L_obs is {number(with_mask)} with MASK and at most {number(worst['observed_mse'])} with a value "
+        f"(change {_ci(worst, 'observed_change')})."
     )
 
 
