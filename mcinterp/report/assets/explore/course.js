@@ -1,7 +1,7 @@
 "use strict";
 // The curve of L_mask over training with a mark for each checkpoint in the page.
 const Course = (() => {
-  const WIDTH = 640;
+  const WIDEST = 640;
   const HEIGHT = 84;
   const EDGE = { left: 46, right: 10, top: 10, bottom: 18 };
 
@@ -16,10 +16,12 @@ const Course = (() => {
   function draw(box, curve, steps, choose) {
     const points = curve.step.map((step, i) => [step, curve.masked_mse[i]]).filter(([, level]) => level > 0);
     if (points.length < 2) return [];
+    const width = Math.min(WIDEST, box.clientWidth || WIDEST);
+    box.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const levels = points.map(([, level]) => Math.log10(level));
     const [low, high] = [Math.min(...levels), Math.max(...levels)];
     const last = Math.max(steps[steps.length - 1], points[points.length - 1][0]);
-    const x = (step) => EDGE.left + (step / last) * (WIDTH - EDGE.left - EDGE.right);
+    const x = (step) => EDGE.left + (step / last) * (width - EDGE.left - EDGE.right);
     const y = (level) => EDGE.top + ((high - level) / (high - low || 1)) * (HEIGHT - EDGE.top - EDGE.bottom);
     const near = (step) => levels[nearest(points.map(([at]) => at), step)];
     const path = points.map(([step], i) => `${x(step).toFixed(1)},${y(levels[i]).toFixed(1)}`).join(" ");

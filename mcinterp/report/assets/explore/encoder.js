@@ -54,18 +54,25 @@ const Encoder = (() => {
 
   const gelu = (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
 
-  // x (n × inputs) times weight (inputs × outputs) plus bias.
+  // x (n × inputs) times weight (inputs × outputs) plus bias. Four inputs at a time: most of the page's time goes here.
   function linear(x, n, weight, bias) {
     const outputs = bias.length;
     const inputs = x.length / n;
     const y = new Float64Array(n * outputs);
     for (let i = 0; i < n; i++) {
-      const row = y.subarray(i * outputs, (i + 1) * outputs);
-      row.set(bias);
-      for (let k = 0; k < inputs; k++) {
-        const factor = x[i * inputs + k];
-        const start = k * outputs;
-        for (let j = 0; j < outputs; j++) row[j] += factor * weight[start + j];
+      const row = i * outputs;
+      const own = i * inputs;
+      for (let j = 0; j < outputs; j++) y[row + j] = bias[j];
+      let k = 0;
+      for (; k + 3 < inputs; k += 4) {
+        const [a, b, c, d] = [x[own + k], x[own + k + 1], x[own + k + 2], x[own + k + 3]];
+        const [p, q, r, s] = [k * outputs, (k + 1) * outputs, (k + 2) * outputs, (k + 3) * outputs];
+        for (let j = 0; j < outputs; j++) {
+          y[row + j] += a * weight[p + j] + b * weight[q + j] + c * weight[r + j] + d * weight[s + j];
+        }
+      }
+      for (; k < inputs; k++) {
+        for (let j = 0; j < outputs; j++) y[row + j] += x[own + k] * weight[k * outputs + j];
       }
     }
     return y;

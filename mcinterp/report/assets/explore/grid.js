@@ -42,6 +42,7 @@ const Grid = (() => {
     cell.classList.toggle("negative", share < 0);
     cell.classList.toggle("strong", Math.abs(share) > 0.6);
     cell.classList.toggle("masked", masked);
+    if (cell.title === label) return;
     cell.setAttribute("aria-label", label);
     cell.title = label;
   }

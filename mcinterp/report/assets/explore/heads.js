@@ -9,7 +9,7 @@ const Heads = (() => {
   function build(box, shape, rows, cols, hooks) {
     const n = rows * cols;
     const whole = n * Math.max(1, Math.round(SIDE / n));
-    const scale = { n, rows, cols, whole, cell: Math.max(4, Math.floor(whole / cols)) };
+    const scale = { n, rows, cols, whole, cell: Math.max(4, Math.floor((0.87 * whole) / Math.max(rows, cols))) };
     const layers = Array.from({ length: shape.n_layers }, (_, layer) => {
       const own = Array.from({ length: shape.n_heads }, (_, head) => [layer, head]);
       const button = element("button", `Layer ${layer}`, { type: "button", class: "layer" });
@@ -81,20 +81,24 @@ const Heads = (() => {
     for (const { tiles } of built.layers) for (const each of tiles) paintPattern(each, built.scale.n, colours);
   }
 
-  function paintPattern(each, n, colours) {
+  function paintPattern(each, n, { words }) {
     const context = each.pattern.getContext("2d");
     const image = context.createImageData(n, n);
-    each.attention.forEach((share, at) => {
-      const [red, green, blue] = mixed(colours, share / each.end);
-      image.data.set([red, green, blue, 255], 4 * at);
-    });
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let at = 0; at < pixels.length; at++) pixels[at] = words[shade(each.attention[at] / each.end)];
     context.putImageData(image, 0, 0);
   }
 
-  const mixed = ({ page, attention }, share) => {
-    const most = Math.min(1, Math.max(0, share));
-    return page.map((channel, i) => Math.round(channel + most * (attention[i] - channel)));
-  };
+  const shade = (share) => (share > 0 ? Math.round(255 * Math.min(1, share)) : 0);
+
+  // From the page's colour (no attention) to that of attention, in 256 shades: as channels, in CSS and as pixels.
+  function shades(page, attention) {
+    const mixed = Array.from({ length: 256 }, (_, at) =>
+      page.map((channel, i) => Math.round(channel + (at / 255) * (attention[i] - channel))),
+    );
+    const bytes = Uint8Array.from(mixed.flatMap((channels) => [...channels, 255]));
+    return { channels: mixed, css: mixed.map((channels) => `rgb(${channels})`), words: new Uint32Array(bytes.buffer) };
+  }
 
   // Where the chosen entry looks, for every head.
   function paintMaps(built, entry, observed, colours) {
@@ -108,12 +112,13 @@ const Heads = (() => {
     shares.forEach((share, key) => {
       if (share > shares[most]) most = key;
       const [x, y] = [(key % cols) * cell, Math.floor(key / cols) * cell];
-      const fill = mixed(colours, share / each.end);
-      context.fillStyle = `rgb(${fill})`;
+      const at = shade(share / each.end);
+      context.fillStyle = colours.css[at];
       context.fillRect(x, y, cell, cell);
       if (observed[key]) return;
       // A dot marks a masked entry, as in the report's drawings of masks.
-      const bright = 0.2126 * fill[0] + 0.7152 * fill[1] + 0.0722 * fill[2] > 128;
+      const [red, green, blue] = colours.channels[at];
+      const bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 128;
       context.fillStyle = bright ? "#1F2933" : "#FFFFFF";
       const dot = Math.max(1, Math.round(cell / 6));
       context.fillRect(x + (cell - dot) / 2, y + (cell - dot) / 2, dot, dot);
@@ -134,5 +139,5 @@ const Heads = (() => {
     each.button.setAttribute("aria-label", `${each.name}: ${says}`);
   }
 
-  return { build, show, paintPatterns, paintMaps };
+  return { build, show, shades, paintPatterns, paintMaps };
 })();

@@ -6,7 +6,9 @@ const Numbers = (() => {
   // With so many decimals, and no sign where they are all 0.
   function fixed(value, decimals) {
     if (!Number.isFinite(value)) return "–";
-    const text = value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    const [digits, fraction] = value.toFixed(decimals).split(".");
+    const grouped = digits.length > 3 ? digits.replace(/\B(?=(\d{3})+$)/g, ",") : digits;
+    const text = fraction ? `${grouped}.${fraction}` : grouped;
     return /[1-9]/.test(text) ? signed(text) : text.replace("-", "");
   }
 
@@ -19,7 +21,7 @@ const Numbers = (() => {
     return fixed(value, Math.max(0, digits - 1 - exponent));
   }
 
-  const whole = (value) => value.toLocaleString("en");
+  const whole = (value) => fixed(value, 0);
 
   // What was typed, or null; a comma is a decimal point, and both kinds of minus are one.
   function parse(text) {

@@ -14,9 +14,13 @@ const Explorer = (() => {
     view.marks = Course.draw(find("curve"), model.curve, model.steps, (at, event) => change(event, () => (live.state.at = at)));
     setUpControls(model);
     setUpTables();
+    view.colours = palette();
     lay();
     change(null, () => {});
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paint(view.outcome));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      view.colours = palette();
+      paint(view.outcome);
+    });
   }
 
   // Does something to the state, draws what follows from it, and measures until it is painted.
@@ -127,7 +131,6 @@ const Explorer = (() => {
     Course.choose(view.marks, state.at);
     paintMatrices(outcome);
     paintScores(outcome);
-    view.colours = palette();
     const largest = Heads.show(view.heads, outcome.patterns, state.ablated, find("scale").value);
     Heads.paintPatterns(view.heads, view.colours);
     tellScale(largest);
@@ -175,15 +178,15 @@ const Explorer = (() => {
       const numbers = found ? found.answers.map((answer, i) => (errors ? answer - values[i] : answer)) : values.map(() => NaN);
       fill(id, numbers, finer, end, (at, value, masked) => `${at}${word}${fixed(value, decimals + 3)}${masked}`);
     }
-    const legend = `Blue is below 0, orange above; the darkest is ± ${number(largest, 2)}`;
+    const legend = `Blue is below 0, orange above; the strongest is ± ${number(largest, 2)}`;
     find("legend").textContent = errors ? `${legend}, for errors ± ${number(end, 2)}.` : `${legend}.`;
   }
 
   function paintScores({ model, intact, nuclear, truth, clipped }) {
     const rows = [["model", model]];
-    if (intact) rows.splice(0, 1, ["model, ablated", model], ["model, no head ablated", intact]);
-    if (nuclear) rows.push(["least nuclear norm", nuclear]);
-    rows.push(["the matrix itself", { observed: NaN, masked: NaN, all: NaN, norm: truth }]);
+    if (intact) rows.splice(0, 1, ["ablated model", model], ["intact model", intact]);
+    if (nuclear) rows.push(["least norm", nuclear]);
+    rows.push(["the matrix", { observed: NaN, masked: NaN, all: NaN, norm: truth }]);
     const body = rows.map(([name, found]) => {
       const line = element("tr", "");
       const cells = [found.observed, found.masked, found.all, found.norm].map((value) => element("td", number(value)));
@@ -210,7 +213,7 @@ const Explorer = (() => {
   function tellScale(largest) {
     const choice = find("scale").value;
     const end = number(largest * Number(choice), 2);
-    find("scale-note").textContent = choice === "own" ? "the darkest is each head's own maximum" : `the darkest is ${end} and more`;
+    find("scale-note").textContent = choice === "own" ? "the strongest each head's own maximum" : `the strongest ${end} and more`;
   }
 
   // Colours as the style sheet has them for the reader's setting.
@@ -218,7 +221,7 @@ const Explorer = (() => {
     const style = getComputedStyle(document.body);
     const hex = (name) => style.getPropertyValue(name).trim();
     const channels = (name) => [1, 3, 5].map((at) => parseInt(hex(name).slice(at, at + 2), 16));
-    return { page: channels("--page"), attention: channels("--attention"), mark: hex("--mark") };
+    return { ...Heads.shades(channels("--page"), channels("--attention")), mark: hex("--mark") };
   }
 
   document.addEventListener("DOMContentLoaded", start);
