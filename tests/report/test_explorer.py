@@ -468,6 +468,18 @@ def test_it_follows_the_readers_setting_and_reads_well(browser: Any, small_page:
         assert min(contrast(channels(ink), channels(ground)) for ink, ground in cells) > 4.5
 
 
+@pytest.mark.parametrize("width", [480, 1400])
+def test_numbers_fit_their_cells(opened: Opened, tmp_path: Path, width: int) -> None:
+    config = small_config(task={"rows": 9, "cols": 10, "v_min": -20.0, "v_max": 20.0}, training={"steps": 2})
+    train(tmp_path / "wide", config, device="cpu")
+    with opened(write_explorer(explorable(Run(tmp_path / "wide")), tmp_path / "wide.html"), width) as page:
+        page.evaluate("Explorer.change(null, (live) => { live.state.values = live.state.values.map((x) => 15 * x); })")
+        wide = """[...document.querySelectorAll("td.entry")].filter(
+          (cell) => cell.firstChild.getBoundingClientRect().width > cell.clientWidth).length"""
+        assert page.evaluate(wide) == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_landmarks_names_and_digits_of_the_page(page: Any) -> None:
     assert page.get_by_role("main").count() == 1
     assert page.get_by_role("heading", level=1).inner_text().endswith("small")

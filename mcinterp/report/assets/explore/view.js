@@ -23,15 +23,14 @@ const Explorer = (() => {
     });
   }
 
-  // Does something to the state, draws what follows from it, and measures until it is painted.
+  // Does something to the state, draws what follows from it, and measures from the event until it is painted.
   function change(event, act) {
-    const began = event ? event.timeStamp : performance.now();
     const from = performance.now();
     act(live);
     view.outcome = live.outcome();
     const computed = performance.now() - from;
     paint(view.outcome);
-    painted((now) => tellTime(computed, now - began));
+    if (event) painted((now) => tellTime(computed, now - event.timeStamp));
   }
 
   // A message that is sent before a frame is painted arrives after it.
@@ -61,7 +60,10 @@ const Explorer = (() => {
     const names = ["random", ...live.masks().map((mask) => mask.name)];
     find("mask").replaceChildren(...names.map((name) => new Option(name, name)), new Option("by hand", "by hand"));
     find("mask").lastChild.disabled = true;
-    document.querySelector(".grids").style.setProperty("--grid-width", `${Math.max(12.5, 2.3 * (state.size[1] + 1))}rem`);
+    const grids = document.querySelector(".grids");
+    grids.style.setProperty("--grid-width", `${Math.max(12.5, 2.3 * (state.size[1] + 1))}rem`);
+    grids.style.setProperty("--cols", state.size[1]);
+    grids.classList.toggle("dense", state.size[1] > 7);
   }
 
   function setUpControls(model) {
@@ -91,7 +93,7 @@ const Explorer = (() => {
     Grid.editable(find("given"), {
       choose,
       toggle: (index, event) => change(event, () => live.toggle(index)),
-      text: (index) => fixed(live.state.values[index], live.task.decimals),
+      text: (index) => live.state.values[index].toFixed(live.task.decimals),
       type,
     });
   }
@@ -178,6 +180,8 @@ const Explorer = (() => {
       const numbers = found ? found.answers.map((answer, i) => (errors ? answer - values[i] : answer)) : values.map(() => NaN);
       fill(id, numbers, finer, end, (at, value, masked) => `${at}${word}${fixed(value, decimals + 3)}${masked}`);
     }
+    const letters = Math.max(5, ...Object.values(view.cells).flatMap((cells) => cells.map((cell) => cell.textContent.length)));
+    document.querySelector(".grids").style.setProperty("--letters", letters);
     const legend = `Blue is below 0, orange above; the strongest is ± ${number(largest, 2)}`;
     find("legend").textContent = errors ? `${legend}, for errors ± ${number(end, 2)}.` : `${legend}.`;
   }
