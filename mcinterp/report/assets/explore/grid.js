@@ -34,11 +34,16 @@ const Grid = (() => {
     return Array.from(table.querySelectorAll("td.entry"));
   }
 
+  // Sets a style's property, if that changes it: setting is what costs time.
+  function put(target, name, value) {
+    if (target.style.getPropertyValue(name) !== String(value)) target.style.setProperty(name, value);
+  }
+
   // One entry: its text, its value as a share of the largest (−1 to 1), and whether it is masked.
   function show(cell, { text, share, masked, label }) {
     const span = cell.firstChild;
     if (span.textContent !== text) span.textContent = text;
-    cell.style.setProperty("--share", `${Math.round(DARKEST * Math.min(1, Math.abs(share)))}%`);
+    put(cell, "--share", `${Math.round(DARKEST * Math.min(1, Math.abs(share)))}%`);
     cell.classList.toggle("negative", share < 0);
     cell.classList.toggle("strong", Math.abs(share) > 0.6);
     cell.classList.toggle("masked", masked);
@@ -136,5 +141,5 @@ const Grid = (() => {
     });
   }
 
-  return { element, build, show, choosable, editable };
+  return { element, put, build, show, choosable, editable };
 })();

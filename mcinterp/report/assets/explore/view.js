@@ -2,7 +2,7 @@
 // The page: draws what `Live` computes, and tells it what was clicked, typed and slid. Asks no network.
 const Explorer = (() => {
   const find = (id) => document.getElementById(id);
-  const { element } = Grid;
+  const { element, put } = Grid;
   const { fixed, number, whole } = Numbers;
   const view = { shown: "values", pointed: null };
   let live;
@@ -61,8 +61,8 @@ const Explorer = (() => {
     find("mask").replaceChildren(...names.map((name) => new Option(name, name)), new Option("by hand", "by hand"));
     find("mask").lastChild.disabled = true;
     const grids = document.querySelector(".grids");
-    grids.style.setProperty("--grid-width", `${Math.max(12.5, 2.3 * (state.size[1] + 1))}rem`);
-    grids.style.setProperty("--cols", state.size[1]);
+    put(grids, "--grid-width", `${Math.max(12.5, 2.3 * (state.size[1] + 1))}rem`);
+    put(grids, "--cols", state.size[1]);
     grids.classList.toggle("dense", state.size[1] > 7);
   }
 
@@ -157,7 +157,7 @@ const Explorer = (() => {
     const [layer, head] = view.pointed ?? [];
     const shares = view.pointed ? view.outcome.patterns[layer][head].subarray(entry * n, (entry + 1) * n) : null;
     const most = shares ? Math.max(...shares) : 1;
-    view.cells.given.forEach((cell, i) => cell.style.setProperty("--look", shares ? (shares[i] / most).toFixed(3) : 0));
+    view.cells.given.forEach((cell, i) => put(cell, "--look", shares ? (shares[i] / most).toFixed(3) : 0));
   }
 
   function paintMatrices({ model, nuclear }) {
@@ -181,7 +181,7 @@ const Explorer = (() => {
       fill(id, numbers, finer, end, (at, value, masked) => `${at}${word}${fixed(value, decimals + 3)}${masked}`);
     }
     const letters = Math.max(5, ...Object.values(view.cells).flatMap((cells) => cells.map((cell) => cell.textContent.length)));
-    document.querySelector(".grids").style.setProperty("--letters", letters);
+    put(document.querySelector(".grids"), "--letters", letters);
     const legend = `Blue is below 0, orange above; the strongest is ± ${number(largest, 2)}`;
     find("legend").textContent = errors ? `${legend}, for errors ± ${number(end, 2)}.` : `${legend}.`;
   }
