@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         distribution_shift,
         embeddings,
         errors_by_size,
+        explorable,
         generation,
         head_taxonomy,
         linear_probes,
@@ -80,7 +81,7 @@ if TYPE_CHECKING:
     )
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
-    from mcinterp.report import write_report, write_sweep_report
+    from mcinterp.report import write_explorer, write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
     from mcinterp.task import DelayedSwitch, IdentityMapping, MatrixBatch, MatrixCompletion, MatrixSequence, make_task
@@ -102,6 +103,7 @@ _HOME = {
         "component_dynamics",
         "distribution_shift",
         "errors_by_size",
+        "explorable",
         "generation",
         "head_taxonomy",
         "linear_probes",
@@ -150,7 +152,7 @@ _HOME = {
     ),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
-    "mcinterp.report": ("write_report", "write_sweep_report"),
+    "mcinterp.report": ("write_explorer", "write_report", "write_sweep_report"),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "retrain", "run_sweep", "train"),
     "mcinterp.task": (
@@ -211,6 +213,7 @@ __all__ = [
     "distribution_shift",
     "embeddings",
     "errors_by_size",
+    "explorable",
     "find_transition",
     "from_bert",
     "generation",
@@ -242,6 +245,7 @@ __all__ = [
     "token_intervention",
     "train",
     "training_summary",
+    "write_explorer",
     "write_report",
     "write_sweep_report",
 ]

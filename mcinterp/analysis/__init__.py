@@ -9,6 +9,7 @@ from mcinterp.analysis.by_size import errors_by_size
 from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
+from mcinterp.analysis.explorable import explorable
 from mcinterp.analysis.generation import generation
 from mcinterp.analysis.nuclear_norm import nuclear_norm
 from mcinterp.analysis.patching import patching
@@ -38,6 +39,7 @@ __all__ = [
     "distribution_shift",
     "embeddings",
     "errors_by_size",
+    "explorable",
     "generation",
     "head_taxonomy",
     "linear_probes",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from mcinterp.cli import analysis, listing, study, sweep, training
+from mcinterp.cli import analysis, explore, listing, study, sweep, training
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 from mcinterp.launch import is_main, refuse_several
 
@@ -46,6 +46,7 @@ for command in (
     analysis.analyze,
     analysis.ablate,
     analysis.switch,
+    explore.explore,
     listing.presets,
     listing.passes,
     listing.runs,

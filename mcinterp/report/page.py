@@ -25,16 +25,19 @@ that the package did not put there."""
 HEAD_NOTE = "Heads are written L1H0: layer and head, both counted from 0; L1H0 is the paper's (2,1)."
 
 
-def render(template: str, single_file: bool, scripts: Sequence[str], **values: Any) -> str:
+def render(
+    template: str, single_file: bool, scripts: Sequence[str], styles: Sequence[str] = (STYLE,), **values: Any
+) -> str:
     """One page.
 
     Args:
-        template: index or step.
+        template: index, step, …
         single_file: whether scripts and style stand in the page.
         scripts: which scripts it needs.
+        styles: which style sheets.
         values: what the template shows.
     """
-    head = _inline(scripts) if single_file else _linked(scripts)
+    head = _inline(scripts, styles) if single_file else _linked(scripts, styles)
     policy = Markup(POLICY.format(scripts=_script_sources(single_file, scripts)))
     page = _environment().get_template(f"{template}.html.j2")
     return page.render(head=head, policy=policy, head_note=HEAD_NOTE, **values)
@@ -45,15 +48,16 @@ def scripts_for(attention: bool) -> list[str]:
     return [PLOTLY, *([CIRCUITSVIS] if attention else []), SCRIPT]
 
 
-def _linked(scripts: Sequence[str]) -> Markup:
-    style = Markup('<link rel="stylesheet" href="{}/{}">').format(FOLDER, STYLE)
-    links = [Markup('<script src="{}/{}" defer></script>').format(FOLDER, name) for name in scripts]
-    return Markup("\n").join([style, *links])
+def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
+    links = [Markup('<link rel="stylesheet" href="{}/{}">').format(FOLDER, name) for name in styles]
+    links += [Markup('<script src="{}/{}" defer></script>').format(FOLDER, name) for name in scripts]
+    return Markup("\n").join(links)
 
 
-def _inline(scripts: Sequence[str]) -> Markup:
+def _inline(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
     # The texts are the package's own and were made safe to stand inside an element; see assets.py.
-    parts = [f"<style>{asset(STYLE)}</style>", *(f"<script>{asset(name)}</script>" for name in scripts)]
+    parts = [f"<style>{asset(name)}</style>" for name in styles]
+    parts += [f"<script>{asset(name)}</script>" for name in scripts]
     return Markup("\n".join(parts))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report.assets import NAMES, asset
+from mcinterp.report.explore import EXPLORER
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section
@@ -177,6 +178,7 @@ def _index_page(
         facts=training.run_facts(run) if run else [],
         curve=curve,
         paper=paper,
+        explorer=EXPLORER if (folder / EXPLORER).is_file() else None,
         checkpoints=[_step_link(step, pages) for step in steps],
         changes=changes_table(steps, pages) if steps else None,
         across="across the drop" if _has_drop(run) else "over training",

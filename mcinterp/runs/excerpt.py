@@ -6,7 +6,6 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from mcinterp.errors import UsageError
@@ -38,24 +37,13 @@ def excerpt(run: Run, target: Path, n_steps: int, made_by: str = "") -> Run:
         raise UsageError(f"an excerpt has at least {LEAST} checkpoints, got {n_steps}")
     if target.exists():
         raise UsageError(f"{target} is there already; an excerpt goes to a new folder")
-    steps = _chosen(run, n_steps)
+    steps = run.spread_steps(n_steps)
     with explained(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(target) as folder:
         _copy(run, steps, folder)
         (folder / EXCERPT).write_text(yaml.safe_dump(_origin(run, steps, made_by), sort_keys=False))
     return Run(target)
-
-
-def _chosen(run: Run, n_steps: int) -> list[int]:
-    """First, last and those around the drop always; the others by their place among all."""
-    steps = run.steps
-    if len(steps) <= n_steps:
-        return run.select_steps("all")
-    chosen = {steps[0], *run.select_steps("auto")}
-    others = [step for step in steps if step not in chosen]
-    places = np.linspace(0, len(others) - 1, n_steps - len(chosen)).round().astype(int)
-    return sorted(chosen | {others[place] for place in places})
 
 
 def _copy(run: Run, steps: list[int], folder: Path) -> None:

@@ -187,6 +187,20 @@ class Run:
             raise CheckpointError(f"run {self.name} has no checkpoint at step {absent}; {self._nearest(absent, steps)}")
         return sorted(set(chosen))
 
+    def spread_steps(self, n_steps: int) -> list[int]:
+        """At most `n_steps` checkpoints: the first and those of `auto` always, others by their place among all.
+
+        Raises:
+            CheckpointError: if there is none.
+        """
+        chosen = {*self.select_steps("first"), *self.select_steps("auto")}
+        others = [step for step in self.steps if step not in chosen]
+        n_more = max(0, n_steps - len(chosen))
+        if len(others) <= n_more:
+            return self.steps
+        places = np.linspace(0, len(others) - 1, n_more).round().astype(int)
+        return sorted(chosen | {others[place] for place in places})
+
     def folder(self, step: int) -> Path:
         """Folder of the checkpoint at `step`."""
         return self.path / f"step-{step:08d}"

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from forged import Forge
+from small_run import small_config
 
-from mcinterp.report import write_report
+from mcinterp.analysis.explorable import explorable
+from mcinterp.report import write_explorer, write_report
+from mcinterp.runs import Run, train
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 ARGUMENTS += ("--disable-sync", "--no-first-run")
@@ -73,3 +76,27 @@ def opened(browser: Any) -> Callable[..., Any]:
         assert problems == []
 
     return open_page
+
+
+@pytest.fixture(scope="session")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of 4 × 5 matrices with an ε of LayerNorm that matters, and attention far from uniform."""
+    config = small_config(
+        task={"rows": 4, "cols": 5},
+        model={"n_heads": 4, "d_model": 24, "layer_norm_eps": 0.02, "init_std": 0.6},
+        training={"learning_rate": 3e-3},
+    )
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    train(folder, config, device="cpu")
+    return Run(folder)
+
+
+@pytest.fixture(scope="session")
+def explorer_page(explored: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_explorer(explorable(explored, explored.steps), tmp_path_factory.mktemp("small") / "explore.html")
+
+
+@pytest.fixture
+def page(explorer_page: Path, opened: Callable[..., Any]) -> Iterator[Any]:
+    with opened(explorer_page) as page:
+        yield page
