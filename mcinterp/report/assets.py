@@ -10,8 +10,9 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-PLOTLY, CIRCUITSVIS, SCRIPT, STYLE = "plotly.min.js", "circuitsvis.js", "report.js", "report.css"
-NAMES = (PLOTLY, CIRCUITSVIS, SCRIPT, STYLE)
+PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
+THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, ATTENTION, STYLE)
 
 
 @cache

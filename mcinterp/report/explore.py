@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from mcinterp.errors import InputError
-from mcinterp.report.assets import STYLE
+from mcinterp.report.assets import STYLE, THEME
 from mcinterp.report.numbers import number, plural
 from mcinterp.report.page import render
 from mcinterp.report.palette import CLASSES, SERIES
@@ -19,10 +19,8 @@ from mcinterp.results import Result
 from mcinterp.runs.files import explained, write_atomic
 
 EXPLORER = "explore.html"
-SCRIPTS = tuple(
-    f"explore/{name}.js"
-    for name in ("encoder", "linear", "nuclear", "task", "live", "numbers", "grid", "heads", "course", "view")
-)
+PARTS = ("encoder", "linear", "nuclear", "task", "live", "numbers", "grid", "heads", "course", "view")
+SCRIPTS = (THEME, *(f"explore/{name}.js" for name in PARTS))
 STYLES = (STYLE, "explore/explore.css")
 COLOURS = {
     "negative": SERIES[0],

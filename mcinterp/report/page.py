@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mcinterp.report.assets import CIRCUITSVIS, PLOTLY, SCRIPT, STYLE, asset
+from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PLACE, PLOTLY, STYLE, TABLES, THEME, asset
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 
@@ -45,12 +45,17 @@ def render(
 
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
-    return [PLOTLY, *([CIRCUITSVIS] if attention else []), SCRIPT]
+    maps = [CIRCUITSVIS, ATTENTION] if attention else []
+    return [THEME, PLOTLY, PLACE, TABLES, FIGURES, *maps]
 
 
 def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
     links = [Markup('<link rel="stylesheet" href="{}/{}">').format(FOLDER, name) for name in styles]
-    links += [Markup('<script src="{}/{}" defer></script>').format(FOLDER, name) for name in scripts]
+    # The theme is known before anything is drawn; all else waits for the page.
+    links += [
+        Markup('<script src="{}/{}"{}></script>').format(FOLDER, name, "" if name == THEME else Markup(" defer"))
+        for name in scripts
+    ]
     return Markup("\n").join(links)
 
 

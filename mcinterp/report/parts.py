@@ -58,7 +58,7 @@ class Cell:
         note: a second, smaller line.
         colour: a swatch before the text, or the whole cell's background where `short`.
         short: the cell is one square of a timeline.
-        href: where the text leads.
+        href: where the text, or the square, leads.
     """
 
     text: str
@@ -132,7 +132,7 @@ class Widget:
     """Attention maps for CircuitsVis with the masks beneath.
 
     Attributes:
-        data: what report.js draws (see `views.attention.payload`).
+        data: what attention.js draws (see `views.attention.payload`).
         masks: one drawing a mask: (name, SVG, description).
         positions: how the name of a position is to be read.
     """

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from markupsafe import Markup
+
 from mcinterp.errors import CheckpointError
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.explore import EXPLORER
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
-from mcinterp.report.parts import Link, Section
+from mcinterp.report.parts import Link, Section, embed_json
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
@@ -117,6 +119,10 @@ def _step_page(
         title=f"{name}, step {number(step)}",
         run=name,
         step=number(step),
+        number=step,
+        at=at,
+        pages=[_step_link(each, pages) for each in order],
+        pages_json=_pages_json(pages),
         previous=_step_link(order[at - 1], pages) if at > 0 else None,
         following=_step_link(order[at + 1], pages) if at + 1 < len(order) else None,
         sections=shown,
@@ -180,6 +186,7 @@ def _index_page(
         paper=paper,
         explorer=EXPLORER if (folder / EXPLORER).is_file() else None,
         checkpoints=[_step_link(step, pages) for step in steps],
+        pages_json=_pages_json(pages),
         changes=changes_table(steps, pages) if steps else None,
         across="across the drop" if _has_drop(run) else "over training",
         lead=changes_sentence(steps) if steps else "",
@@ -198,6 +205,13 @@ def _index_page(
 
 def _has_drop(run: Result | None) -> bool:
     return bool(run and (run.facts.get("transition") or {}).get("found"))
+
+
+def _pages_json(pages: Mapping[int, str]) -> Markup:
+    """Every checkpoint's page, for the script that goes from one to another."""
+    return embed_json(
+        [{"step": step, "href": href, "text": _step_link(step, pages).text} for step, href in pages.items()]
+    )
 
 
 def _step_link(step: int, pages: Mapping[int, str]) -> Link:

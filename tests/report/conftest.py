@@ -54,9 +54,15 @@ def opened(browser: Any) -> Callable[..., Any]:
     """Open a local page offline; on leaving, no request, console error or page error may have happened."""
 
     @contextmanager
-    def open_page(path: Path, width: int = 1400) -> Iterator[Any]:
+    def open_page(path: Path, width: int = 1400, scheme: str = "light", place: str = "") -> Iterator[Any]:
         problems: list[str] = []
-        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, accept_downloads=True)
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            offline=True,
+            accept_downloads=True,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
 
         def refuse(route: Any) -> None:
             if route.request.url.startswith(LOCAL):
@@ -70,7 +76,7 @@ def opened(browser: Any) -> Callable[..., Any]:
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("requestfailed", lambda request: problems.append(f"failed: {request.url[:200]}"))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + place)
         yield page
         context.close()
         assert problems == []

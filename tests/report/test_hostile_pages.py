@@ -155,7 +155,7 @@ def test_the_index_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(site, "write_atomic", lambda path, content: (written.append(path.name), write(path, content)))
     write_report(folder)
     assert written[-1] == "index.html"
-    assert {"report.js", "plotly.min.js", "step-00001000.html"} <= set(written)
+    assert {"figures.js", "plotly.min.js", "step-00001000.html"} <= set(written)
 
 
 def test_numbers_in_figures_are_what_they_were(tmp_path: Path) -> None:

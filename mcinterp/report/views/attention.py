@@ -61,7 +61,7 @@ def widget(result: Result, taxonomy: Result | None, masks: Collection[str] | Non
 
 
 def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> dict[str, Any]:
-    """The attention maps as report.js draws them.
+    """The attention maps as attention.js draws them.
 
     Returns:
         `size`, positions of a query and of a key; `tokens`, their names; `heads`, labels with the classes;

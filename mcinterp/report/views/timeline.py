@@ -25,12 +25,15 @@ def _timeline(taxonomies: Mapping[int, Result], pages: Mapping[int, str], kind: 
     }
     heads = dict.fromkeys(head for by_head in labels.values() for head in by_head)
     columns = [Column("head"), *(Column(number(step), f"step {number(step)}", href=pages[step]) for step in labels)]
-    rows = [(Cell(head), *(_square(head, step, labels[step].get(head)) for step in labels)) for head in heads]
+    rows = [
+        (Cell(head), *(_square(head, step, labels[step].get(head), pages[step]) for step in labels)) for head in heads
+    ]
     return TableView(KINDS[kind], columns, rows, kind="timeline")
 
 
-def _square(head: str, step: int, name: str | None) -> Cell:
+def _square(head: str, step: int, name: str | None, page: str) -> Cell:
     if name is None:
         return Cell("")
     more = f"{head} at step {number(step)}: {name}"
-    return Cell(class_short(name), more=more, colour=class_colour(name), short=True)
+    place = f"{page}#step={step}&head={head}&at=attention"
+    return Cell(class_short(name), more=more, colour=class_colour(name), short=True, href=place)

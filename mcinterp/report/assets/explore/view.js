@@ -17,7 +17,7 @@ const Explorer = (() => {
     view.colours = palette();
     lay();
     change(null, () => {});
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    document.addEventListener("mcinterp-theme", () => {
       view.colours = palette();
       paint(view.outcome);
     });

@@ -1,0 +1,100 @@
+"use strict";
+// Draws the figures from the JSON in the page, in the colours of the theme, and saves them.
+(() => {
+  const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
+  // What the figures' quiet colours become on a dark page; series and classes keep theirs where they can be seen.
+  const ON_DARK = {
+    "#1F2933": "#E6EAEE",
+    "#616E7C": "#A3AEBA",
+    "#E4E7EB": "#333C46",
+    "#BCC4CD": "#75808C",
+    "#B9BEC5": "#5A636D",
+    "#4D4D4D": "#B4B4B4",
+    "#FFFFFF": "#14191F",
+    "rgba(255,255,255,0.75)": "rgba(20,25,31,0.75)",
+  };
+  const dark = (_, value) => (typeof value === "string" ? ON_DARK[value] ?? value : value);
+
+  const sources = () => document.querySelectorAll("script[data-plot]");
+  const boxOf = (source) => document.getElementById(source.dataset.plot);
+
+  function draw(source) {
+    const { data, layout } = JSON.parse(source.textContent, mcinterp.isDark() ? dark : undefined);
+    return Plotly.react(boxOf(source), data, layout, CONFIG);
+  }
+
+  function drawAll() {
+    for (const source of sources()) {
+      draw(source).then((box) => box.on("plotly_click", (event) => openPage(event.points)));
+      const figure = source.closest("figure");
+      for (const button of figure.querySelectorAll("[data-save]")) {
+        button.addEventListener("click", () => save(boxOf(source), button.dataset.save));
+      }
+    }
+  }
+
+  function openPage(points) {
+    const point = points.find((one) => /^step-\d+\.html$/.test(one.customdata));
+    if (point) mcinterp.goTo(point.customdata);
+  }
+
+  // Saving ----------------------------------------------------------------------------------------------------------
+
+  function save(box, format) {
+    const name = `${document.title.replace(/[^\w.-]+/g, "-")}-${box.id}`;
+    if (format === "csv") return mcinterp.download(`${name}.csv`, mcinterp.csv(rowsOf(box)));
+    const { width, height } = box.getBoundingClientRect();
+    return Plotly.downloadImage(box, { format, width, height, scale: format === "png" ? 2 : 1, filename: name });
+  }
+
+  const plain = (text) =>
+    String(text ?? "")
+      .replace(/<br>/g, " ")
+      .replace(/<\/?[a-z]+>/g, "")
+      .replace(/&lt;/g, "<")
+      .replace(/&gt;/g, ">")
+      .replace(/&amp;/g, "&");
+
+  // The arrays as plotly decoded them: figures may carry them packed.
+  function rowsOf(box) {
+    const head = ["trace", "x", "y", "z", "x_below", "x_above", "y_below", "y_above", "text"];
+    return [head, ...box._fullData.flatMap((trace) => (trace.z ? cellsOf(trace) : pointsOf(trace)))];
+  }
+
+  function pointsOf(trace) {
+    const n = Math.max(trace.x?.length ?? 0, trace.y?.length ?? 0);
+    const bar = (error, key, index) => (error?.visible ? error[key]?.[index] ?? error.array?.[index] : "");
+    return Array.from({ length: n }, (_, i) => [
+      plain(trace.name),
+      plain(trace.x?.[i] ?? i),
+      plain(trace.y?.[i] ?? i),
+      "",
+      bar(trace.error_x, "arrayminus", i),
+      bar(trace.error_x, "array", i),
+      bar(trace.error_y, "arrayminus", i),
+      bar(trace.error_y, "array", i),
+      Array.isArray(trace.text) ? plain(trace.text[i]) : "",
+    ]);
+  }
+
+  function cellsOf(trace) {
+    const rows = Array.from(trace.z);
+    return rows.flatMap((values, row) =>
+      Array.from(values, (value, column) => [
+        plain(trace.name),
+        plain(trace.x?.[column] ?? column),
+        plain(trace.y?.[row] ?? row),
+        value,
+        "", "", "", "",
+        Array.isArray(trace.text?.[row]) ? plain(trace.text[row][column]) : "",
+      ]),
+    );
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (window.Plotly) drawAll();
+  });
+  document.addEventListener("mcinterp-theme", () => {
+    if (window.Plotly && document.readyState !== "loading") sources().forEach(draw);
+  });
+})();
