@@ -225,7 +225,7 @@ const Explorer = (() => {
     const style = getComputedStyle(document.body);
     const hex = (name) => style.getPropertyValue(name).trim();
     const channels = (name) => [1, 3, 5].map((at) => parseInt(hex(name).slice(at, at + 2), 16));
-    return { ...Heads.shades(channels("--page"), channels("--attention")), mark: hex("--mark") };
+    return { ...Heads.shades(channels("--paper"), channels("--attention")), mark: hex("--mark") };
   }
 
   document.addEventListener("DOMContentLoaded", start);
