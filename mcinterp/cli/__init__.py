@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from mcinterp.cli import analysis, explore, listing, study, sweep, training
+from mcinterp.cli import analysis, explore, listing, study, sweep, training, view
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 from mcinterp.launch import is_main, refuse_several
 
@@ -47,6 +47,7 @@ for command in (
     analysis.ablate,
     analysis.switch,
     explore.explore,
+    view.view,
     listing.presets,
     listing.passes,
     listing.runs,
