@@ -234,6 +234,22 @@ def test_it_follows_the_readers_setting_and_reads_well(
         assert min(contrast(channels(ink), channels(ground)) for ink, ground in cells) > 4.5
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_maps_go_from_the_pages_colour_to_one_other(browser: Any, explorer_page: Path, dark: bool) -> None:
+    with scheme(browser, explorer_page, dark, 1400) as page:
+        page.wait_for_selector(".head canvas")
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        strongest = page.evaluate("getComputedStyle(document.body).getPropertyValue('--attention')")
+        pixels = page.locator(".head canvas").first.evaluate(
+            "(map) => Array.from(map.getContext('2d').getImageData(0, 0, map.width, map.height).data)"
+        )
+    start, end = np.array(channels(ground)), np.array([int(strongest[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    shown = np.array(pixels).reshape(-1, 4)[:, :3] / 255 - start
+    share = shown @ (end - start) / ((end - start) ** 2).sum()
+    assert np.abs(shown - share[:, None] * (end - start)).max() < 0.01
+    assert 0 <= share.min() < share.max() <= 1.005
+
+
 @pytest.mark.parametrize("width", [480, 1400])
 def test_numbers_fit_their_cells(opened: Opened, tmp_path: Path, width: int) -> None:
     config = small_config(task={"rows": 9, "cols": 10, "v_min": -20.0, "v_max": 20.0}, training={"steps": 2})
