@@ -21,7 +21,7 @@ from mcinterp.analysis.explorable import MAX_STEPS, explorable
 from mcinterp.config import load_preset
 from mcinterp.errors import InputError
 from mcinterp.report import write_explorer, write_report
-from mcinterp.report.explore import explorer_page
+from mcinterp.report.explore import SCRIPTS, explorer_page
 from mcinterp.results import Result
 from mcinterp.runs import Run
 
@@ -86,7 +86,7 @@ def test_the_policy_lets_only_its_own_scripts_run(found: Result) -> None:
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', page)
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    assert len(scripts) == 10
+    assert len(scripts) == len(SCRIPTS)
     assert re.search("script-src ([^;]+);", policy)[1].split() == [f"'sha256-{digest}'" for digest in digests]
     assert not re.search(r"https?:|\*", policy)
     assert not re.findall(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(?!data:)', page)
