@@ -23,6 +23,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def heed_interrupts() -> None:
+    """What runs in the background, as tests may, passes on that interrupts are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def get(port: int, path: str, host: str | None = None) -> tuple[int, str]:
     """Status and text of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -35,8 +40,9 @@ def get(port: int, path: str, host: str | None = None) -> tuple[int, str]:
 
 def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
     words = [sys.executable, "-m", "mcinterp", "view", "own", "--no-browser"]
-    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
-        assert serving.stdout
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    serving = subprocess.Popen(words, cwd=folder, preexec_fn=heed_interrupts, **pipes)
+    try:
         address = urlsplit(serving.stdout.readline().strip())
         assert address.hostname == "127.0.0.1"
         port = address.port or 0
@@ -46,6 +52,8 @@ def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
         assert get(port, "/index.html", host=f"elsewhere.example:{port}")[0] == 403
         serving.send_signal(signal.SIGINT)
         _, said = serving.communicate(timeout=60)
+    finally:
+        serving.kill()
     assert serving.returncode == 0
     assert said.splitlines() == ["Ctrl-C ends it", "ended"]
 
