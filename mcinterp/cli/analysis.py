@@ -29,7 +29,7 @@ from mcinterp.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcinterp.runs import Run
+    from mcinterp.runs import Checkpoint, Run
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
 
@@ -84,12 +84,14 @@ def ablate(
     check_names("ablation method", method, METHODS)
     check_heads(heads, find_run(run) / CONFIG)
     opened = open_run(run, device)
-    chosen = opened.select_steps(step)
     import pandas as pd
 
     from mcinterp.analysis import ablation
 
-    results = [ablation(opened.checkpoint(at), heads or ["all"], method or ["uniform"], samples, seed) for at in chosen]
+    results = [
+        ablation(opened.checkpoint(at), heads or ["all"], method or ["uniform"], samples, seed)
+        for at in opened.select_steps(step)
+    ]
     table = pd.concat([result.table("ablation") for result in results], ignore_index=True)
     verdicts = pd.concat([result.table("control")["verdict"] for result in results], ignore_index=True)
     write_table(table, _readable(table, verdicts), format, out)
@@ -116,21 +118,25 @@ def switch(
     check_file(out)
     opened = open_run(run, device)
     given = open_run(donor_run, device) if donor_run else opened
-    steps = _one_step(given, "--from", donor), _one_step(opened, "--to", recipient)
     from mcinterp.analysis import switch
     from mcinterp.analysis.switching import COMPONENTS
 
-    both = given.checkpoint(steps[0]), opened.checkpoint(steps[1])
-    result = switch(*both, component or COMPONENTS, samples, seed)
+    result = switch(
+        _one_checkpoint(given, "--from", donor),
+        _one_checkpoint(opened, "--to", recipient),
+        component or COMPONENTS,
+        samples,
+        seed,
+    )
     table = result.table("switching")
     write_table(table, _switches(table), format, out)
 
 
-def _one_step(run: Run, option: str, step: str) -> int:
+def _one_checkpoint(run: Run, option: str, step: str) -> Checkpoint:
     steps = run.select_steps(step)
     if len(steps) != 1:
         raise UsageError(f"{option} {step!r} means the checkpoints {', '.join(map(str, steps))}; name one of them")
-    return steps[0]
+    return run.checkpoint(steps[0])
 
 
 def _analyse(
@@ -146,11 +152,10 @@ def _analyse(
     names = split_names(passes)
     check_names("pass", names, PASSES)
     opened = open_run(run, device)
-    chosen = opened.select_steps(steps)
     from mcinterp.analysis import analyse
 
     folder = out or REPORTS / opened.name
-    analyse(opened, folder, chosen, names, samples, seed, jobs, say)
+    analyse(opened, folder, opened.select_steps(steps), names, samples, seed, jobs, say)
     return folder
 
 
