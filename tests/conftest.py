@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from small_run import small_config
 
+from mcinterp.cli import main
 from mcinterp.config import RunConfig
 from mcinterp.runs import Run, train
 
@@ -45,3 +48,17 @@ def trained(trained_folder: Path) -> Run:
 def own_copy(trained_folder: Path, tmp_path: Path) -> Path:
     """The same run in a folder that a test may change."""
     return Path(shutil.copytree(trained_folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; returns exit code, stdout and stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mcinterp", *words])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run

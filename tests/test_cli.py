@@ -13,25 +13,10 @@ import pytest
 import yaml
 
 from mcinterp.analysis import select_comparisons, select_passes
-from mcinterp.cli import main
 
 SHORT = ["model.d_model=16", "model.n_heads=2", "model.d_mlp=32", "training.steps=30", "training.batch_size=4"]
 SHORT += ["training.warmup_steps=0"]
 SET = [word for field in SHORT for word in ("--set", field)]
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch):
-    """Run a command; returns exit code, stdout and stderr."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mcinterp", *words])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

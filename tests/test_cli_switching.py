@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,25 +13,10 @@ import pytest
 from small_run import interrupt_at
 
 from mcinterp.analysis import switch
-from mcinterp.cli import main
 from mcinterp.runs import Run
 from mcinterp.runs.retrain import COMPONENTS
 
 Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run a command; returns exit code, stdout and stderr."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mcinterp", *words])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 SWITCH = ("--from", "first", "--to", "last", "--samples", "8", "--device", "cpu", "--component", "mlp:1+read-out")

@@ -63,6 +63,11 @@ def test_without_a_report_it_says_how_to_write_one(tmp_path: Path) -> None:
         server(tmp_path, 0)
 
 
+def test_a_wrong_name_is_told_the_nearest_report(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="did you mean 'own'"):
+        server(folder / "reports" / "pwn", 0)
+
+
 def test_a_port_that_is_taken_is_told(folder: Path) -> None:
     with (
         server(folder / "reports" / "own", 0) as first,

@@ -253,11 +253,8 @@ def _layout(positions: Floats, like: Floats | None, seed: int) -> Floats:
     if positions.shape[1] == 1:  # points on a line also lie in a plane, in which t-SNE begins
         positions = np.pad(positions, ((0, 0), (0, 1)))
     perplexity = min(30.0, (len(positions) - 1) / 3)
-    picture = (
-        TSNE(2, perplexity=perplexity, init="pca", random_state=seed % 2**32)
-        .fit_transform(positions)
-        .astype(np.float64)
-    )
+    tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed % 2**32)
+    picture = tsne.fit_transform(positions).astype(np.float64)
     picture -= picture.mean(0)
     return picture if like is None else np.asarray(picture @ orthogonal_procrustes(picture, like)[0])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mcinterp.config import ModelConfig, load_config
 from mcinterp.errors import UsageError, nearest_name
 
-PASSES: tuple[str, ...] = (
+PASSES = (
     "attention",
     "taxonomy",
     "ablation",
@@ -21,10 +21,16 @@ PASSES: tuple[str, ...] = (
     "positions",
     "shift",
     "algorithm",
+    "nuclear",
+    "sizes",
+    "generation",
+    "embeddings",
+    "plateau",
+    "switching",
+    "components",
 )
-PASSES += ("nuclear", "sizes", "generation", "embeddings", "plateau", "switching", "components")
 METHODS = ("uniform", "zero", "mean", "resample")
-CLASSES: tuple[str, ...] = (
+CLASSES = (
     "row",
     "column",
     "identity",
@@ -32,8 +38,8 @@ CLASSES: tuple[str, ...] = (
     "observed-copy",
     "mask-ignore",
     "longest-contiguous-column",
+    "input-processing",
 )
-CLASSES += ("input-processing",)
 STUDIES: Mapping[str, tuple[str, ...]] = {
     "matrix-completion": ("tiny", "7x7-rank1", "small", "paper", "paper-12-layer"),
     "ghost-points": ("delayed-switch", "exact"),

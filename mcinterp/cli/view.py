@@ -15,7 +15,7 @@ import typer
 
 from mcinterp.cli.options import REPORTS
 from mcinterp.cli.progress import say
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import CheckpointError, nearest_name
 
 HOST = "127.0.0.1"
 
@@ -44,7 +44,8 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
         CheckpointError: if there is no report, or the port is taken.
     """
     if not (folder / "index.html").is_file():
-        raise CheckpointError(f"{folder} holds no report: write one with mcinterp report")
+        near = nearest_name(folder.name, (page.parent.name for page in folder.parent.glob("*/index.html")))
+        raise CheckpointError(f"{folder} holds no report{near}; write one with mcinterp report")
     try:
         return ThreadingHTTPServer((HOST, port), partial(_Pages, directory=str(folder)))
     except OSError as error:

@@ -295,7 +295,6 @@ def _open_or_create(path: Path, config: RunConfig) -> Run:
         except OSError as error:
             raise CheckpointError(f"a run cannot be written to {path}: {error}") from None
     run = Run(path)
-    differences = run.config.differences(config)
-    if differences:
+    if differences := run.config.differences(config):
         raise ConfigError(f"run {run.name} stands with another configuration ({'; '.join(differences)})")
     return run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cvxpy
 import numpy as np
 import torch
@@ -272,11 +270,10 @@ def _combined(
         return {"one candidate": one, "one candidate, scaled": scale * one, "combination": joint}
 
     own, control = (weights_of(split[name][0]) for name in ("own", "control"))
-    mixed: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda weights, pool: np.tensordot(weights, pool, 1)  # noqa: E731
     rows: Rows = []
     for fit, weights in own.items():
-        here = [mixed(weights, pool) for pool in split["own"]]
-        single, test = mixed(own["one candidate"], split["own"][1]), halves[1]
+        here = [np.tensordot(weights, pool, 1) for pool in split["own"]]
+        single, test = np.tensordot(own["one candidate"], split["own"][1], 1), halves[1]
 
         def gain(by: np.ndarray, here: np.ndarray = here[1], single: np.ndarray = single, test: Shares = test) -> float:
             return test.left(by, single) - test.left(by, here)
@@ -292,7 +289,7 @@ def _combined(
                 "train_unexplained": halves[0].left(np.ones(n // 2), here[0]),
                 **test.unexplained("unexplained", here[1]),
                 **columns("gain", gain, test.used),
-                **test.unexplained("control_unexplained", mixed(control[fit], split["control"][1])),
+                **test.unexplained("control_unexplained", np.tensordot(control[fit], split["control"][1], 1)),
             }
         )
     pairs = zip(names, own["combination"], control["combination"], strict=True)

@@ -59,8 +59,6 @@ ODD = [
     "\u202ex",
     "--",
     "-",
-]
-ODD += [
     "x" * 5000,
     "..",
     ".",
@@ -71,8 +69,6 @@ ODD += [
     "small.yaml",
     "wrong.yaml",
     "wrong-grid.yaml",
-]
-ODD += [
     *RUNS,
     "all",
     "auto",
@@ -86,8 +82,6 @@ ODD += [
     "--help",
     "--debug",
     "--seed",
-]
-ODD += [
     "--from",
     "--samples=3",
     "--set",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +11,6 @@ from forged_evidence import evidence
 from small_run import small_config
 
 from mcinterp.analysis import COMPARISONS, PASSES
-from mcinterp.cli import main
 from mcinterp.errors import UsageError
 from mcinterp.report import write_report
 from mcinterp.report.study import claims_page, claims_sentence
@@ -103,18 +101,6 @@ def test_an_unknown_study_or_preset_is_named() -> None:
         find_study("matrix-competion")
     with pytest.raises(UsageError, match=r"has no preset 'tny'.*did you mean 'tiny'"):
         reproduce(find_study("matrix-completion"), setting(Path("nowhere"), [], preset="tny"))
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mcinterp", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 @pytest.mark.usefixtures("small_preset")

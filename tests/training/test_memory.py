@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 
@@ -13,25 +12,28 @@ import resource, sys, torch
 from mcinterp.training.memory import keep_freed_memory
 if "keep" in sys.argv:
     assert keep_freed_memory()
-for _ in range(6):
+for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    blocks = [torch.ones(2**20) for _ in range(12)]
+    blocks = [torch.ones(2**24) for _ in range(4)]
     del blocks
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 def faults(*words: str) -> int:
-    """Page faults of making and freeing 48 MB for the sixth time."""
+    """Page faults of making and freeing four blocks of 64 MB for the third time.
+
+    Above 32 MB glibc gives every freed block back; below, it depends on what else lies in the heap.
+    """
     done = subprocess.run([sys.executable, "-c", FAULTS, *words], check=True, capture_output=True, text=True)
     return int(done.stdout)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 def test_memory_is_asked_for_once() -> None:
-    pages = 12 * 4 * 2**20 // resource.getpagesize()
-    assert faults("keep") < pages / 100
-    assert faults() > pages / 10
+    pages = 4 * 64 // 2  # of 2 MB, where the system takes those
+    assert faults("keep") < pages / 2
+    assert faults() >= pages
 
 
 def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
