@@ -30,7 +30,7 @@ class Ended:
 def together(function: Callable[..., Any], *arguments: Any, n: int = 2) -> list[Ended]:
     """Call a function of a module in `n` processes with ranks, and say how each ended."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mcinterp.runs.retrain", "accelerate", "several"])
+    context.set_forkserver_preload(["mcinterp.runs.retrain", "mcinterp.model.fused", "accelerate", "several"])
     port = _free_port()
     started, ends = [], []
     for rank in range(n):

@@ -23,10 +23,10 @@ def explore(
     ] = None,
 ) -> None:
     """Write one HTML file in which the model runs, with masks, values and heads to change; prints its path."""
+    opened = open_run(run, steps=steps)
     from mcinterp.analysis.explorable import explorable
     from mcinterp.report.explore import EXPLORER, write_explorer
 
-    opened = open_run(run)
     chosen = None if steps == "auto" else opened.select_steps(steps)
     found = explorable(opened, chosen)
     print(write_explorer(found, out or REPORTS / opened.name / EXPLORER))

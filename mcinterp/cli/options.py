@@ -10,7 +10,8 @@ import typer
 
 from mcinterp.config import RunConfig, load_config, load_preset, parse_config
 from mcinterp.config.base import LARGEST_SEED
-from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.config.steps import chosen_steps, saved_steps
+from mcinterp.errors import CheckpointError, UsageError, nearest_name
 
 if TYPE_CHECKING:
     from mcinterp.runs import Run
@@ -19,6 +20,22 @@ CHECKPOINTS = Path("checkpoints")
 REPORTS = Path("reports")
 CONFIG = "config.yaml"
 """What makes a folder that of a run; known here so that a wrong name is told before anything heavy is loaded."""
+
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+"""Kinds of device that hold numbers; of some there may be several, such as cuda:1."""
+
+
+def known_device(name: str) -> str:
+    """Refuse a device that no machine has.
+
+    Raises:
+        UsageError: naming the nearest.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in DEVICES or (":" in name and not number.isdecimal()):
+        raise UsageError(f"there is no device {name!r:.80}{nearest_name(kind, DEVICES)}")
+    return name
+
 
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run, or its name under checkpoints/.", metavar="RUN")]
 Preset = Annotated[str | None, typer.Option(help="A configuration that comes with the package; see presets.")]
@@ -29,7 +46,10 @@ Overrides = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the samples.", min=0, max=LARGEST_SEED)]
 Samples = Annotated[int | None, typer.Option(help="Matrices a pass; by default each pass's own number.", min=2)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, …; auto takes a CUDA device if there is one.")]
+Device = Annotated[
+    str,
+    typer.Option(help="auto, cpu, cuda, cuda:1, …; auto takes a CUDA device if there is one.", callback=known_device),
+]
 Steps = Annotated[str, typer.Option(help="auto (before, during and after the drop), all, first, last, or 0,4000,…")]
 Passes = Annotated[str | None, typer.Option(help="Passes, separated by commas; by default all. See passes.")]
 Jobs = Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)]
@@ -50,13 +70,20 @@ def chosen_config(preset: str | None, config: Path | None, overrides: list[str] 
     return parse_config("", source="the paper's configuration", overrides=overrides or ())
 
 
-def open_run(path: Path, device: str = "cpu") -> Run:
+def open_run(path: Path, device: str = "cpu", steps: str = "auto") -> Run:
     """The run at `path`, or of that name under checkpoints/.
 
+    Args:
+        path: a folder or a name.
+        device: where its models will live.
+        steps: what will be chosen of it, so that a wrong choice is told before anything heavy is loaded.
+
     Raises:
-        CheckpointError: if there is neither; a run with a similar name is proposed.
+        UsageError: if `steps` is no choice of checkpoints.
+        CheckpointError: if there is no such run (one with a similar name is proposed), or no such checkpoint.
     """
     found = find_run(path)
+    chosen_steps(steps, saved_steps(found), found.resolve().name)
     from mcinterp.runs import Run
     from mcinterp.runs.train import resolve_device
 

@@ -1,21 +1,21 @@
-"""From a configuration to its model, by the architecture that it names."""
+"""From a configuration to its model, by the architecture that it names; TransformerLens loads when one is built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from mcinterp.config import ModelConfig, RunConfig
-from mcinterp.model import Model
-from mcinterp.model.encoder import MatrixEncoder, least_size
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.linear import LinearNetwork
 from mcinterp.model.recurrent import RecurrentNetworks
-from mcinterp.model.size import refuse_too_large, weight_bytes
+from mcinterp.model.size import least_size, refuse_too_large, weight_bytes
 from mcinterp.task.tokens import detokenise
+
+if TYPE_CHECKING:
+    from mcinterp.model import MatrixEncoder, MatrixGPT, Model
 
 
 def build_model(config: RunConfig, seed: int | None = None) -> Model:
@@ -43,10 +43,14 @@ def least_size_of(config: RunConfig) -> int:
 
 
 def _encoder(model: Any, task: Any, seed: int) -> MatrixEncoder:
+    from mcinterp.model.encoder import MatrixEncoder
+
     return MatrixEncoder(model, task.d_vocab, task.n_positions, seed, task.pad_token)
 
 
 def _gpt(model: Any, task: Any, seed: int) -> MatrixGPT:
+    from mcinterp.model.gpt import MatrixGPT
+
     return MatrixGPT(model, detokenise(torch.arange(task.d_vocab), task), task.n_entries, seed)
 
 

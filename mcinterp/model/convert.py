@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from mcinterp.config import ModelConfig
 from mcinterp.errors import CheckpointError
-from mcinterp.model.encoder import MatrixEncoder, least_size
+from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.plain import load_weights
+from mcinterp.model.size import least_size
 
 if TYPE_CHECKING:
     from transformers import BertModel

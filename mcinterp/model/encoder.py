@@ -137,11 +137,6 @@ class MatrixEncoder(HookedEncoder):
             self.embed.embed.W_E[0] = 0.0
 
 
-def least_size(config: ModelConfig) -> int:
-    """Bytes that the weights of a transformer's blocks take, told without making it."""
-    return 4 * config.n_layers * config.d_model * (4 * config.d_model + 2 * config.d_mlp)
-
-
 def _transformer_lens_config(config: ModelConfig, d_vocab: int, n_positions: int) -> HookedTransformerConfig:
     return HookedTransformerConfig(
         n_layers=config.n_layers,

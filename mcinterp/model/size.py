@@ -6,12 +6,16 @@ import os
 
 from mcinterp.config import IdentityConfig, LinearConfig, ModelConfig, RunConfig, SwitchConfig, TaskConfig, TaskSection
 from mcinterp.errors import InputError
-from mcinterp.model.encoder import least_size
 
 LAYER_OBJECTS = 50_000
 """Bytes that the modules of a layer take beside its weights."""
 COPIES = 4
 """What training keeps of every weight: itself, its gradient, and the two means of Adam."""
+
+
+def least_size(config: ModelConfig) -> int:
+    """Bytes that the weights of a transformer's blocks take, told without making it."""
+    return 4 * config.n_layers * config.d_model * (4 * config.d_model + 2 * config.d_mlp)
 
 
 def weight_bytes(config: RunConfig) -> int:

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
 import torch
@@ -19,13 +19,15 @@ import torch
 from mcinterp.config import RunConfig
 from mcinterp.config.base import LARGEST_SEED
 from mcinterp.errors import CheckpointError, DamagedError, InputError
-from mcinterp.model import Model
 from mcinterp.model.build import build_model, least_size_of, template
 from mcinterp.model.finite import check_answers, check_finite
 from mcinterp.model.plain import check_weights, load_weights
 from mcinterp.model.size import batch_bytes, refuse_too_large
 from mcinterp.runs.files import atomic_folder, read_bounded, tensor_bytes
 from mcinterp.task import make_task
+
+if TYPE_CHECKING:
+    from mcinterp.model import Model
 
 WEIGHTS = "model.safetensors"
 RECORD = "checkpoint.json"

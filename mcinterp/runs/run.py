@@ -26,7 +26,8 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.config import RunConfig, load_config
-from mcinterp.errors import CheckpointError, DamagedError, UsageError
+from mcinterp.config.steps import chosen_steps, nearest_step, saved_steps
+from mcinterp.errors import CheckpointError, DamagedError
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import make_task
 from mcinterp.training.schedule import dense_steps
@@ -39,11 +40,6 @@ REPLAY = "replay"
 START = "start.safetensors"
 RETRAINED = "retrained"
 EXCERPT = "excerpt.yaml"
-
-
-def _is_number(word: str) -> bool:
-    """Whether it is a number that a step may have."""
-    return word.isdecimal() and len(word) <= 18
 
 
 class Run:
@@ -76,8 +72,7 @@ class Run:
     @property
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, in order."""
-        found = (folder.name.removeprefix("step-") for folder in self.path.glob("step-*") if folder.is_dir())
-        return sorted(int(number) for number in found if number.isdecimal())
+        return saved_steps(self.path)
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -151,7 +146,8 @@ class Run:
             raise CheckpointError(f"run {self.name} has no checkpoint yet")
         number = {"first": steps[0], "last": steps[-1]}.get(str(step), step)
         if number not in steps:
-            raise CheckpointError(f"run {self.name} has no checkpoint at step {step}; {self._nearest(number, steps)}")
+            near = nearest_step(number, steps) if isinstance(number, int) else f"there are {', '.join(map(str, steps))}"
+            raise CheckpointError(f"run {self.name} has no checkpoint at step {step}; {near}")
         return load_checkpoint(self.folder(int(number)), self.config, self.name, self.device)
 
     def select_steps(self, selection: str = "auto") -> list[int]:
@@ -166,26 +162,8 @@ class Run:
             CheckpointError: if a step has no checkpoint.
         """
         steps = self.steps
-        if not steps:
-            raise CheckpointError(f"run {self.name} has no checkpoint yet")
-        if selection.strip() == "all":
-            return steps
-        if selection.strip() == "auto":
-            return sorted(self._around_the_drop(steps))
-        chosen = []
-        for part in selection.split(","):
-            word = part.strip()
-            if word in ("auto", "all"):
-                raise UsageError(f"steps {selection!r:.80}: {word} stands alone, not among other steps")
-            if word not in ("first", "last") and not _is_number(word):
-                raise UsageError(
-                    f"steps {selection!r:.80}: {word!r:.80} is neither a step nor auto, all, first or last"
-                )
-            chosen.append({"first": steps[0], "last": steps[-1]}[word] if not word.isdecimal() else int(word))
-        absent = next((step for step in chosen if step not in steps), None)
-        if absent is not None:
-            raise CheckpointError(f"run {self.name} has no checkpoint at step {absent}; {self._nearest(absent, steps)}")
-        return sorted(set(chosen))
+        chosen = chosen_steps(selection, steps, self.name)
+        return sorted(self._around_the_drop(steps)) if chosen is None else chosen
 
     def spread_steps(self, n_steps: int) -> list[int]:
         """At most `n_steps` checkpoints: the first and those of `auto` always, others by their place among all.
@@ -232,12 +210,6 @@ class Run:
         middle_of_plateau = (transition.plateau_start + transition.start) / 2
         wanted = (middle_of_plateau, transition.steepest)
         return {*(min(steps, key=lambda step: abs(step - at)) for at in wanted), steps[-1]}
-
-    @staticmethod
-    def _nearest(step: int | str, steps: list[int]) -> str:
-        if not isinstance(step, int):
-            return f"there are {', '.join(map(str, steps))}"
-        return f"the nearest is {min(steps, key=lambda other: abs(other - step))}"
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {len(self.steps)} checkpoints)"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import safetensors.torch
 from torch import Tensor
 
 from mcinterp.config import RunConfig, StartConfig, validate_config
 from mcinterp.errors import DamagedError
-from mcinterp.model import Model
 from mcinterp.model.build import build_model, template
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.plain import check_weights, load_weights
 from mcinterp.runs.checkpoint import WEIGHTS
 from mcinterp.runs.files import explained, read_bounded, write_atomic
 from mcinterp.runs.run import CONFIG, START, Run
+
+if TYPE_CHECKING:
+    from mcinterp.model import Model
 
 
 def starting_model(run: Run) -> Model:

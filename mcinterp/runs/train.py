@@ -13,7 +13,6 @@ import torch
 
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError, TrainingError
-from mcinterp.model.fused import training_forward
 from mcinterp.model.plain import trainable
 from mcinterp.model.size import refuse_untrainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
@@ -234,6 +233,8 @@ class _Session:
                 return
 
     def _steps(self, pauses: Container[int], stop: Stop) -> Iterator[StepRecord]:
+        from mcinterp.model.fused import training_forward  # brings TransformerLens, which takes seconds to load
+
         forward, training, together = training_forward(self.model), self.config.training, self.together
         try:
             yield from training_steps(

@@ -24,7 +24,7 @@ def go_on(folder: Path) -> None:
 def killed(folder: Path, moment: random.Random) -> bool:
     """Train in a process of its own and kill it at some moment; False if it had ended by then."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mcinterp.runs.train"])
+    context.set_forkserver_preload(["mcinterp.runs.train", "mcinterp.model.fused"])
     process = context.Process(target=go_on, args=(folder,))
     process.start()
     lines = (folder / "metrics.csv").read_bytes() if (folder / "metrics.csv").exists() else b""
