@@ -52,6 +52,10 @@ class SolverError(McinterpError):
     """A numerical problem was not solved to the accuracy asked for."""
 
 
+class FailedPassesError(McinterpError):
+    """Some passes failed; the results of all others stand."""
+
+
 class RunBusyError(TrainingError):
     """Another process is training the run; it can be continued when that one has ended."""
 

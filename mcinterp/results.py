@@ -20,6 +20,7 @@ from mcinterp.runs.files import atomic_folder, explained
 
 RECORD = "result.json"
 ARRAYS = "arrays.npz"
+UNANSWERED = "unanswered"
 TABLE_NAME = re.compile(r"[\w][\w .+=,-]*")
 """Names of tables are names of files, and lead to no other folder."""
 
@@ -71,6 +72,16 @@ class Result:
     tables: Mapping[str, Table] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def without_answer(cls, name: str, title: str, why: str) -> Result:
+        """What stands for a pass that has no answer, or failed."""
+        return cls(name, title, {}, {UNANSWERED: why})
+
+    @property
+    def why_unanswered(self) -> str:
+        """Why there is nothing here; empty where there is."""
+        return str(self.facts.get(UNANSWERED, ""))
 
     def table(self, name: str) -> pd.DataFrame:
         """One table's data frame.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -16,13 +15,22 @@ import torch
 from mcinterp.analysis.registry import (
     COMPARISONS,
     PASSES,
+    Comparison,
     Pass,
     defined_for,
     select_comparisons,
     select_passes,
 )
 from mcinterp.analysis.training_summary import training_summary
-from mcinterp.errors import CheckpointError, UnansweredError, UsageError
+from mcinterp.analysis.work import Failures, Report, Work, all_done, counted
+from mcinterp.errors import (
+    CheckpointError,
+    FailedPassesError,
+    InputError,
+    SolverError,
+    UnansweredError,
+    UsageError,
+)
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
@@ -32,8 +40,6 @@ DATA = "data"
 NOT_OF_RESULTS = ("report", "cli", "study", "notebook.py", "__main__.py")
 """Parts of the package that only show or judge results."""
 KEPT = "kept"
-Report = Callable[[str], None]
-Work = Callable[[Report | None], None]
 
 
 def analyse(
@@ -68,6 +74,7 @@ def analyse(
         UsageError: for an unknown pass, one that is not defined for the run's task, fewer samples than a pass needs,
             or if `out` holds results of a run with another configuration.
         UnansweredError: if a pass that was named has no answer, as where nothing is masked; one of all is left out.
+        FailedPassesError: at the end, if passes failed; the results of all others stand, and of those that failed why.
     """
     task = run.config.task.kind
     names = [entry.name for entry in select_passes(passes, task)]
@@ -82,14 +89,14 @@ def analyse(
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
     common = (run.path, run.device, out, samples, seed)
     # What takes longest comes first, so that no process is left with it at the end.
-    work: list[Work] = [partial(_compare, entry.name, *common) for entry in select_comparisons(passes, task)]
+    compared = [entry.name for entry in select_comparisons(passes, task)]
+    work: list[Work] = [partial(_compare, name, passes is None, *common) for name in compared]
     work += [partial(_analyse_step, step, names, passes is None, *common) for step in steps if names]
-    if jobs == 1 or len(work) == 1:
-        for each in work:
-            each(progress)
-    else:
-        _in_parallel(work, jobs, progress)
+    tell = counted(progress, len(compared) + len(names) * len(steps))
+    failures = all_done(work, jobs, tell)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
+    if failures:
+        raise FailedPassesError(f"{len(failures)} of the passes failed, all others are done: {'; '.join(failures)}")
 
 
 def _check_samples(samples: int | None, passes: Sequence[Pass]) -> None:
@@ -125,27 +132,6 @@ def comparison_folder(out: Path, name: str) -> Path:
     return out / DATA / "run" / name
 
 
-def _in_parallel(work: list[Work], jobs: int, progress: Report | None) -> None:
-    from joblib import Parallel, delayed
-
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    finished = Parallel(n_jobs=min(jobs, len(work)), return_as="generator_unordered", batch_size=1)(
-        delayed(_collected)(each, threads) for each in work
-    )
-    for lines in finished:
-        for line in lines:
-            if progress:
-                progress(line)
-
-
-def _collected(work: Work, threads: int) -> list[str]:
-    """The lines that a piece of work reports, from a process of its own."""
-    torch.set_num_threads(threads)
-    lines: list[str] = []
-    work(lines.append)
-    return lines
-
-
 def _analyse_step(
     step: int,
     names: list[str],
@@ -156,41 +142,68 @@ def _analyse_step(
     samples: int | None,
     seed: int,
     progress: Report | None,
-) -> None:
+) -> Failures:
     """Passes on one checkpoint, as far as they have an answer."""
-    checkpoint = Run(path, device).checkpoint(step)
+    checkpoint, failures = Run(path, device).checkpoint(step), Failures()
     results: dict[str, Result] = {}
     for entry in select_passes(names, checkpoint.config.task.kind):
-        start = time.perf_counter()
+        start, folder = time.perf_counter(), step_folder(out, step)
         try:
-            results[entry.name], how = _result(entry, checkpoint, results, step_folder(out, step), samples, seed)
+            results[entry.name], how = _result(entry, checkpoint, results, folder, samples, seed)
             line = _done(start, how)
-        except UnansweredError as error:
-            if not all_of_them:
-                raise
-            line = f"left out: {error}"
+        except (InputError, SolverError) as error:
+            line, failed = _without_answer(entry, error, all_of_them, folder / entry.name, f"step {step}")
+            failures += failed
         if progress:
             progress(f"step {step}: {entry.name} {line}")
+    return failures
 
 
 def _compare(
-    name: str, path: Path, device: str, out: Path, samples: int | None, seed: int, progress: Report | None
-) -> None:
+    name: str,
+    all_of_them: bool,
+    path: Path,
+    device: str,
+    out: Path,
+    samples: int | None,
+    seed: int,
+    progress: Report | None,
+) -> Failures:
     """One comparison of all checkpoints of a run."""
-    start = time.perf_counter()
-    entry, run = COMPARISONS[name], Run(path, device)
+    start, failures = time.perf_counter(), Failures()
+    entry, run, folder = COMPARISONS[name], Run(path, device), comparison_folder(out, name)
     identity = {
         "config_hash": run.config.hash,
         "fingerprint": entry.fingerprint(run),
         **_circumstances(samples or entry.samples, seed, run.device),
     }
-    folder = comparison_folder(out, entry.name)
     stored, how = _standing(folder, identity)
-    if stored is None:
-        result = entry.run(run, run.steps, samples or entry.samples, seed)
-        _save(result, folder, {"run": run.name, "steps": run.steps, **identity}, start)
+    try:
+        if stored is None:
+            result = entry.run(run, run.steps, samples or entry.samples, seed)
+            _save(result, folder, {"run": run.name, "steps": run.steps, **identity}, start)
+        line = _done(start, how)
+    except (InputError, SolverError) as error:
+        line, failures = _without_answer(entry, error, all_of_them, folder, "all steps")
     if progress:
-        progress(f"all steps: {entry.name} {_done(start, how)}")
+        progress(f"all steps: {name} {line}")
+    return failures
+
+
+def _without_answer(
+    entry: Pass | Comparison, error: InputError | SolverError, all_of_them: bool, folder: Path, where: str
+) -> tuple[str, Failures]:
+    """Keep why there is no result; the line that says so, and the failure unless there is just nothing to answer.
+
+    Raises:
+        UnansweredError: if there is nothing to answer, and the pass was named.
+    """
+    left_out = isinstance(error, UnansweredError)
+    if left_out and not all_of_them:
+        raise error
+    line = f"{'left out' if left_out else 'failed'}: {error}"
+    Result.without_answer(entry.name, entry.question, line).save(folder)
+    return line, [] if left_out else [f"{entry.name} at {where} ({error})"]
 
 
 def _result(
@@ -241,7 +254,7 @@ def _done(start: float, how: str) -> str:
 def _standing(folder: Path, identity: dict[str, Any]) -> tuple[Result | None, str]:
     """The stored result if it was made from the same; and `KEPT`, or why it does not do."""
     stored = _stored(folder)
-    if stored is None:
+    if stored is None or stored.why_unanswered:
         return None, ""
     changed = [name for name, value in identity.items() if stored.provenance.get(name) != value]
     return (None, f" (again: other {', '.join(changed)})") if changed else (stored, KEPT)

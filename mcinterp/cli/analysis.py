@@ -24,12 +24,12 @@ from mcinterp.cli.options import (
 )
 from mcinterp.cli.progress import say
 from mcinterp.cli.tables import Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
-from mcinterp.errors import UsageError
+from mcinterp.errors import FailedPassesError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcinterp.runs import Checkpoint, Run
+    from mcinterp.runs import Run
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
 
@@ -60,10 +60,16 @@ def report(
     jobs: Jobs = 1,
 ) -> None:
     """Run passes on checkpoints and write HTML pages; prints the path of the index."""
-    folder = _analyse(run, steps, passes, out, samples, seed, device, jobs)
+    failed = None
+    try:
+        folder = _analyse(run, steps, passes, out, samples, seed, device, jobs)
+    except FailedPassesError as error:
+        failed, folder = error, out or REPORTS / find_run(run).resolve().name
     from mcinterp.report import write_report
 
     print(write_report(folder, single_file))
+    if failed:
+        raise failed
 
 
 def ablate(
@@ -83,7 +89,7 @@ def ablate(
     check_file(out)
     check_names("ablation method", method, METHODS)
     check_heads(heads, find_run(run) / CONFIG)
-    opened = open_run(run, device)
+    opened = open_run(run, device, step)
     import pandas as pd
 
     from mcinterp.analysis import ablation
@@ -116,27 +122,23 @@ def switch(
 ) -> None:
     """Put components of one checkpoint into another and print a table of errors with and without them."""
     check_file(out)
-    opened = open_run(run, device)
-    given = open_run(donor_run, device) if donor_run else opened
+    given = open_run(donor_run or run, device, donor)
+    opened = open_run(run, device, recipient)
+    steps = _one_step(given, "--from", donor), _one_step(opened, "--to", recipient)
     from mcinterp.analysis import switch
     from mcinterp.analysis.switching import COMPONENTS
 
-    result = switch(
-        _one_checkpoint(given, "--from", donor),
-        _one_checkpoint(opened, "--to", recipient),
-        component or COMPONENTS,
-        samples,
-        seed,
-    )
+    both = given.checkpoint(steps[0]), opened.checkpoint(steps[1])
+    result = switch(*both, component or COMPONENTS, samples, seed)
     table = result.table("switching")
     write_table(table, _switches(table), format, out)
 
 
-def _one_checkpoint(run: Run, option: str, step: str) -> Checkpoint:
+def _one_step(run: Run, option: str, step: str) -> int:
     steps = run.select_steps(step)
     if len(steps) != 1:
         raise UsageError(f"{option} {step!r} means the checkpoints {', '.join(map(str, steps))}; name one of them")
-    return run.checkpoint(steps[0])
+    return steps[0]
 
 
 def _analyse(
@@ -151,7 +153,7 @@ def _analyse(
 ) -> Path:
     names = split_names(passes)
     check_names("pass", names, PASSES)
-    opened = open_run(run, device)
+    opened = open_run(run, device, steps)
     from mcinterp.analysis import analyse
 
     folder = out or REPORTS / opened.name

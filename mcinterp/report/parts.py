@@ -158,7 +158,7 @@ class Section:
         figures, tables, widget: what shows it.
         legend: class names whose colours the section uses.
         links: the stored numbers.
-        absent: the pass was not run.
+        absent: why there is nothing to show, a sentence; empty where there is.
     """
 
     name: str
@@ -169,7 +169,7 @@ class Section:
     widget: Widget | None = None
     legend: Sequence[str] = ()
     links: Sequence[Link] = ()
-    absent: bool = False
+    absent: str = ""
 
     @property
     def swatches(self) -> list[tuple[str, str, str]]:

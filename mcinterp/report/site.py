@@ -17,7 +17,7 @@ from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section, embed_json
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
-from mcinterp.report.views import comparison_sections, defined_passes, sections, study_sections, training
+from mcinterp.report.views import answers, comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.taxonomy import classes
@@ -61,7 +61,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     for step in steps:
         results = _load_step(steps[step])
         _write(folder / pages[step], _step_page(folder, name, run, step, pages, results, single_file))
-        light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
+        light[step] = {key: replace(result, arrays={}) for key, result in answers(results).items()}
     comparisons = _comparisons(folder, run, single_file)
     paper = _paper_page(folder, (PAGE,), name, single_file)
     _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, paper, single_file))
@@ -126,7 +126,7 @@ def _step_page(
         previous=_step_link(order[at - 1], pages) if at > 0 else None,
         following=_step_link(order[at + 1], pages) if at + 1 < len(order) else None,
         sections=shown,
-        provenance=provenance_tables(results),
+        provenance=provenance_tables(answers(results)),
     )
 
 
@@ -148,7 +148,7 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool)
 def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
     results = _load_step(folder / DATA / "run")
-    shown = comparison_sections(results, run)
+    shown = [section for section in comparison_sections(results, run) if section.name in results]
     return _linked(folder, f"{DATA}/run", shown, single_file)
 
 
@@ -174,7 +174,7 @@ def _index_page(
         links = _links(folder, f"{DATA}/{run.name}", single_file)
         curve = replace(training.view(run, pages), links=links)
     else:
-        curve = Section("training", "Loss curve", absent=True)
+        curve = Section("training", "Loss curve", absent="The results of the training are missing.")
     taxonomies = [results["taxonomy"] for results in steps.values() if "taxonomy" in results]
     return render(
         "index",
@@ -242,6 +242,8 @@ def _write_assets(folder: Path, single_file: bool) -> None:
             assets.mkdir(exist_ok=True)
         for name in NAMES:
             _write(assets / name, asset(name))
+        for left in {*assets.glob("*.js"), *assets.glob("*.css")} - {assets / name for name in NAMES}:
+            left.unlink()  # of an earlier version
     elif assets.exists():
         for name in NAMES:
             (assets / name).unlink(missing_ok=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from mcinterp.analysis import analyse, runner
-from mcinterp.analysis.registry import COMPARISONS, Comparison, select_comparisons, select_passes
-from mcinterp.errors import UsageError
+from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
+from mcinterp.analysis.work import Report, Work, all_done, counted
+from mcinterp.errors import FailedPassesError, SolverError, UsageError
 from mcinterp.report import write_report
 from mcinterp.results import Result, Table
-from mcinterp.runs import Run, densify
+from mcinterp.runs import Checkpoint, Run, densify
 
 
 def _count(run: Run, steps: Sequence[int], samples: int, seed: int) -> Result:
@@ -23,9 +24,17 @@ def _count(run: Run, steps: Sequence[int], samples: int, seed: int) -> Result:
     return Result("count", "Counted", {}, {}, {"count": Table.of(columns, rows)})
 
 
+def _odd(checkpoint: Checkpoint, *_: object) -> Result:
+    """A pass that fails after the first step."""
+    if checkpoint.step:
+        raise SolverError("no <b>way</b>")
+    return Result("odd", "Odd", {})
+
+
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COMPARISONS, "count", Comparison("count", "How many?", 3, _count))
+    monkeypatch.setitem(PASSES, "odd", Pass("odd", "Odd?", 3, _odd))
 
 
 def _analysed(run: Run, out: Path, **settings: object) -> list[str]:
@@ -35,7 +44,7 @@ def _analysed(run: Run, out: Path, **settings: object) -> list[str]:
 
 
 def test_a_comparison_sees_every_checkpoint_whatever_the_steps(trained: Run, tmp_path: Path) -> None:
-    assert _analysed(trained, tmp_path)[0].startswith("all steps: count ")
+    assert _analysed(trained, tmp_path)[0].startswith("1/1 all steps: count ")
     stored = Result.load(tmp_path / "data" / "run" / "count")
     assert list(stored.table("count")["step"]) == trained.steps
     assert set(stored.table("count")["n"]) == {3}
@@ -45,7 +54,7 @@ def test_a_comparison_sees_every_checkpoint_whatever_the_steps(trained: Run, tmp
 
 def test_a_comparison_of_the_same_is_kept(trained: Run, tmp_path: Path) -> None:
     _analysed(trained, tmp_path)
-    assert _analysed(trained, tmp_path) == ["all steps: count kept"]
+    assert _analysed(trained, tmp_path) == ["1/1 all steps: count kept"]
     assert _analysed(trained, tmp_path, samples=4)[0].endswith(" s (again: other samples)")
     assert _analysed(trained, tmp_path, seed=1)[0].endswith(" s (again: other samples, seed)")
 
@@ -54,7 +63,7 @@ def test_other_code_makes_results_stale(trained: Run, tmp_path: Path, monkeypatc
     _analysed(trained, tmp_path)
     monkeypatch.setattr(runner, "code_digest", lambda: "other")
     assert _analysed(trained, tmp_path)[0].endswith(" s (again: other code)")
-    assert _analysed(trained, tmp_path) == ["all steps: count kept"]
+    assert _analysed(trained, tmp_path) == ["1/1 all steps: count kept"]
     assert Result.load(tmp_path / "data" / "run" / "count").provenance["code"] == "other"
 
 
@@ -75,7 +84,7 @@ def test_another_checkpoint_makes_a_comparison_stale(own_copy: Path, tmp_path: P
     _analysed(Run(own_copy), tmp_path)
     missing = next(step for step in range(40) if step not in Run(own_copy).steps)
     densify(own_copy, missing, missing, 1, device="cpu")
-    assert _analysed(Run(own_copy), tmp_path) != ["all steps: count kept"]
+    assert _analysed(Run(own_copy), tmp_path) != ["1/1 all steps: count kept"]
     assert missing in list(Result.load(tmp_path / "data" / "run" / "count").table("count")["step"])
 
 
@@ -85,6 +94,57 @@ def test_the_run_page_shows_comparisons(trained: Run, tmp_path: Path) -> None:
     assert '<a href="#count">Counted</a>' in page
     assert 'href="data/run/count/count.csv"' in page
     assert (tmp_path / "data/run/count/count.csv").is_file()
+
+
+def test_a_pass_that_fails_costs_no_other_and_its_page_says_why(trained: Run, tmp_path: Path) -> None:
+    lines: list[str] = []
+    with pytest.raises(FailedPassesError, match=r"^1 of the passes failed, all others are done: odd at step 40 \(no <"):
+        analyse(trained, tmp_path, [0, 40], ["taxonomy", "odd"], 4, progress=lines.append)
+    assert [line.partition(" ")[0] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert lines[-1] == "4/4 step 40: odd failed: no <b>way</b>"
+    write_report(tmp_path)
+    page = (tmp_path / "step-00000040.html").read_text()
+    assert '<p class="absent">Failed: no &lt;b&gt;way&lt;/b&gt;.</p>' in page
+    assert "Failed" not in (tmp_path / "step-00000000.html").read_text()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_work_is_done_to_its_end_whatever_fails(jobs: int) -> None:
+    def piece(number: int) -> Work:
+        def work(tell: Report | None) -> list[str]:
+            assert tell
+            tell(f"piece {number}")
+            return [f"failed {number}"] if number % 2 else []
+
+        return work
+
+    lines: list[str] = []
+    failures = all_done([piece(number) for number in range(4)], jobs, counted(lines.append, 4))
+    assert sorted(failures) == ["failed 1", "failed 3"]
+    assert [line.partition(" ")[0] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert sorted(line.partition(" ")[2] for line in lines) == [f"piece {number}" for number in range(4)]
+
+
+def test_what_failed_is_tried_again(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FailedPassesError):
+        analyse(trained, tmp_path, [40], ["odd"])
+    monkeypatch.setitem(PASSES, "odd", Pass("odd", "Odd?", 3, lambda *_: Result("odd", "Odd", {})))
+    analyse(trained, tmp_path, [40], ["odd"])
+    assert not Result.load(tmp_path / "data/step-00000040/odd").why_unanswered
+
+
+def test_a_comparison_that_fails_says_so_on_the_run_page(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Result:
+        raise SolverError("not solved")
+
+    monkeypatch.setitem(COMPARISONS, "plateau", Comparison("plateau", "What moves?", 3, fails))
+    with pytest.raises(FailedPassesError, match=r"plateau at all steps \(not solved\)"):
+        analyse(trained, tmp_path, [], ["plateau", "count"])
+    page = write_report(tmp_path).read_text()
+    assert '<p class="absent">Failed: not solved.</p>' in page
+    assert '<a href="#count">Counted</a>' in page
 
 
 def test_passes_and_comparisons_share_their_names() -> None:

@@ -50,7 +50,7 @@ def test_a_page_has_the_passes_of_the_task_and_no_other(pages: Path) -> None:
     page = (pages / "step-00000030.html").read_text()
     for name in ("attention", "ablation", "patching", "generation"):
         assert f'<section id="{name}"' in page
-    for absent in ("taxonomy", "probes", "This pass was not run"):
+    for absent in ("taxonomy", "probes", "This pass was not run."):
         assert absent not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
 
 
@@ -69,7 +69,7 @@ def test_a_pass_of_the_task_that_was_not_run_says_so(pages: Path, tmp_path: Path
     run = Run(pages.parent / "run")
     analyse(run, tmp_path, [30], ["patching"], samples=8)
     write_report(tmp_path)
-    assert (tmp_path / "step-00000030.html").read_text().count("This pass was not run on this checkpoint.") == 3
+    assert (tmp_path / "step-00000030.html").read_text().count("This pass was not run.") == 3
 
 
 def test_pages_of_encoders_do_not_speak_of_generation(tmp_path: Path) -> None:

@@ -103,10 +103,22 @@ def _sections(
     beside: Mapping[str, Result],
     run: Result | None,
 ) -> list[Section]:
-    defined = defined_passes(run)
-    known = [
-        view(results[name], beside) if name in results else Section(name, title, absent=True)
-        for name, (title, view) in views.items()
-        if name in results or name in defined
+    beside, defined = answers(beside), defined_passes(run)
+    titled = {name: title for name, (title, _) in views.items() if name in results or name in defined}
+    titled |= {name: results[name].title for name in sorted(results.keys() - views.keys())}
+    return [
+        view_of(name)(results[name], beside)
+        if name in results and not results[name].why_unanswered
+        else Section(name, title, absent=_absent(results, name))
+        for name, title in titled.items()
     ]
-    return known + [generic.view(results[name], beside) for name in sorted(results.keys() - views.keys())]
+
+
+def answers(results: Mapping[str, Result]) -> dict[str, Result]:
+    """The results without those that only say why there is none."""
+    return {name: result for name, result in results.items() if not result.why_unanswered}
+
+
+def _absent(results: Mapping[str, Result], name: str) -> str:
+    why = results[name].why_unanswered if name in results else "this pass was not run"
+    return f"{why[:1].upper()}{why[1:]}."

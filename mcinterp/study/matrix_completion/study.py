@@ -75,7 +75,8 @@ def _retrained(run: Run, setting: Setting) -> None:
 
 
 def _stored(folder: Path, place: str) -> dict[str, Result]:
-    return {f"{place}/{path.name}": Result.load(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+    stored = {path.name: Result.load(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+    return {f"{place}/{name}": result for name, result in stored.items() if not result.why_unanswered}
 
 
 def _unclassified(checkpoint: Checkpoint, taxonomy: Result, setting: Setting) -> dict[str, Result]:
