@@ -121,6 +121,8 @@ def world(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Wor
         train(runs / name, config, device="cpu")
     (made.here / "empty").mkdir()
     (made.here / "file").write_text("words\n")
+    (made.here / "reports" / "shown").mkdir(parents=True)
+    (made.here / "reports" / "shown" / "index.html").write_text("<p>a report")
     (made.here / "small.yaml").write_text(small_config().to_yaml())
     (made.here / "wrong.yaml").write_text("task: {rowz: 3}\n")
     write_grid(made.here / "grid.yaml", {"training.seed": [0, 1]}, steps=4)
@@ -140,7 +142,8 @@ def lazy(world: World) -> Iterator[Callable[..., Said]]:
         for drawn in ("sample", "draw"):
             patches.setattr(MatrixCompletion, drawn, began)
         patches.setattr("mcinterp.runs.fanout._answers", _one_by_one)
-        patches.setattr("mcinterp.analysis.runner._in_parallel", lambda work, *_: [each(None) for each in work])
+        patches.setattr("mcinterp.analysis.work._in_parallel", lambda work, *_: [each(None) for each in work])
+        patches.setattr("mcinterp.cli.view.ThreadingHTTPServer", began)
         patches.setattr("mcinterp.model.build._TEMPLATES", shapes)
         for name, study in STUDIES.items():
             patches.setitem(STUDIES, name, replace(study, measure=began))

@@ -20,6 +20,7 @@ LINES = [
     f"analyze {SHORT} --steps 0,last --passes taxonomy,ablation --out new --samples 8 --jobs 2",
     f"densify {SHORT} --from 20 --to 24 --every 2 --device cpu",
     "demo --jobs 1 --device cpu",
+    f"explore {SHORT} --steps first,last --out new.html",
     f"excerpt {SHORT} new --steps 4 --trained-by hand",
     "passes",
     "presets",
@@ -38,6 +39,7 @@ LINES = [
     f"switch {SHORT} --from first --to last --component mlp --component tokens --donor-run {SHORT} --samples 8",
     "train --preset tiny --run new --seed 3 --device cpu --set training.steps=600 --wait-for-space",
     f"train --config small.yaml --run new --from {SHORT}",
+    "view shown --port 0 --no-browser",
 ]
 LONG = "9" * 5000
 ODD = [
@@ -163,7 +165,10 @@ WRONG: list[tuple[str, int, str]] = [
     (f"ablate RUN --heads L{LONG}H0", 2, "is neither heads"),
     (f"ablate RUN --step {LONG}", 2, "is neither a step"),
     ("ablate RUN --step all,0", 2, "all stands alone"),
-    ("ablate RUN --device meta", 2, "device 'meta' cannot be used here"),
+    ("explore RUN --steps 3", 1, "no checkpoint at step 3"),
+    ("view shwn", 1, "did you mean 'shown'"),
+    ("view shown --port 70000", 2, "70000"),
+    ("ablate RUN --device meta", 2, "no device 'meta'; valid: auto, cpu, cuda, mps, xpu"),
     ("ablate RUN --samples 1000000000000000000000", 2, "takes at least"),
     ("ablate RUN --seed 9223372036854775808", 2, "9223372036854775807"),
     ("ablate checkpoints/identity", 2, "this analysis is defined for transformers"),
@@ -198,7 +203,7 @@ WRONG: list[tuple[str, int, str]] = [
     ("switch RUN --from first --donor-run checkpoints/gpt", 2, "models of different shapes"),
     ("switch checkpoints/identity --from first", 2, "encoder"),
     ("train --preset tiny --run new --device meta", 2, "device 'meta'"),
-    ("train --preset tiny --run new --from RUN --device cudaa", 2, "device 'cudaa'"),
+    ("train --preset tiny --run new --from RUN --device cudaa", 2, "no device 'cudaa'; did you mean 'cuda'"),
     ("train --preset tiny --run new --set training.batch_size=1000000000000", 2, "takes at least"),
     ("train --preset tiny --run new --set model.d_model=8000000", 2, "takes at least"),
     ("train --config identity.yaml --run new", 2, "identity.yaml"),

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accessible import serious_violations
 
 Opened = Callable[..., Any]
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -19,10 +19,10 @@ def test_no_serious_violation(report: Path, opened: Opened, name: str, scheme: s
         page.wait_for_function(
             "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))"
         )
-        found = axe.Axe().run(page, options={"preload": False}).response["violations"]
-    serious = [
-        f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:200]})"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+        assert serious_violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_violation_of_the_explorer(explorer_page: Path, opened: Opened, scheme: str) -> None:
+    with opened(explorer_page, scheme=scheme) as page:
+        assert serious_violations(page) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from accessible import serious_violations
 from planted_sweep import plant_sweep
 from small_sweep import write_grid
 
@@ -134,10 +135,11 @@ def test_the_report_of_a_run_is_not_overwritten(summary: Result, tmp_path: Path)
 def test_the_page_draws_offline_and_does_not_scroll_sideways(
     summary: Result, tmp_path: Path, opened: Callable[..., Any], width: int
 ) -> None:
-    with opened(write_sweep_report(summary, tmp_path), width) as page:
+    with opened(write_sweep_report(summary, tmp_path), width, scheme="dark" if width < 1000 else "light") as page:
         page.wait_for_function(
             "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg') !== null)"
         )
         assert page.locator(".plot").count() == 2
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert serious_violations(page) == []
