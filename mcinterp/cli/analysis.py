@@ -19,17 +19,16 @@ from mcinterp.cli.options import (
     Seed,
     Steps,
     find_run,
+    one_step,
     open_run,
     split_names,
 )
 from mcinterp.cli.progress import say
 from mcinterp.cli.tables import Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
-from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcinterp.runs import Checkpoint, Run
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
 
@@ -122,21 +121,14 @@ def switch(
     from mcinterp.analysis.switching import COMPONENTS
 
     result = switch(
-        _one_checkpoint(given, "--from", donor),
-        _one_checkpoint(opened, "--to", recipient),
+        given.checkpoint(one_step(given, "--from", donor)),
+        opened.checkpoint(one_step(opened, "--to", recipient)),
         component or COMPONENTS,
         samples,
         seed,
     )
     table = result.table("switching")
     write_table(table, _switches(table), format, out)
-
-
-def _one_checkpoint(run: Run, option: str, step: str) -> Checkpoint:
-    steps = run.select_steps(step)
-    if len(steps) != 1:
-        raise UsageError(f"{option} {step!r} means the checkpoints {', '.join(map(str, steps))}; name one of them")
-    return run.checkpoint(steps[0])
 
 
 def _analyse(
