@@ -25,6 +25,9 @@ SCORE = "correlation of the two heads' attention less uniform attention, over ma
 MATCH_COLUMNS = {
     "head_a": "A's head",
     "head_b": "B's head that is paired with it",
+    "class_a": "family and group of A's head in the head taxonomy; empty where it is not defined",
+    "class_b": "family and group of B's head",
+    "classes_agree": "yes: the same family and the same group; no; none: neither head has a class",
     **interval_columns("score", SCORE),
     **interval_columns("map", "the same of the two averages over matrices: what is alike whatever the matrix"),
     **interval_columns(
@@ -39,9 +42,6 @@ MATCH_COLUMNS = {
     "stable": "whether the other half of the matrices pairs the two as well",
     "same_layer": "whether both are in the same layer",
     "same_index": "whether both have the same layer and number",
-    "class_a": "family and group of A's head in the head taxonomy; empty where it is not defined",
-    "class_b": "family and group of B's head",
-    "classes_agree": "yes: the same family and the same group; no; none: neither head has a class",
     "n": "matrices that the pair is scored on; as many others decided who is paired with whom",
     "seed": "seed of the matrices",
 }

@@ -22,7 +22,7 @@ AVERAGED = ("plateau", "start", "steepest", "end", "duration", "level_after", "l
 AVERAGE_COLUMNS = {
     "quantity": "a column of the table of runs",
     "n": "runs with a drop, which are averaged",
-    **interval_columns("value", "mean over the runs; t interval over runs, none with a single one"),
+    **interval_columns("value", f"mean over the runs; t interval over runs, none with fewer than {LEAST_RUNS}"),
     "lowest": "of the runs",
     "highest": "of the runs",
 }
@@ -123,11 +123,12 @@ def _average_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for name in AVERAGED if dropped else ():
         values: Floats = np.array([row[name] for row in dropped], dtype=np.float64)
+        columns = mean_estimate(values).columns("value")
         found.append(
             {
                 "quantity": name,
                 "n": len(values),
-                **mean_estimate(values).columns("value"),
+                **(columns if len(values) >= LEAST_RUNS else {**columns, "value_low": np.nan, "value_high": np.nan}),
                 "lowest": float(values.min()),
                 "highest": float(values.max()),
             }

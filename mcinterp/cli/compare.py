@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,10 +73,17 @@ def _folders(texts: list[str]) -> list[tuple[str, Path, str | None]]:
 
 def _run_and_step(text: str) -> tuple[Path, str | None]:
     """`RUN` or `RUN@STEP`; a folder may have an @ in its own name."""
-    if any((folder / text / CONFIG).is_file() for folder in (Path(), CHECKPOINTS)) or AT not in text:
+    name, at, step = text.rpartition(AT)
+    if not at or _is_run(text):
         return find_run(Path(text)), None
-    name, _, step = text.rpartition(AT)
     return find_run(Path(name)), step
+
+
+def _is_run(text: str) -> bool:
+    """Whether the whole of it names a run; a name that is too long for one does not."""
+    with contextlib.suppress(OSError):
+        return any((folder / text / CONFIG).is_file() for folder in (Path(), CHECKPOINTS))
+    return False
 
 
 def _opened(folders: list[tuple[str, Path, str | None]], device: str) -> list[Compared]:

@@ -74,13 +74,14 @@ def _title(folder: Path, results: Mapping[str, Result]) -> str:
 
 def _facts(folder: Path, results: Mapping[str, Result]) -> list[tuple[str, str, str]]:
     """Every checkpoint with its model, and a link to its page where there is one beside this folder."""
-    found = {}
-    for result in results.values():
-        for side in ("a", "b") if "a" in result.facts else ():
+    found, pairs = {}, [result for result in results.values() if "a" in result.facts]
+    for result in pairs:
+        for side in ("a", "b"):
             one = result.facts[side]
             model = f"{one['n_layers']} layers × {one['n_heads']} heads, width {one['d_model']}"
             text = f"step {number(one['step'])}, {model}, seed {one['seed']}"
-            found[str(one["label"])] = (text, _page(folder, str(one["run"]), int(one["step"])))
+            name = f"{side.upper()}: {one['label']}" if len(pairs) == 1 else str(one["label"])
+            found[name] = (text, _page(folder, str(one["run"]), int(one["step"])))
     return [(label, text, link) for label, (text, link) in found.items()]
 
 

@@ -107,7 +107,10 @@ def test_aligning_makes_shifted_curves_alike(found: Result, runs: list[Run], tmp
 
 
 def test_two_runs_have_no_band(runs: list[Run]) -> None:
-    mean = compare_runs(runs[:2], samples=0).table("aligned")
+    found = compare_runs(runs[:2], samples=0)
+    assert (found.table("averages")["n"] == 2).all()
+    assert found.table("averages")[["value_low", "value_high"]].isna().all(axis=None)
+    mean = found.table("aligned")
     assert len(mean) > 100
     assert mean["value"].notna().all()
     assert mean[["value_low", "value_high"]].isna().all(axis=None)

@@ -13,6 +13,8 @@ from mcinterp.report.numbers import interval
 from mcinterp.report.palette import CLASSES, INK, MUTED, SERIES
 from mcinterp.results import Result
 
+DECADES = 300
+"""Over a wider range of values only powers of ten are written."""
 DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x")
 
@@ -81,6 +83,9 @@ def classes_figure(compared: Result, kind: str) -> go.Figure:
     named: set[str] = set()
     present = [name for name in frame["class"].unique() if frame[frame["class"] == name]["heads"].any()]
     for place, run in enumerate(dict.fromkeys(frame["run"])):
+        figure.add_scatter(
+            x=[None], y=[None], mode="lines+markers", name=text(run), **_style(MUTED, place), hoverinfo="skip"
+        )
         for name in present:
             rows = frame[(frame["run"] == run) & (frame["class"] == name)]
             figure.add_scatter(
@@ -90,8 +95,7 @@ def classes_figure(compared: Result, kind: str) -> go.Figure:
                 name=text(name),
                 legendgroup=text(name),
                 showlegend=name not in named,
-                line={"color": _class_colour(name), "width": 1.6, "dash": DASHES[place % len(DASHES)]},
-                marker={"size": 6, "symbol": SYMBOLS[place % len(SYMBOLS)]},
+                **_style(_class_colour(name), place),
                 hovertemplate=f"{text(run)}, {text(name)}<br>%{{x}}: %{{y:.0%}}<extra></extra>",
             )
             named.add(name)
@@ -110,11 +114,21 @@ def _class_colour(name: str) -> str:
     return CLASSES[name][1] if name in CLASSES else MUTED
 
 
+def _style(colour: str, place: int) -> dict[str, Any]:
+    """Line and mark of a run's curves."""
+    return {
+        "line": {"color": colour, "width": 1.6, "dash": DASHES[place % len(DASHES)]},
+        "marker": {"size": 6, "color": colour, "symbol": SYMBOLS[place % len(SYMBOLS)]},
+    }
+
+
 def _axes(compared: Result, score: str, x: str) -> go.Figure:
     logarithmic = score in compared.facts["logarithmic"]
     figure = blank(380, x, text(score.replace("_", " ")), yaxis_type="log" if logarithmic else "linear")
     if logarithmic:
-        figure.update_yaxes(exponentformat="power", dtick="D2")
+        values = compared.table("curves").query("score == @score")["value"]
+        wide = values.max() > DECADES * values.min()
+        figure.update_yaxes(exponentformat="power", dtick=1 if wide else "D2")
     figure.update_xaxes(tickformat=",d", hoverformat=",d")
     return figure
 

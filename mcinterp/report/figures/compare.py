@@ -16,6 +16,8 @@ from mcinterp.results import Result
 
 MOST_PAIRS = 32
 """Maps of so many pairs are drawn, the most alike first."""
+PAIRS = 8
+"""So many of them stand in one figure."""
 PAIRS_A_ROW = 2
 TILE = 104
 """Height of a map in pixels, with the name of its pair."""
@@ -64,16 +66,18 @@ def similarity_figure(compared: Result) -> go.Figure:
     return on_rows(figure, rows, around=150)
 
 
-def pair_maps_figure(compared: Result) -> go.Figure:
-    """The average maps of both heads of each pair beside each other, the most alike pair first.
+def pair_maps_figure(compared: Result, first: int = 0, last: int = PAIRS) -> go.Figure:
+    """The average maps of both heads of some pairs beside each other, the most alike pair first.
 
     Each pair's colours end at the larger of its two largest probabilities.
 
     Args:
         compared: the stored comparison of two checkpoints that take the same inputs.
+        first: place of the first pair to draw, from 0.
+        last: place of the pair to end before.
     """
     matches = compared.table("matches").sort_values("score", ascending=False, kind="stable", na_position="last")
-    pairs = matches.head(MOST_PAIRS).to_dict("records")
+    pairs = matches.iloc[first:last].to_dict("records")
     heads = [{name: index for index, name in enumerate(compared.facts[f"heads_{side}"])} for side in "ab"]
     maps = [np.nan_to_num(compared.arrays[f"maps_{side}"]) for side in "ab"]
     n_pos = maps[0].shape[-1]

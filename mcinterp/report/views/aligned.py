@@ -116,7 +116,7 @@ def _steps(result: Result) -> str:
         f"{_interval(row, whole=True)}, from {number(round(row['lowest']))} to {number(round(row['highest']))}"
         for row in (steepest, duration)
     ]
-    few = " With two runs an interval says little." if steepest["n"] == 2 else ""
+    few = " An interval over runs needs three of them." if is_absent(steepest["value_low"]) else ""
     return f"The mean step of the fastest fall is {values[0]}; the drop lasts {values[1]} steps.{few}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mcinterp.report.figures.compare import MOST_PAIRS, pair_maps_figure, similarity_figure
+from mcinterp.report.figures.compare import MOST_PAIRS, PAIRS, pair_maps_figure, similarity_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
@@ -17,9 +17,12 @@ SIMILARITY = (
     "the same attention, about 0 for attention that has nothing in common."
 )
 MAPS = (
-    "Where both heads of each pair look, averaged over matrices{chosen}: left the head of {a}, right that of {b}; "
-    "queries down, keys across; colours end at the larger of the two maxima."
+    "Where both heads of each pair look, averaged over matrices, the most alike first{which}: left the head of {a}, "
+    "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
 )
+MORE_MAPS = "The same of pairs {first} to {last}."
+HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices"}}
+"""What a table leaves to its file: the heads' names tell it, or the controls' table."""
 EXACT = 1 - 1e-6
 """A score from which on two heads count as the same."""
 NAMED = 5
@@ -29,29 +32,35 @@ Row = Mapping[Any, Any]
 def view(result: Result, _: Mapping[str, Result]) -> Section:
     """Show a comparison of two checkpoints."""
     a, b = labels(result)
-    figures = []
-    if "matches" in result.tables and not result.table("matches").empty:
-        n = number(int(result.table("matches")["n"].iloc[0]))
-        pairs = len(result.table("matches"))
-        chosen = f"; the {MOST_PAIRS} pairs with the highest scores" if pairs > MOST_PAIRS else ", the most alike first"
-        figures = [
-            FigureView(SIMILARITY.format(a=a, b=b, n=n), similarity_figure(result)),
-            FigureView(MAPS.format(a=a, b=b, chosen=chosen), pair_maps_figure(result)),
-        ]
     captions = {
-        "errors": ("Mean squared errors", False),
-        "answers": ("How alike the answers are", False),
-        "matches": (f"Heads of {a} and their partners in {b}", False),
+        "errors": (f"Mean squared errors (A: {a}, B: {b})", False),
+        "answers": (f"How alike the answers are (A: {a}, B: {b})", False),
+        "matches": (f"Heads of {a} (A) and their partners in {b} (B)", False),
         "controls": ("The pairs' scores and their controls", False),
-        "classes": ("Heads of each class", True),
-        "fields": ("Where the configurations differ", True),
+        "classes": (f"Heads of each class (A: {a}, B: {b})", True),
+        "fields": (f"Where the configurations differ (A: {a}, B: {b})", True),
     }
     tables = [
-        table_view(result.tables[name].frame, result.tables[name].columns, caption, folded=folded)
+        table_view(result.tables[name].frame, result.tables[name].columns, caption, HIDDEN.get(name, ()), folded=folded)
         for name, (caption, folded) in captions.items()
         if name in result.tables and not result.table(name).empty
     ]
+    figures = _figures(result) if "matches" in result.tables and not result.table("matches").empty else []
     return Section(result.name, result.title, sentences(result), figures, tables)
+
+
+def _figures(result: Result) -> list[FigureView]:
+    """Who is like whom, and the maps of the pairs, some at a time."""
+    a, b = labels(result)
+    matches = result.table("matches")
+    n, total = number(int(matches["n"].iloc[0])), min(len(matches), MOST_PAIRS)
+    which = f"; of {len(matches)} pairs the first {total} are drawn" if len(matches) > total else ""
+    figures = [FigureView(SIMILARITY.format(a=a, b=b, n=n), similarity_figure(result))]
+    for first in range(0, total, PAIRS):
+        last = min(first + PAIRS, total)
+        caption = MAPS.format(a=a, b=b, which=which) if not first else MORE_MAPS.format(first=first + 1, last=last)
+        figures.append(FigureView(caption, pair_maps_figure(result, first, last)))
+    return figures
 
 
 def labels(result: Result) -> tuple[str, str]:
@@ -167,7 +176,7 @@ def _against(found: Row, control: Row) -> str:
     if is_absent(control["score"]):
         return "whose heads attend uniformly"
     if found["score_low"] > control["score_high"]:
-        return "they are more alike than chance makes them"
+        return "they are more alike than that"
     if found["score_high"] < control["score_low"]:
         return "they are less alike than those of an untrained model"
     return "they are not measurably more alike than that"
