@@ -10,65 +10,35 @@ from typing import Any
 import numpy as np
 
 from mcinterp.analysis.attention import position_names
-from mcinterp.analysis.head_matching import KINDS, Pairs, Similarity, best_assignment, similarity
+from mcinterp.analysis.head_columns import (
+    COMPARED,
+    CONTROL_COLUMNS,
+    MATCH_COLUMNS,
+    NONE,
+    OTHER_MATRICES,
+    SHUFFLED,
+    SIMILARITY_COLUMNS,
+    UNTRAINED,
+)
+from mcinterp.analysis.head_matching import (
+    EFFECT,
+    KINDS,
+    Pairs,
+    Products,
+    Similarity,
+    best_assignment,
+    effect_products,
+    effects,
+    similarity,
+)
 from mcinterp.analysis.sections import matrix_task, transformer
-from mcinterp.analysis.statistics import Floats, interval_columns
+from mcinterp.analysis.statistics import Floats
 from mcinterp.model import Head
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.components import reorder_heads
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.task import MatrixBatch
-
-NONE = "none"
-SCORE = "correlation of the two heads' attention less uniform attention, over matrices, queries and keys"
-MATCH_COLUMNS = {
-    "head_a": "A's head",
-    "head_b": "B's head that is paired with it",
-    "class_a": "family and group of A's head in the head taxonomy; empty where it is not defined",
-    "class_b": "family and group of B's head",
-    "classes_agree": "yes: the same family and the same group; no; none: neither head has a class",
-    **interval_columns("score", SCORE),
-    **interval_columns("map", "the same of the two averages over matrices: what is alike whatever the matrix"),
-    **interval_columns(
-        "response",
-        "the same of what is left when each head's average is taken off: whether both follow the matrix in the same "
-        "way; empty for a head whose attention does not depend on it",
-    ),
-    "other_matrices": "control: score when B is given other matrices than A",
-    "response_other_matrices": "control: response when B is given other matrices than A",
-    "untrained": "control: score of A's head and the head of an untrained model that it is paired with",
-    "above_untrained": "whether the interval of the score lies above every pair of A and an untrained model",
-    "stable": "whether the other half of the matrices pairs the two as well",
-    "same_layer": "whether both are in the same layer",
-    "same_index": "whether both have the same layer and number",
-    "n": "matrices that the pair is scored on; as many others decided who is paired with whom",
-    "seed": "seed of the matrices",
-}
-CONTROL_COLUMNS = {
-    "what": "which models' heads are paired: those that are compared, and controls",
-    "pairs": "of heads",
-    **interval_columns("score", f"mean over pairs; {SCORE}"),
-    "lowest": "the lowest score of a pair",
-    "highest": "the highest",
-    **interval_columns("map", "mean over pairs; the same of the averages over matrices"),
-    **interval_columns("response", "mean over pairs; the same of what depends on the matrix"),
-    "found": "heads that are paired with themselves, where the two models are one; a count, without an interval",
-    "n": "matrices that pairs are scored on",
-    "seed": "seed of the matrices",
-}
-SIMILARITY_COLUMNS = {
-    "head_a": "A's head",
-    "head_b": "B's head",
-    **interval_columns("score", SCORE),
-    "map": "the same of the averages over matrices",
-    "response": "the same of what depends on the matrix",
-    "paired": "whether the two are paired",
-    "n": "matrices",
-    "seed": "seed of the matrices",
-}
-COMPARED, SHUFFLED = "A and B", "A and itself, heads shuffled"
-UNTRAINED, OTHER_MATRICES = "A and an untrained model", "A and B given other matrices"
 
 
 @dataclass(frozen=True)
@@ -87,6 +57,7 @@ class _Matching:
     pairs: Pairs
     again: Pairs
     scored: Similarity
+    effects: Products
 
     @classmethod
     def of(cls, a: Checkpoint, b: Checkpoint, batch: MatrixBatch, apart: int = 0) -> _Matching:
@@ -95,7 +66,8 @@ class _Matching:
         models = Blocks(a.model), Blocks(b.model)
         parts = batch.inputs[:half], batch.inputs[half:]
         first, second = (similarity(*models, part, part.roll(apart, 0)) for part in parts)
-        return cls(best_assignment(first.scores), best_assignment(second.scores), second)
+        done = effect_products(effects(a.model, parts[1]), effects(b.model, parts[1].roll(apart, 0)))
+        return cls(best_assignment(first.scores), best_assignment(second.scores), second, done)
 
     @property
     def stable(self) -> list[bool]:
@@ -187,11 +159,12 @@ def _match_rows(
     about: dict[str, int],
 ) -> list[dict[str, Any]]:
     """A row a pair, in the order of A's heads."""
-    found, other = matchings[COMPARED], matchings[OTHER_MATRICES].scored
+    found, other = matchings[COMPARED], matchings[OTHER_MATRICES]
     fresh = matchings[UNTRAINED]
     untrained = dict(zip(fresh.pairs[0].tolist(), fresh.values("score").tolist(), strict=True))
     threshold = max((score for score in untrained.values() if np.isfinite(score)), default=-np.inf)
     estimates = {name: found.scored.products[name].estimate() for name in KINDS}
+    effect = found.effects.estimate()
     rows = []
     for (a, b), stable in zip(_listed(found.pairs), found.stable, strict=True):
         rows.append(
@@ -199,8 +172,10 @@ def _match_rows(
                 "head_a": heads[a],
                 "head_b": others[b],
                 **{column: value for name in KINDS for column, value in estimates[name].columns(name, (a, b)).items()},
-                "other_matrices": float(other.scores[a, b]),
-                "response_other_matrices": float(other.products["response"].correlation[a, b]),
+                **effect.columns(EFFECT, (a, b)),
+                "other_matrices": float(other.scored.scores[a, b]),
+                "response_other_matrices": float(other.scored.products["response"].correlation[a, b]),
+                "effect_other_matrices": float(other.effects.correlation[a, b]),
                 "untrained": untrained.get(a, np.nan),
                 "above_untrained": bool(estimates["score"].low[a, b] > threshold),
                 "stable": stable,
@@ -230,6 +205,7 @@ def _control_rows(
                 "highest": float(np.nanmax(np.append(scores, -np.inf))) if np.isfinite(scores).any() else np.nan,
                 **means["map"].columns("map"),
                 **means["response"].columns("response"),
+                **matching.effects.mean_over(matching.pairs).columns(EFFECT),
                 "found": _found(matching.pairs, orders) if what == SHUFFLED else np.nan,
                 **about,
             }

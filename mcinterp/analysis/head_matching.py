@@ -8,12 +8,18 @@ attention and about 0 for attention that has nothing in common:
 - map: over queries and keys, of the two averages over inputs: what is the same whatever the input.
 - response: over inputs, queries and keys, of what is left of each pattern when the head's average is taken off: whether
   two heads follow the input in the same way.
+
+Beside them stands what the heads do, which takes no part in pairing them:
+
+- effect: over inputs and entries, of what the answers change by when a head attends uniformly; about 0, not about the
+  mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -22,13 +28,18 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mcinterp.analysis.statistics import Estimate, Floats, mean_estimate
+from mcinterp.model import Head, HeadSet, MatrixEncoder, MatrixGPT
 from mcinterp.model.blocks import Blocks
+from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.model.interventions import uniform_attention
 
 KINDS = ("score", "map", "response")
+EFFECT = "effect"
 """The correlations, as the module's head describes them."""
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Heads of A, and the head of B beside each."""
+ROUNDING = 1e-6
+"""Changes of answers, of the order of 1, that rounding makes."""
 FLAT = 1e-12
 """A head whose mean squared distance from uniform attention is below this has no direction to compare."""
 
@@ -124,6 +135,28 @@ def similarity(model_a: Blocks, model_b: Blocks, inputs_a: Tensor, inputs_b: Ten
     uniform = uniform_attention(n_pos, model_a.causal).double().numpy()
     map_a, map_b = (mean.cpu().numpy().reshape(-1, n_pos, n_pos) + uniform for mean in (mean_a, mean_b))
     return Similarity(products, map_a, map_b)
+
+
+def effects(model: MatrixEncoder | MatrixGPT, inputs: Tensor) -> Floats:
+    """What the answers change by when a head attends uniformly, (n, head, entry).
+
+    Exactly 0 for a head that changes them by no more than rounding does.
+    """
+    sweep, shape = HeadSweep(model), model.model_config
+    heads = [Head(*pair) for pair in product(range(shape.n_layers), range(shape.n_heads))]
+    changes = {head: HeadChange(HeadSet.of(str(head), [head]), None) for head in heads}
+    parts = []
+    for start in range(0, len(inputs), sweep.at_once):
+        clean = sweep.clean(inputs[start : start + sweep.at_once])
+        changed = dict(sweep.answers(clean, changes))
+        parts.append(torch.stack([changed[head] - clean.answers for head in heads], 1).double().cpu().numpy())
+    found = np.concatenate(parts)
+    return np.where(np.square(found).mean((0, 2))[:, None] > ROUNDING**2, found, 0.0)
+
+
+def effect_products(a: Floats, b: Floats) -> Products:
+    """Inner products of two models' `effects`, on as many inputs with as many entries."""
+    return Products(a @ b.swapaxes(1, 2), np.square(a).sum(-1), np.square(b).sum(-1))
 
 
 def best_assignment(scores: Floats) -> Pairs:

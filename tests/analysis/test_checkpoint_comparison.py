@@ -16,10 +16,12 @@ from small_gpt import small_gpt_config
 from small_run import small_config
 
 from mcinterp.analysis import compare_checkpoints, head_taxonomy
-from mcinterp.analysis.head_comparison import COMPARED, OTHER_MATRICES, SHUFFLED, UNTRAINED
+from mcinterp.analysis.head_columns import COMPARED, OTHER_MATRICES, SHUFFLED, UNTRAINED
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import InputError
+from mcinterp.model import Head, HeadSet, intervene
 from mcinterp.model.components import reorder_heads
+from mcinterp.model.interventions import uniform_pattern
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 
@@ -131,6 +133,42 @@ def test_pairs_are_made_on_one_half_and_scored_on_the_other(
     table = found.table("similarity")
     assert table["score"].to_numpy().reshape(6, 6) == pytest.approx(held_out, abs=1e-5)
     assert table[table["paired"]]["head_b"].tolist() == matches["head_b"].tolist()
+
+
+def test_what_heads_do_is_compared_too(found: Result, random_checkpoint: Checkpoint, other: Checkpoint) -> None:
+    inputs = random_checkpoint.sample(N, SEED).inputs[N // 2 :]
+    a, b, moved = (
+        slow_effects(checkpoint, given)
+        for checkpoint, given in ((random_checkpoint, inputs), (other, inputs), (other, inputs.roll(1, 0)))
+    )
+    heads = list(a)
+    for match in found.table("matches").to_dict("records"):
+        x, y, z = a[match["head_a"]], b[match["head_b"]], moved[match["head_b"]]
+
+        def cosine(weights: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> float:
+            products = [(weights * (p * q).sum(1)).sum() for p, q in ((x, y), (x, x), (y, y))]
+            return float(products[0] / np.sqrt(products[1] * products[2]))
+
+        value, low, high, _ = estimate(cosine, np.ones(N // 2))
+        expected = (value, max(low, -1), min(high, 1))
+        assert (match["effect"], match["effect_low"], match["effect_high"]) == pytest.approx(expected, abs=2e-3)
+        assert match["effect_other_matrices"] == pytest.approx(cosine(np.ones(N // 2), y=z), abs=1e-3)
+    controls = found.table("controls").set_index("what")
+    assert controls.loc[COMPARED, "effect"] == pytest.approx(found.table("matches")["effect"].mean())
+    assert controls.loc[SHUFFLED, "effect"] == pytest.approx(1, abs=1e-4)
+    assert len(heads) == 6
+
+
+def slow_effects(checkpoint: Checkpoint, inputs: torch.Tensor) -> dict[str, np.ndarray]:
+    """What the answers change by when a head attends uniformly, by hooks, (n, entries) for each head."""
+    model, found = checkpoint.model, {}
+    with torch.no_grad():
+        clean = model(inputs)[..., 0]
+        for pair in heads_of(checkpoint):
+            head = Head(*pair)
+            with intervene(model, uniform_pattern(HeadSet.of(str(head), [head]))):
+                found[str(head)] = (model(inputs)[..., 0] - clean).double().numpy()
+    return found
 
 
 def test_controls_stand_beside_the_pairs(found: Result, random_checkpoint: Checkpoint, other: Checkpoint) -> None:
@@ -264,7 +302,7 @@ def test_heads_that_attend_uniformly_cannot_be_paired_by_anything() -> None:
     result = compare_checkpoints(silent, replace(silent, run_name="again"), N, SEED)
     assert result.table("matches")["score"].isna().all()
     controls = result.table("controls").set_index("what")
-    assert controls.loc[[COMPARED, SHUFFLED, UNTRAINED], "score"].isna().all()
+    assert controls.loc[[COMPARED, SHUFFLED, UNTRAINED], ["score", "effect"]].isna().all(axis=None)
     assert result.facts["untrained_highest"] is None
     assert result.facts["same_weights"] is True
 

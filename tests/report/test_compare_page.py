@@ -133,8 +133,21 @@ def test_heads_are_told_by_their_control(pair: Result) -> None:
     assert "with an untrained model it is 0.10 [0.05, 0.15]: they are more alike than that." in alike
     assert "they are less alike than those of an untrained model" in heads(APART, ALIKE)
     assert "they are not measurably more alike than that" in heads(ALIKE, ALIKE)
-    silent = edited(pair, "controls", dict.fromkeys(ALIKE, NAN), what="A and B")
-    assert told(silent, "attend uniformly").endswith("nothing to pair them by.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.2, 0.3, "paired heads do the like"), (-0.2, 0.1, "what paired heads do is not measurably alike")],
+)
+def test_what_heads_do_is_told_by_its_control(pair: Result, low: float, high: float, words: str) -> None:
+    effect = {"effect": (low + high) / 2, "effect_low": low, "effect_high": high}
+    others = {"effect": 0.0, "effect_low": -0.05, "effect_high": 0.05}
+    result = edited(pair, "controls", effect, what="A and B")
+    result = edited(result, "controls", others, what="A and B given other matrices")
+    sentence = told(result, "without either head")
+    assert sentence.endswith(f"0.00 [−0.05, 0.05] when tiny@4915 is given other matrices: {words}.")
+    nothing = edited(pair, "controls", dict.fromkeys(effect, NAN), what="A and B")
+    assert not any("without either head" in text for text in compare_view.sentences(nothing))
 
 
 def test_pairs_above_an_untrained_model_are_named(pair: Result) -> None:
@@ -182,6 +195,11 @@ def test_the_same_weights_are_said_to_be() -> None:
     assert first.startswith("tiny@16000 (A) and tiny@16000 (B) have the same weights")
     assert "16 of 16 pairs have the same layer and number, 16 the same layer" in told(result, "layer and number")
     assert "is the same (" in told(result, "L_mask")
+
+
+def test_heads_that_attend_uniformly_are_not_told_of(pair: Result) -> None:
+    silent = edited(pair, "matches", {"score": NAN, "above_untrained": False})
+    assert compare_view.sentences(silent)[-1].startswith("The heads attend uniformly")
 
 
 def test_what_cannot_be_compared_is_said(unlike: Result) -> None:

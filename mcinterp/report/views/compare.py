@@ -21,7 +21,7 @@ MAPS = (
     "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
 )
 MORE_MAPS = "The same of pairs {first} to {last}."
-HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices"}}
+HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices", "effect_other_matrices"}}
 """What a table leaves to its file: the heads' names tell it, or the controls' table."""
 EXACT = 1 - 1e-6
 """A score from which on two heads count as the same."""
@@ -73,8 +73,17 @@ def sentences(result: Result) -> list[str]:
     parts = [_same_weights(result), _unlike(result), *_errors(result)]
     if "answers" in result.tables:
         parts.append(_answers(result))
-    if "matches" in result.tables:
-        parts += [_heads(result), _above(result), _controls(result), _places(result), _classes(result)]
+    if "matches" in result.tables and result.table("matches")["score"].isna().all():
+        parts.append("The heads attend uniformly, so that there is nothing to pair them by.")
+    elif "matches" in result.tables:
+        parts += [
+            _heads(result),
+            _effects(result),
+            _above(result),
+            _controls(result),
+            _places(result),
+            _classes(result),
+        ]
     return [part for part in parts if part]
 
 
@@ -161,8 +170,6 @@ def _heads(result: Result) -> str:
     """How alike the paired heads are, beside the controls."""
     rows = _control(result)
     found, untrained, others = rows["A and B"], rows["A and an untrained model"], rows["A and B given other matrices"]
-    if is_absent(found["score"]):
-        return "The heads attend uniformly, so that there is nothing to pair them by."
     return (
         f"Paired by what they attend to, whatever their index, {plural(found['pairs'], 'pair')} of heads have a mean "
         f"score of {_interval(found, 'score')}, from {number(found['lowest'], 2)} to {number(found['highest'], 2)}; "
@@ -180,6 +187,25 @@ def _against(found: Row, control: Row) -> str:
     if found["score_high"] < control["score_low"]:
         return "they are less alike than those of an untrained model"
     return "they are not measurably more alike than that"
+
+
+def _effects(result: Result) -> str:
+    """How alike what the paired heads do to the answers is."""
+    rows = _control(result)
+    found, others = rows["A and B"], rows["A and B given other matrices"]
+    if is_absent(found["effect"]):
+        return ""
+    return (
+        f"What the answers change by without either head of a pair (made to attend uniformly) correlates by "
+        f"{_interval(found, 'effect')} on average, {_interval(others, 'effect')} when {labels(result)[1]} is given "
+        f"other matrices: {_doing(found, others)}."
+    )
+
+
+def _doing(found: Row, others: Row) -> str:
+    if found["effect_low"] > max(0.0, others["effect_high"]):
+        return "paired heads do the like"
+    return "what paired heads do is not measurably alike"
 
 
 def _above(result: Result) -> str:
