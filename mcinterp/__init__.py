@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         analyse,
         attention_maps,
         class_members,
+        compare_checkpoints,
+        compare_runs,
         component_dynamics,
         distribution_shift,
         embeddings,
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
     )
     from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
     from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
-    from mcinterp.report import write_explorer, write_report, write_sweep_report
+    from mcinterp.report import write_comparison_report, write_explorer, write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
     from mcinterp.task import DelayedSwitch, IdentityMapping, MatrixBatch, MatrixCompletion, MatrixSequence, make_task
@@ -99,6 +101,8 @@ _HOME = {
         "analyse",
         "attention_maps",
         "class_members",
+        "compare_checkpoints",
+        "compare_runs",
         "embeddings",
         "component_dynamics",
         "distribution_shift",
@@ -152,7 +156,7 @@ _HOME = {
     ),
     "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
     "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
-    "mcinterp.report": ("write_explorer", "write_report", "write_sweep_report"),
+    "mcinterp.report": ("write_comparison_report", "write_explorer", "write_report", "write_sweep_report"),
     "mcinterp.results": ("Result",),
     "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "retrain", "run_sweep", "train"),
     "mcinterp.task": (
@@ -208,6 +212,8 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "compare_checkpoints",
+    "compare_runs",
     "component_dynamics",
     "densify",
     "distribution_shift",
@@ -245,6 +251,7 @@ __all__ = [
     "token_intervention",
     "train",
     "training_summary",
+    "write_comparison_report",
     "write_explorer",
     "write_report",
     "write_sweep_report",

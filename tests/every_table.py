@@ -30,6 +30,7 @@ def everything(encoder: Path, gpt: Path, tiny: Path, grid: Path, out: Path) -> N
     words = ["--step", "all", "--heads", "none", "--heads", "L0H1,L1H0", "--heads", "column", "--method", "mean"]
     command("ablate", tiny, *words, "--method", "resample", *as_csv, "--out", out / "ablate.csv")
     command("switch", tiny, "--from", "first", *as_csv, "--out", out / "switch.csv")
+    command("compare", tiny, f"{tiny}@first", encoder, "--out", out / "compare", *SAMPLES)
     threads = ["--threads", str(torch.get_num_threads())]  # which a sweep chooses itself, of all cores, if not told
     command("sweep", grid, "--out", out / "sweep", "--device", "cpu", "--format", "csv", *threads)
 

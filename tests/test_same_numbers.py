@@ -53,6 +53,7 @@ PATTERNS = {
     **{name: f"*/data/step-*/{name}" for name in PASSES},
     **{name: f"*/data/run/{name}" for name in COMPARISONS},
     "training summary": "*/data/training",
+    "compare": "compare/data/*",
     "ablate": "ablate.csv",
     "switch": "switch.csv",
     "sweep": "sweep/summary",

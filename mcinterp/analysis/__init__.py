@@ -6,6 +6,7 @@ from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.baselines import nuclear_norm_completion
 from mcinterp.analysis.baselines.candidates import CANDIDATES
 from mcinterp.analysis.by_size import errors_by_size
+from mcinterp.analysis.checkpoint_comparison import compare_checkpoints
 from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
@@ -17,6 +18,7 @@ from mcinterp.analysis.plateau import plateau_measures
 from mcinterp.analysis.position_sensitivity import position_sensitivity
 from mcinterp.analysis.probes import linear_probes
 from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
+from mcinterp.analysis.run_comparison import compare_runs
 from mcinterp.analysis.runner import analyse
 from mcinterp.analysis.sweep import sweep_summary
 from mcinterp.analysis.switching import model_switching, switch
@@ -35,6 +37,8 @@ __all__ = [
     "analyse",
     "attention_maps",
     "class_members",
+    "compare_checkpoints",
+    "compare_runs",
     "component_dynamics",
     "distribution_shift",
     "embeddings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -175,13 +175,15 @@ def _compare(
     identity = {
         "config_hash": run.config.hash,
         "fingerprint": entry.fingerprint(run),
-        **_circumstances(samples or entry.samples, seed, run.device),
+        **circumstances(samples or entry.samples, seed, run.device),
     }
-    stored, how = _standing(folder, identity)
     try:
-        if stored is None:
-            result = entry.run(run, run.steps, samples or entry.samples, seed)
-            _save(result, folder, {"run": run.name, "steps": run.steps, **identity}, start)
+        _, how = kept_or_made(
+            folder,
+            identity,
+            {"run": run.name, "steps": run.steps},
+            lambda: entry.run(run, run.steps, samples or entry.samples, seed),
+        )
         line = _done(start, how)
     except (InputError, SolverError) as error:
         line, failures = _without_answer(entry, error, all_of_them, folder, "all steps")
@@ -214,18 +216,32 @@ def _result(
     identity = {
         "config_hash": checkpoint.config.hash,
         "digest": checkpoint.digest,
-        **_circumstances(samples, seed, checkpoint.device),
+        **circumstances(samples, seed, checkpoint.device),
     }
-    stored, how = _standing(folder / entry.name, identity)
+    about = {"run": checkpoint.run_name, "step": checkpoint.step}
+    return kept_or_made(folder / entry.name, identity, about, lambda: entry.run(checkpoint, earlier, samples, seed))
+
+
+def kept_or_made(
+    folder: Path, identity: Mapping[str, Any], about: Mapping[str, Any], make: Callable[[], Result]
+) -> tuple[Result, str]:
+    """The stored result if it was made from the same, else a fresh one, which is stored; and `KEPT`, or why not.
+
+    Args:
+        folder: of the result.
+        identity: all that decides its numbers.
+        about: what else its provenance says.
+        make: a fresh one.
+    """
+    stored, how = _standing(folder, identity)
     if stored:
         return stored, how
     start = time.perf_counter()
-    result = entry.run(checkpoint, earlier, samples, seed)
-    provenance = {"run": checkpoint.run_name, "step": checkpoint.step, **identity}
-    return _save(result, folder / entry.name, provenance, start), how
+    return _save(make(), folder, {**about, **identity}, start), how
 
 
-def _circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:
+def circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:
+    """The part of a result's identity that does not depend on what was looked at."""
     return {"samples": samples, "seed": seed, "versions": package_versions(), "code": code_digest(), "device": device}
 
 
@@ -251,7 +267,7 @@ def _done(start: float, how: str) -> str:
     return how if how == KEPT else f"{time.perf_counter() - start:.1f} s{how}"
 
 
-def _standing(folder: Path, identity: dict[str, Any]) -> tuple[Result | None, str]:
+def _standing(folder: Path, identity: Mapping[str, Any]) -> tuple[Result | None, str]:
     """The stored result if it was made from the same; and `KEPT`, or why it does not do."""
     stored = _stored(folder)
     if stored is None or stored.why_unanswered:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from mcinterp.cli import analysis, explore, listing, study, sweep, training, view
+from mcinterp.cli import analysis, compare, explore, listing, study, sweep, training, view
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 from mcinterp.launch import is_main, refuse_several
 
@@ -46,6 +46,7 @@ for command in (
     analysis.analyze,
     analysis.ablate,
     analysis.switch,
+    compare.compare,
     explore.explore,
     view.view,
     listing.presets,

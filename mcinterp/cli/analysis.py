@@ -19,17 +19,16 @@ from mcinterp.cli.options import (
     Seed,
     Steps,
     find_run,
+    one_step,
     open_run,
     split_names,
 )
 from mcinterp.cli.progress import say
 from mcinterp.cli.tables import Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
-from mcinterp.errors import FailedPassesError, UsageError
+from mcinterp.errors import FailedPassesError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from mcinterp.runs import Run
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
 
@@ -124,7 +123,7 @@ def switch(
     check_file(out)
     given = open_run(donor_run or run, device, donor)
     opened = open_run(run, device, recipient)
-    steps = _one_step(given, "--from", donor), _one_step(opened, "--to", recipient)
+    steps = one_step(given, "--from", donor), one_step(opened, "--to", recipient)
     from mcinterp.analysis import switch
     from mcinterp.analysis.switching import COMPONENTS
 
@@ -132,13 +131,6 @@ def switch(
     result = switch(*both, component or COMPONENTS, samples, seed)
     table = result.table("switching")
     write_table(table, _switches(table), format, out)
-
-
-def _one_step(run: Run, option: str, step: str) -> int:
-    steps = run.select_steps(step)
-    if len(steps) != 1:
-        raise UsageError(f"{option} {step!r} means the checkpoints {', '.join(map(str, steps))}; name one of them")
-    return steps[0]
 
 
 def _analyse(

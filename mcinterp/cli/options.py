@@ -105,6 +105,24 @@ def find_run(path: Path) -> Path:
     raise CheckpointError(f"there is no run at {path}{hint}")
 
 
+def one_step(run: Run, what: str, words: str) -> int:
+    """The one step that words choose, such as 4915, first or last.
+
+    Args:
+        run: whose checkpoints.
+        what: the option or argument that holds the words, for the sentence.
+        words: as `Run.select_steps` reads them.
+
+    Raises:
+        UsageError: if they choose several, or are no steps.
+        CheckpointError: if there is no checkpoint at the step.
+    """
+    steps = run.select_steps(words)
+    if len(steps) != 1:
+        raise UsageError(f"{what} {words!r} means the checkpoints {', '.join(map(str, steps))}; name one of them")
+    return steps[0]
+
+
 def split_names(text: str | None) -> list[str] | None:
     """Names separated by commas; None for none given.
 

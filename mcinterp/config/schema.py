@@ -18,6 +18,7 @@ from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig
 from mcinterp.config.identity import IdentityConfig, LinearConfig
 from mcinterp.config.matrix import ModelConfig, TaskConfig
 from mcinterp.config.recurrent import RecurrentConfig, SwitchConfig
+from mcinterp.errors import InputError
 
 TaskSection = Annotated[TaskConfig | IdentityConfig | SwitchConfig, Field(discriminator="kind")]
 """What the model is asked, by `kind`."""
@@ -142,9 +143,13 @@ class RunConfig(FrozenConfig):
 
     def differences(self, other: RunConfig) -> list[str]:
         """Name every field that differs, with both values: `"training.seed: 0 here, 1 there"`."""
+        return [f"{name}: {here!r} here, {there!r} there" for name, (here, there) in self.unlike(other).items()]
+
+    def unlike(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
+        """Every field that differs, by its dotted name, with both values; None where one has no such field."""
         here, there = _flatten(self.model_dump()), _flatten(other.model_dump())
         names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
-        return [f"{name}: {here.get(name)!r} here, {there.get(name)!r} there" for name in names]
+        return {name: (here.get(name), there.get(name)) for name in names}
 
 
 YOUNGER: Mapping[str, Any] = {
@@ -155,6 +160,18 @@ YOUNGER: Mapping[str, Any] = {
     "training.optimiser": "adam",
 }
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
+
+
+def check_same_kind(configs: Mapping[str, RunConfig]) -> None:
+    """See that the runs of these configurations, by what they are called, are asked the same kind of task.
+
+    Raises:
+        InputError: naming the first and one that is asked another.
+    """
+    (first, kind), *others = [(name, config.task.kind) for name, config in configs.items()]
+    for name, other in others:
+        if other != kind:
+            raise InputError(f"{first} is asked {kind} and {name} {other}: runs of two kinds of task are not compared")
 
 
 def _without_younger(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -18,7 +18,7 @@ trained, so that it belongs to a model as its shape does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -35,6 +35,8 @@ _PATTERNS = {
     "read-out": r"unembed\.[Wb]_U",
     "layer": r"blocks\.(\d+)\..+",
 }
+_BY_HEAD = r"blocks\.(\d+)\.attn\.(?:[Wb]_[QKV]|W_O)"
+"""Parameters whose first axis is the head."""
 PARTS = ("attention", "mlp", "tokens", "positions", "layer-norms", "read-out")
 """Components that share no parameter and leave none out."""
 RETRAINED = ("attention", "mlp", "positions", "tokens")
@@ -96,6 +98,20 @@ def transplant(donor: Mapping[str, Tensor], recipient: Mapping[str, Tensor], com
         if shapes[0] != shapes[1] or "absent" in shapes:
             raise InputError(f"{component.name} cannot be switched: {name} is {shapes[0]} here and {shapes[1]} there")
     return {**recipient, **{name: donor[name] for name in component.parameters}}
+
+
+def reorder_heads(weights: Mapping[str, Tensor], orders: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+    """The same model with the heads of each layer in another order: it answers as before, but for rounding.
+
+    Args:
+        weights: by name; not changed.
+        orders: for each layer, which of its heads comes first, second, …
+    """
+    changed = {}
+    for name, weight in weights.items():
+        match = re.fullmatch(_BY_HEAD, name)
+        changed[name] = weight[list(orders[int(match[1])])].contiguous() if match else weight
+    return changed
 
 
 def _parameters_of(part: str, known: list[str]) -> list[str]:

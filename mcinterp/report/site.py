@@ -54,7 +54,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     if not steps and run is None:
         return _alone(folder, single_file)
     # The index comes last, so that one that stands has all that it leads to.
-    _write_assets(folder, single_file)
+    write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     light = {}
@@ -75,7 +75,7 @@ def _alone(folder: Path, single_file: bool) -> Path:
     """The page of a study that has no run of its own."""
     if not (folder / DATA / CLAIMS / RECORD).exists():
         raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
-    _write_assets(folder, single_file)
+    write_assets(folder, single_file)
     _paper_page(folder, (PAGE, INDEX), "", single_file)
     return folder / INDEX
 
@@ -138,7 +138,7 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool)
     results = _load_step(folder / DATA / STUDY)
     del results[claims.name]
     shown = _linked(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results), single_file)
-    links = _links(folder, f"{DATA}/{CLAIMS}", single_file)
+    links = numbers_of(folder, f"{DATA}/{CLAIMS}", single_file)
     text = claims_page(claims, run, single_file, links, shown)
     for page in pages:
         _write(folder / page, text)
@@ -155,7 +155,7 @@ def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Se
 def _linked(folder: Path, data: str, shown: Sequence[Section], single_file: bool) -> list[Section]:
     """Sections with links to their numbers."""
     return [
-        section if section.absent else replace(section, links=_links(folder, f"{data}/{section.name}", single_file))
+        section if section.absent else replace(section, links=numbers_of(folder, f"{data}/{section.name}", single_file))
         for section in shown
     ]
 
@@ -171,7 +171,7 @@ def _index_page(
     single_file: bool,
 ) -> str:
     if run:
-        links = _links(folder, f"{DATA}/{run.name}", single_file)
+        links = numbers_of(folder, f"{DATA}/{run.name}", single_file)
         curve = replace(training.view(run, pages), links=links)
     else:
         curve = Section("training", "Loss curve", absent="The results of the training are missing.")
@@ -218,7 +218,7 @@ def _step_link(step: int, pages: Mapping[int, str]) -> Link:
     return Link(f"step {number(step)}", pages[step])
 
 
-def _links(folder: Path, data: str, single_file: bool) -> list[Link]:
+def numbers_of(folder: Path, data: str, single_file: bool) -> list[Link]:
     """Links to the stored numbers of a result; in a single file the tables travel in the link itself."""
     files = sorted(path for path in (folder / data).iterdir() if path.suffix == ".csv" or path.name in (RECORD, ARRAYS))
     if not single_file:
@@ -235,7 +235,8 @@ def _download_name(data: str, path: Path) -> str:
     return f"{data.removeprefix(DATA + '/').replace('/', '-')}-{path.name}"
 
 
-def _write_assets(folder: Path, single_file: bool) -> None:
+def write_assets(folder: Path, single_file: bool) -> None:
+    """Put the scripts and the style beside the pages; in single files they stand, and older ones are removed."""
     assets = folder / FOLDER
     if not single_file:
         with explained(assets):

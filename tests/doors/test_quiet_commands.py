@@ -31,6 +31,8 @@ LINES = [
     f"ablate {SHORT} --heads all --heads L0H0 --samples 8",
     f"ablate {SHORT} --heads masked-row --samples 4 --format latex",
     f"switch {SHORT} --from first --samples 8 --component mlp",
+    f"compare {SHORT} {SHORT}@first checkpoints/mixed --samples 8",
+    "compare checkpoints/gpt checkpoints/gpt@first --samples 8",
     "runs checkpoints --verify",
     "runs checkpoints",
     "show-config",

@@ -2,7 +2,9 @@
 
 from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.algorithm import algorithm_bins_figure, algorithm_figure
+from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
 from mcinterp.report.figures.attention import entropy_figure
+from mcinterp.report.figures.compare import pair_maps_figure, similarity_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
@@ -23,6 +25,9 @@ __all__ = [
     "ablation_figure",
     "algorithm_bins_figure",
     "algorithm_figure",
+    "aligned_figure",
+    "by_step_figure",
+    "classes_figure",
     "completion_error_figure",
     "components_figure",
     "curve_figure",
@@ -33,6 +38,7 @@ __all__ = [
     "moved_figure",
     "nuclear_norm_figure",
     "over_steps_figure",
+    "pair_maps_figure",
     "patching_figure",
     "position_pictures_figure",
     "positions_figure",
@@ -40,6 +46,7 @@ __all__ = [
     "regularised_figure",
     "scores_figure",
     "shift_figure",
+    "similarity_figure",
     "sizes_figure",
     "sweep_curves_figure",
     "sweep_drops_figure",

@@ -8,7 +8,9 @@ from mcinterp.report.parts import Section
 from mcinterp.report.views import (
     ablation,
     algorithm,
+    aligned,
     attention,
+    compare,
     components,
     embeddings,
     generation,
@@ -56,6 +58,9 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
 }
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
+COMPARED_VIEWS: dict[str, View] = {"compared-checkpoints": compare.view, "compared-runs": aligned.view}
+"""What stands side by side on the page of a comparison: checkpoints, and runs."""
+
 STUDY_VIEWS: dict[str, dict[str, View]] = {
     "ghost-points": ghost_points.VIEWS | ghost_networks.VIEWS,
     "identity-mapping": {"equations": identity.equations, "networks": identity.networks},
@@ -68,6 +73,8 @@ NOT_OF_ENCODERS = {"generation"}
 
 def view_of(name: str) -> View:
     """The view of a pass or comparison; one that is not known shows its tables."""
+    if name in COMPARED_VIEWS:
+        return COMPARED_VIEWS[name]
     return ({**VIEWS, **COMPARISON_VIEWS}.get(name) or ("", generic.view))[1]
 
 

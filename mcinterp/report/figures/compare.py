@@ -1,0 +1,144 @@
+"""The heads of two checkpoints: how alike they are, and where both heads of each pair look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mcinterp.report.figures.base import blank, on_rows, text
+from mcinterp.report.figures.switching import DIVERGING
+from mcinterp.report.numbers import interval, is_absent, number
+from mcinterp.report.palette import BLUES, INK, MUTED
+from mcinterp.results import Result
+
+MOST_PAIRS = 32
+"""Maps of so many pairs are drawn, the most alike first."""
+PAIRS = 8
+"""So many of them stand in one figure."""
+PAIRS_A_ROW = 2
+TILE = 104
+"""Height of a map in pixels, with the name of its pair."""
+
+
+def similarity_figure(compared: Result) -> go.Figure:
+    """Score of every pair of heads, B's in the order of their partners; a dot where two are paired.
+
+    Args:
+        compared: the stored comparison of two checkpoints that take the same inputs.
+    """
+    frame, matches = compared.table("similarity"), compared.table("matches")
+    rows, columns = _in_order(compared)
+    cells = {(row["head_a"], row["head_b"]): row for row in frame.to_dict("records")}
+    grid = [[cells[a, b] for b in columns] for a in rows]
+    figure = blank(300, text(compared.facts["b"]["label"]), text(compared.facts["a"]["label"]))
+    figure.add_heatmap(
+        x=[text(head) for head in columns],
+        y=[text(head) for head in rows],
+        z=[[None if is_absent(cell["score"]) else cell["score"] for cell in row] for row in grid],
+        customdata=[[_pair_detail(cell) for cell in row] for row in grid],
+        hovertemplate="%{y} ↔ %{x}<br>%{customdata}<extra></extra>",
+        colorscale=DIVERGING,
+        zmin=-1,
+        zmax=1,
+        xgap=1,
+        ygap=1,
+        colorbar={
+            "title": {"text": "score", "side": "right", "font": {"size": 11}},
+            "tickfont": {"size": 11},
+            "thickness": 10,
+        },
+    )
+    figure.add_scatter(
+        x=[text(head) for head in matches["head_b"]],
+        y=[text(head) for head in matches["head_a"]],
+        mode="markers",
+        marker={"size": 5, "color": INK},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_xaxes(
+        type="category", tickangle=-60, tickfont_size=11, showgrid=False, ticks="", range=_around(columns)
+    )
+    figure.update_yaxes(showgrid=False, ticks="")
+    return on_rows(figure, rows, around=150)
+
+
+def pair_maps_figure(compared: Result, first: int = 0, last: int = PAIRS) -> go.Figure:
+    """The average maps of both heads of some pairs beside each other, the most alike pair first.
+
+    Each pair's colours end at the larger of its two largest probabilities.
+
+    Args:
+        compared: the stored comparison of two checkpoints that take the same inputs.
+        first: place of the first pair to draw, from 0.
+        last: place of the pair to end before.
+    """
+    matches = compared.table("matches").sort_values("score", ascending=False, kind="stable", na_position="last")
+    pairs = matches.iloc[first:last].to_dict("records")
+    heads = [{name: index for index, name in enumerate(compared.facts[f"heads_{side}"])} for side in "ab"]
+    maps = [np.nan_to_num(compared.arrays[f"maps_{side}"]) for side in "ab"]
+    n_pos = maps[0].shape[-1]
+    n_rows = -(-len(pairs) // PAIRS_A_ROW)
+    wide, tall = 2 * n_pos + max(3, n_pos // 4), n_pos + max(4, round(n_pos * 0.24))
+    field = np.full((n_rows * tall, PAIRS_A_ROW * wide), np.nan)
+    figure = blank(40 + (TILE + 25) * max(1, n_rows), "")
+    for index, pair in enumerate(pairs):
+        top, left = index // PAIRS_A_ROW * tall + tall - n_pos, index % PAIRS_A_ROW * wide
+        shown = [maps[0][heads[0][pair["head_a"]]], maps[1][heads[1][pair["head_b"]]]]
+        largest = max(float(np.max(shown)), 1e-9)
+        field[top : top + n_pos, left : left + n_pos] = shown[0] / largest
+        field[top : top + n_pos, left + n_pos + 1 : left + 2 * n_pos + 1] = shown[1] / largest
+        figure.add_annotation(**_name(pair, left, top))
+        for start in (left, left + n_pos + 1):
+            figure.add_shape(
+                type="rect",
+                x0=start - 0.5,
+                x1=start + n_pos - 0.5,
+                y0=top - 0.5,
+                y1=top + n_pos - 0.5,
+                line={"color": MUTED, "width": 0.7},
+            )
+    figure.add_heatmap(
+        z=[[None if np.isnan(value) else round(float(value), 3) for value in row] for row in field],
+        colorscale=BLUES,
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        hovertemplate="%{z:.0%} of the pair's largest<extra></extra>",
+    )
+    figure.update_xaxes(visible=False, range=[-0.5, field.shape[1] - 0.5])
+    figure.update_yaxes(visible=False, range=[field.shape[0] - 0.5, -0.5])
+    figure.update_layout(margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    return figure
+
+
+def _name(pair: Mapping[Any, Any], left: int, top: int) -> dict[str, Any]:
+    return {
+        "text": f"{text(pair['head_a'])} ↔ {text(pair['head_b'])}: {number(pair['score'], 2)}",
+        "x": left - 0.5,
+        "y": top - 0.8,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 11, "color": MUTED},
+    }
+
+
+def _in_order(compared: Result) -> tuple[list[str], list[str]]:
+    """A's heads, and B's in the order of their partners; those without a partner come last."""
+    matches = compared.table("matches")
+    rows = [*matches["head_a"], *compared.facts["unpaired_a"]]
+    return rows, [*matches["head_b"], *compared.facts["unpaired_b"]]
+
+
+def _around(labels: list[str]) -> list[float]:
+    return [-0.5, len(labels) - 0.5]
+
+
+def _pair_detail(cell: Mapping[Any, Any]) -> str:
+    score = interval(cell["score"], cell["score_low"], cell["score_high"])
+    parts = f"averages {number(cell['map'])}, response {number(cell['response'])}"
+    return f"score {score}<br>{parts}{'<br>paired' if cell['paired'] else ''}"

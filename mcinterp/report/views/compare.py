@@ -1,0 +1,283 @@
+"""Two checkpoints side by side: what the numbers say of their errors, their answers and their heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcinterp.report.figures.compare import MOST_PAIRS, PAIRS, pair_maps_figure, similarity_figure
+from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.results import Result
+
+SIMILARITY = (
+    "Score of every head of {a} (rows) with every head of {b} (columns, in the order of their partners; dots: who is "
+    "paired with whom): the correlation of their attention less uniform attention over the same {n} matrices, 1 for "
+    "the same attention, about 0 for attention that has nothing in common."
+)
+MAPS = (
+    "Where both heads of each pair look, averaged over matrices, the most alike first{which}: left the head of {a}, "
+    "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
+)
+MORE_MAPS = "The same of pairs {first} to {last}."
+HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices", "effect_other_matrices"}}
+"""What a table leaves to its file: the heads' names tell it, or the controls' table."""
+EXACT = 1 - 1e-6
+"""A score from which on two heads count as the same."""
+NAMED = 5
+Row = Mapping[Any, Any]
+
+
+def view(result: Result, _: Mapping[str, Result]) -> Section:
+    """Show a comparison of two checkpoints."""
+    a, b = labels(result)
+    captions = {
+        "errors": (f"Mean squared errors (A: {a}, B: {b})", False),
+        "answers": (f"How alike the answers are (A: {a}, B: {b})", False),
+        "matches": (f"Heads of {a} (A) and their partners in {b} (B)", False),
+        "controls": ("The pairs' scores and their controls", False),
+        "classes": (f"Heads of each class (A: {a}, B: {b})", True),
+        "fields": (f"Where the configurations differ (A: {a}, B: {b})", True),
+    }
+    tables = [
+        table_view(result.tables[name].frame, result.tables[name].columns, caption, HIDDEN.get(name, ()), folded=folded)
+        for name, (caption, folded) in captions.items()
+        if name in result.tables and not result.table(name).empty
+    ]
+    figures = _figures(result) if "matches" in result.tables and not result.table("matches").empty else []
+    return Section(result.name, result.title, sentences(result), figures, tables)
+
+
+def _figures(result: Result) -> list[FigureView]:
+    """Who is like whom, and the maps of the pairs, some at a time."""
+    a, b = labels(result)
+    matches = result.table("matches")
+    n, total = number(int(matches["n"].iloc[0])), min(len(matches), MOST_PAIRS)
+    which = f"; of {len(matches)} pairs the first {total} are drawn" if len(matches) > total else ""
+    figures = [FigureView(SIMILARITY.format(a=a, b=b, n=n), similarity_figure(result))]
+    for first in range(0, total, PAIRS):
+        last = min(first + PAIRS, total)
+        caption = MAPS.format(a=a, b=b, which=which) if not first else MORE_MAPS.format(first=first + 1, last=last)
+        figures.append(FigureView(caption, pair_maps_figure(result, first, last)))
+    return figures
+
+
+def labels(result: Result) -> tuple[str, str]:
+    """What the two are called."""
+    return str(result.facts["a"]["label"]), str(result.facts["b"]["label"])
+
+
+def sentences(result: Result) -> list[str]:
+    """What can be compared, and what came of it."""
+    parts = [_same_weights(result), _unlike(result), *_errors(result)]
+    if "answers" in result.tables:
+        parts.append(_answers(result))
+    if "matches" in result.tables and result.table("matches")["score"].isna().all():
+        parts.append("The heads attend uniformly, so that there is nothing to pair them by.")
+    elif "matches" in result.tables:
+        parts += [
+            _heads(result),
+            _effects(result),
+            _above(result),
+            _controls(result),
+            _places(result),
+            _classes(result),
+        ]
+    return [part for part in parts if part]
+
+
+def _same_weights(result: Result) -> str:
+    a, b = labels(result)
+    return f"{a} and {b} have the same weights: all that follows compares a model with itself." * bool(
+        result.facts["same_weights"]
+    )
+
+
+def _unlike(result: Result) -> str:
+    """What keeps one model from the other's inputs."""
+    unlike = result.facts["unlike"]
+    if not unlike:
+        return ""
+    a, b = labels(result)
+    sides = [
+        ", ".join(f"{name} {'none' if values[side] is None else values[side]}" for name, values in unlike.items())
+        for side in (0, 1)
+    ]
+    return (
+        f"The two cannot be given the same inputs: the task of {a} has {sides[0]}, that of {b} {sides[1]}. So no "
+        "answers are compared and no heads paired. What is compared: the errors of each on matrices of its own task, "
+        "beside the error of answering 0 there, and how many heads are of each class."
+    )
+
+
+def _errors(result: Result) -> list[str]:
+    rows = {row["entries"]: row for row in result.table("errors").to_dict("records")}
+    told = [_error(result, rows[name], symbol) for name, symbol in (("masked", "L_mask"), ("observed", "L_obs"))]
+    return [sentence for sentence in told if sentence]
+
+
+def _error(result: Result, row: Row, symbol: str) -> str:
+    if is_absent(row["a_mse"]) or is_absent(row["b_mse"]):
+        return ""
+    a, b = labels(result)
+    values = [interval(*(row[f"{side}_mse{end}"] for end in ("", "_low", "_high"))) for side in "ab"]
+    if not result.facts["shared"]:
+        shares = [_percent(row[f"{side}_mse"], row[f"{side}_zero"]) for side in "ab"]
+        return (
+            f"{symbol} is {values[0]} for {a}, {shares[0]} of that of answering 0, and {values[1]} for {b}, "
+            f"{shares[1]} of it (n = {number(row['n'])} each)."
+        )
+    return (
+        f"{symbol} is {values[0]} for {a} and {values[1]} for {b} on the same {number(row['n'])} matrices: {b}'s "
+        f"{_verdict(row)} (difference {_interval(row, 'difference')}, paired)."
+    )
+
+
+def _verdict(row: Row) -> str:
+    if row["difference_low"] > 0:
+        return "is higher"
+    if row["difference_high"] < 0:
+        return "is lower"
+    return "is the same" if row["difference_low"] == row["difference_high"] == 0 else "does not measurably differ"
+
+
+def _percent(value: Any, whole: Any) -> str:
+    return "–" if is_absent(value) or not whole else f"{number(100 * value / whole)} %"
+
+
+def _answers(result: Result) -> str:
+    rows = {row["entries"]: row for row in result.table("answers").to_dict("records")}
+    row = rows["masked"] if not is_absent(rows["masked"]["correlation"]) else rows["total"]
+    if is_absent(row["correlation"]):
+        return ""
+    errors = (
+        f"; their errors correlate by {_interval(row, 'error_correlation')}"
+        if not is_absent(row["error_correlation"])
+        else ""
+    )
+    where = "masked entries" if row["entries"] == "masked" else "all entries"
+    controls = (
+        f"{number(row['other_matrices'], 2)} to other matrices, {number(row['untrained'], 2)} of an untrained model"
+    )
+    return (
+        f"Their answers at {where} correlate by {_interval(row, 'correlation')} (controls: {controls}) and differ by "
+        f"{_interval(row, 'mean_abs_difference')} on average{errors} (n = {number(row['n'])})."
+    )
+
+
+def _heads(result: Result) -> str:
+    """How alike the paired heads are, beside the controls."""
+    rows = _control(result)
+    found, untrained, others = rows["A and B"], rows["A and an untrained model"], rows["A and B given other matrices"]
+    return (
+        f"Paired by what they attend to, whatever their index, {plural(found['pairs'], 'pair')} of heads have a mean "
+        f"score of {_interval(found, 'score')}, from {number(found['lowest'], 2)} to {number(found['highest'], 2)}; "
+        f"with an untrained model it is {_interval(untrained, 'score')}: {_against(found, untrained)}. Of what depends "
+        f"on the matrix the mean correlation is {_interval(found, 'response')}, and {_interval(others, 'response')} "
+        f"when {labels(result)[1]} is given other matrices (n = {number(found['n'])})."
+    )
+
+
+def _against(found: Row, control: Row) -> str:
+    if is_absent(control["score"]):
+        return "whose heads attend uniformly"
+    if found["score_low"] > control["score_high"]:
+        return "they are more alike than that"
+    if found["score_high"] < control["score_low"]:
+        return "they are less alike than those of an untrained model"
+    return "they are not measurably more alike than that"
+
+
+def _effects(result: Result) -> str:
+    """How alike what the paired heads do to the answers is."""
+    rows = _control(result)
+    found, others = rows["A and B"], rows["A and B given other matrices"]
+    if is_absent(found["effect"]):
+        return ""
+    return (
+        f"What the answers change by without either head of a pair (made to attend uniformly) correlates by "
+        f"{_interval(found, 'effect')} on average, {_interval(others, 'effect')} when {labels(result)[1]} is given "
+        f"other matrices: {_doing(found, others)}."
+    )
+
+
+def _doing(found: Row, others: Row) -> str:
+    if found["effect_low"] > max(0.0, others["effect_high"]):
+        return "paired heads do the like"
+    return "what paired heads do is not measurably alike"
+
+
+def _above(result: Result) -> str:
+    matches = result.table("matches").sort_values("score", ascending=False, kind="stable", na_position="last")
+    above = matches[matches["above_untrained"]]
+    limit = number(result.facts["untrained_highest"], 2)
+    if above.empty:
+        return f"No pair's score lies above the highest of an untrained model ({limit})."
+    rows = above.head(NAMED).to_dict("records")
+    named = ", ".join(f"{row['head_a']} ↔ {row['head_b']} ({number(row['score'], 2)})" for row in rows)
+    more = f" and {len(above) - NAMED} more" if len(above) > NAMED else ""
+    whole = f"{_of(len(above), len(matches))} {'lies' if len(above) == 1 else 'lie'}"
+    return f"{whole} above the highest of an untrained model ({limit}): {named}{more}."
+
+
+def _controls(result: Result) -> str:
+    row = _control(result)["A and itself, heads shuffled"]
+    if is_absent(row["score"]):
+        return ""
+    a, pairs = labels(result)[0], row["pairs"]
+    if row["lowest"] >= EXACT and row["found"] == pairs:
+        return f"Control: paired with itself, its heads shuffled, every head of {a} finds itself, with score 1."
+    if row["lowest"] >= EXACT:
+        return (
+            f"Control: paired with itself, its heads shuffled, the heads of {a} find heads of score 1, but only "
+            f"{number(int(row['found']))} of {pairs} themselves: some of its heads attend alike."
+        )
+    return (
+        f"The control fails, so that the pairs cannot be trusted: paired with itself, its heads shuffled, "
+        f"{number(int(row['found']))} of {plural(pairs, 'head')} of {a} find themselves, with scores from "
+        f"{number(row['lowest'])}."
+    )
+
+
+def _places(result: Result) -> str:
+    matches = result.table("matches")
+    n = len(matches)
+    unpaired = [
+        f"{name} of {label}"
+        for side, label in zip("ab", labels(result), strict=True)
+        for name in [", ".join(result.facts[f"unpaired_{side}"])]
+        if name
+    ]
+    alone = f" Without a partner: {'; '.join(unpaired)}." if unpaired else ""
+    return (
+        f"{_of(matches['same_index'].sum(), n)} have the same layer and number, {int(matches['same_layer'].sum())} the "
+        f"same layer; the other half of the matrices makes the same pair in {int(matches['stable'].sum())}.{alone}"
+    )
+
+
+def _classes(result: Result) -> str:
+    matches = result.table("matches")
+    if matches["classes_agree"].isna().all():
+        return ""
+    known = matches[matches["classes_agree"] != "none"]
+    if known.empty:
+        return "No head of a pair has a class."
+    chance = result.facts["agreement_by_chance"]
+    agree = int((known["classes_agree"] == "yes").sum())
+    return (
+        f"Of {plural(len(known), 'pair')} in which a head has a class, {agree} {'has' if agree == 1 else 'have'} the "
+        f"same on both sides; pairs made at random would have it in {_percent(chance, 1)}."
+    )
+
+
+def _control(result: Result) -> dict[str, Row]:
+    return {row["what"]: row for row in result.table("controls").to_dict("records")}
+
+
+def _interval(row: Row, name: str) -> str:
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+
+def _of(count: Any, total: int) -> str:
+    return f"{int(count)} of {plural(total, 'pair')}"
