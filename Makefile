@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test coverage check bench soak clean
+.PHONY: demo test coverage check docs bench soak clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
@@ -24,6 +24,10 @@ check: $(VENV)/.development
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The site of docs/, with the notebooks run and their answers shown: build/docs/index.html, which works offline.
+docs: $(VENV)/.docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -n docs build/docs
+
 bench: $(VENV)/.development
 	$(BIN)/python benchmarks/training_step.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/analysis.py
@@ -42,5 +46,9 @@ $(VENV)/.development: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,check]'
 	@touch $@ $(VENV)/.package
 
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@ $(VENV)/.package
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build docs/notebooks *.egg-info

@@ -9,11 +9,13 @@
     values, cache = checkpoint.model.run_with_cache(batch.inputs)
     mcinterp.ablation(checkpoint, heads=["all", "L1H0,L1H3"], methods=["uniform"]).table("ablation")
 
-Names are loaded when they are first used, so that importing the package is quick.
+Names are loaded when they are first used, so that importing the package is quick. In a notebook a result, a run or a
+checkpoint at the end of a cell shows itself.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -266,3 +268,25 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+_SHOWN = {
+    "mcinterp.results": "Result",
+    "mcinterp.runs.run": "Run",
+    "mcinterp.runs.checkpoint": "Checkpoint",
+    "mcinterp.training.transition": "Transition",
+}
+
+
+def _show_in_cells() -> None:
+    """Tell a notebook's IPython who draws these classes; neither they nor that are loaded before the first is shown."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        for module, name in _SHOWN.items():
+            shell.display_formatter.formatters["text/html"].for_type_by_name(
+                module, name, lambda value: import_module("mcinterp.notebook").cell(value)
+            )
+
+
+_show_in_cells()

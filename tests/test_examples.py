@@ -12,7 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "data" / "tiny"
-NOTEBOOK = ROOT / "examples" / "explore_attention.ipynb"
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+SHOWN = {
+    "explore_attention": ["CircuitsVis", "Run tiny", "tiny, step 16,000", "Group ablations", "masked_delta"],
+    "ablation_table": ["Group ablations", "hurts more than control"],
+    "bring_your_own_checkpoint": ["CircuitsVis", "my BERT, step 16,000", "Group ablations"],
+}
 
 
 def test_the_script_prints_a_table():
@@ -22,19 +27,47 @@ def test_the_script_prints_a_table():
     assert "| all " in done.stdout
 
 
-def test_the_notebook_is_stored_without_outputs():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+def test_every_notebook_is_looked_at():
+    assert {path.stem for path in NOTEBOOKS} == SHOWN.keys()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_without_outputs_and_says_what_each_cell_does(path):
+    cells = nbformat.read(path, as_version=4).cells
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)
+    assert path.stat().st_size < 20_000
+    assert all(len(cell.source.splitlines()) <= 20 for cell in cells)
 
 
-def test_the_notebook_runs_and_draws_attention(monkeypatch):
-    monkeypatch.setenv("MCINTERP_RUN", str(TINY))
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the notebooks write lands here."""
+    return tmp_path_factory.mktemp("written")
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def answered(request, folder):
+    """A notebook's name, and what its cells answered, as HTML and as text."""
     nbclient = pytest.importorskip("nbclient")
-    book = nbformat.read(NOTEBOOK, as_version=4)
-    with warnings.catch_warnings():
+    path = request.param
+    book = nbformat.read(path, as_version=4)
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")  # of the Jupyter client, about its own event loop
-        nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
+        patch.setenv("MCINTERP_RUN", str(TINY))
+        patch.setenv("MCINTERP_OUT", str(folder))
+        nbclient.NotebookClient(book, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
     outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
     html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
-    assert "CircuitsVis" in html
-    assert "masked_delta" in html
+    text = "".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs)
+    return path.stem, html, text
+
+
+def test_a_notebook_runs_and_its_cells_show_what_they_made(answered, folder):
+    name, html, text = answered
+    assert [words for words in SHOWN[name] if words not in html] == []
+    if name == "ablation_table":
+        table = (folder / "ablation.tex").read_text(encoding="utf-8")
+        assert r"\begin{tabular}" in table
+        assert "−" not in table
+        assert r"95 \%" in table
+        assert table in text

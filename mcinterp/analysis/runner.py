@@ -37,7 +37,7 @@ from mcinterp.runs.checkpoint import package_versions
 from mcinterp.runs.files import tidy
 
 DATA = "data"
-NOT_OF_RESULTS = ("report", "cli", "study", "notebook.py", "__main__.py")
+NOT_OF_RESULTS = ("report", "cli", "study", "notebook", "__main__.py")
 """Parts of the package that only show or judge results."""
 KEPT = "kept"
 

@@ -6,21 +6,26 @@ import re
 from pathlib import Path
 
 import mcinterp.report
+from mcinterp.notebook.figures import ON_DARK
 from mcinterp.report.palette import CLASSES, CONTROL, GRID, INK, MUTED
 
 REPORT = Path(mcinterp.report.__file__).parent
 
 
-def exchanged() -> set[str]:
-    """The colours that the script gives another value in the dark."""
+def exchanged() -> dict[str, str]:
+    """The colours that the script gives another value in the dark, and that value."""
     script = (REPORT / "assets" / "figures.js").read_text()
     table = re.search(r"const ON_DARK = \{(.*?)\};", script, re.DOTALL)
     assert table
-    return set(re.findall(r'"([^"]+)": "', table[1]))
+    return dict(re.findall(r'"([^"]+)": "([^"]+)"', table[1]))
+
+
+def test_notebooks_exchange_the_same() -> None:
+    assert exchanged() == ON_DARK
 
 
 def test_every_grey_of_the_palette_has_a_dark_one() -> None:
-    assert {INK, MUTED, GRID, CONTROL, CLASSES["none"][1], CLASSES["input-processing"][1]} <= exchanged()
+    assert {INK, MUTED, GRID, CONTROL, CLASSES["none"][1], CLASSES["input-processing"][1]} <= exchanged().keys()
 
 
 def test_every_exchanged_colour_is_one_that_is_drawn() -> None:

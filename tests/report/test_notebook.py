@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,9 +13,15 @@ import pytest
 from forged import Forge
 from markupsafe import escape
 
+import mcinterp
 from mcinterp.errors import InputError
-from mcinterp.notebook import OfflineFigure, show, show_ablation, show_attention, show_curve, show_scores
-from mcinterp.results import Result
+from mcinterp.notebook import OfflineFigure, cell, show, show_ablation, show_attention, show_curve, show_scores
+from mcinterp.notebook.cards import HEIGHT
+from mcinterp.notebook.tables import STYLE
+from mcinterp.report.numbers import number
+from mcinterp.results import Result, Table
+from mcinterp.runs import Run
+from mcinterp.training import find_transition
 
 FORGE = Forge()
 
@@ -73,6 +83,134 @@ def test_any_result_is_shown_as_on_its_page(name: str) -> None:
     assert shown.section.title == result.title
     assert all(escape(sentence) in html for sentence in shown.section.sentences)
     assert html.count("Plotly.newPlot") == len(shown.section.figures) > 0
+
+
+def test_tables_are_shown_with_captions_intervals_and_meanings() -> None:
+    result = FORGE.checkpoint(9000, "patching")
+    shown = show(result)
+    html = shown._repr_html_()
+    assert html.count("<table>") == len(shown.section.tables) > 0
+    for view in shown.section.tables:
+        assert escape(view.caption) in html
+        assert all(escape(cell.text) in html for row in view.rows for cell in row)
+        assert all(escape(column.meaning) in html for column in view.columns)
+
+
+def test_every_rule_of_the_style_is_for_what_this_package_shows() -> None:
+    rules = re.findall(r"([^{}]+)\{", STYLE.removeprefix("<style>"))
+    assert all(part.startswith(".mcinterp-cell") for rule in rules for part in rule.split(","))
+
+
+def test_an_attention_result_brings_its_maps() -> None:
+    html = show(FORGE.attention(9000))._repr_html_()
+    assert html.count("CircuitsVis.render(") == 1
+    assert "Every head under every mask" in html
+
+
+def test_a_hostile_table_is_text() -> None:
+    table = Table.of({"name": "<b>what</b>", "x": ""}, [{"name": "<script>alert(1)</script>\u202e", "x": 1.0}])
+    html = show(Result("own", "<i>Own</i>", {}, tables={"a<b": table}))._repr_html_()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in html
+    assert "<i>" not in html
+    assert "<b>" not in html
+
+
+def test_the_training_result_is_its_curve() -> None:
+    shown = show(FORGE.training())
+    assert shown.section.title == "Loss curve"
+    assert len(shown.figures) == 1
+
+
+def test_a_run_and_its_checkpoint_show_what_they_are(trained: Run) -> None:
+    html = cell(trained)
+    assert f"Run {trained.name}" in html
+    assert escape(trained.transition.statement[1:]) in html
+    assert all(f"{step:,}" in html for step in trained.steps)
+    assert "<polyline" in html
+    last = trained.checkpoint("last")
+    html = cell(last)
+    assert last.digest in html
+    assert f"step {last.step:,}" in html
+    assert number(last.metrics["masked_mse"]) in html
+
+
+def test_a_run_that_has_done_no_step_shows_no_curve(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = trained.metrics.iloc[:0]
+    monkeypatch.setattr(Run, "metrics", property(lambda run: nothing))
+    html = cell(trained)
+    assert "<polyline" not in html
+    assert "0 of 40" in html
+
+
+def test_a_drop_is_shown_with_its_numbers() -> None:
+    x = np.arange(1, 2001)
+    found = find_transition(x, np.where(x < 1000, 1.0, np.maximum(0.01, np.exp(-(x - 1000) / 50))))
+    html = cell(found)
+    assert "Plateau and drop" in html
+    assert escape(found.statement[1:]) in html
+    assert number(found.steepest) in html
+    assert "No drop" in cell(find_transition(x, np.ones(2000)))
+
+
+def test_the_curve_of_a_run_is_at_its_measured_heights(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = trained.metrics.assign(masked_mse=[1.0] * 20 + [0.1] * (len(trained.metrics) - 20))
+    monkeypatch.setattr(Run, "metrics", property(lambda run: flat))
+    line = re.search(r'points="([^"]+)"', cell(trained))
+    assert line
+    heights = [float(point.split(",")[1]) for point in line[1].split()]
+    assert heights[0] == 0.0
+    assert heights[-1] == HEIGHT
+    assert heights == sorted(heights)
+
+
+def test_figures_bring_their_library_to_every_cell_of_colab(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OfflineFigure, "_library_sent", True)
+    figure = show_curve(FORGE.training())
+    assert "plotly.js v" not in figure._repr_html_()
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    assert "plotly.js v" in figure._repr_html_()
+
+
+def test_figures_are_light_on_dark(tmp_path: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for colour, ink in (("#111", "rgb(31, 41, 51)"), ("#eee", "rgb(230, 234, 238)")):
+        monkeypatch.setattr(OfflineFigure, "_library_sent", False)
+        path = tmp_path / f"cell{colour[1:]}.html"
+        body = f"<body style='color:{colour}'>{show_curve(FORGE.training())._repr_html_()}"
+        path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>{body}", encoding="utf-8")
+        with opened(path) as page:
+            page.wait_for_selector(".js-plotly-plot .main-svg")
+            title = page.locator(".js-plotly-plot .xtitle").first
+            assert title.evaluate("(text) => getComputedStyle(text).fill") == ink
+
+
+def test_ipython_is_told_who_draws(monkeypatch: pytest.MonkeyPatch, trained: Run) -> None:
+    formatters = pytest.importorskip("IPython.core.formatters", reason="IPython is not installed")
+    ipython = pytest.importorskip("IPython", reason="IPython is not installed")
+    display = formatters.DisplayFormatter()
+    monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(display_formatter=display))
+    mcinterp._show_in_cells()
+    monkeypatch.setattr(OfflineFigure, "_library_sent", True)
+    shown = {
+        kind: display.format(value)[0]["text/html"]
+        for kind, value in (
+            ("run", trained),
+            ("checkpoint", trained.checkpoint()),
+            ("drop", trained.transition),
+            ("result", FORGE.checkpoint(9000, "patching")),
+        )
+    }
+    assert "Run short" in shown["run"]
+    assert "short, step 40" in shown["checkpoint"]
+    assert "rop" in shown["drop"]
+    assert "Activation patching" in shown["result"]
+    assert "Plotly.newPlot" in shown["result"]
+
+
+def test_importing_the_package_loads_nothing_that_draws() -> None:
+    script = "import sys, mcinterp; print({'plotly', 'torch', 'mcinterp.notebook'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_result_without_a_view_is_shown_by_name() -> None:

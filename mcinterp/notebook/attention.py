@@ -1,0 +1,70 @@
+"""Attention maps in a notebook: CircuitsVis, with the mask beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from mcinterp.notebook.figures import views
+from mcinterp.report.assets import CIRCUITSVIS, asset
+from mcinterp.report.masks import describe_mask, draw_mask
+from mcinterp.report.parts import embed_json
+from mcinterp.report.views.attention import payload
+from mcinterp.results import Result
+
+_SCRIPT = Markup(
+    '<div id="{id}"></div><figure style="margin:1em 0">{mask}<figcaption>{words}</figcaption></figure>'
+    '<script type="application/json" id="{id}-data">{data}</script><script>(() => {{ {library}\n'
+    'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
+    'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})()</script>'
+)
+
+
+class AttentionView:
+    """Attention maps of some heads under one mask; a notebook draws it with CircuitsVis, the mask beneath.
+
+    The drawing library (1.3 MB) travels inside the output, so that the saved notebook also opens offline.
+
+    Attributes:
+        mask: name of the mask.
+        heads: names of the heads shown.
+        props: what CircuitsVis is given: maps, tokens, names, the end of the colour scale.
+    """
+
+    def __init__(self, result: Result, mask: str, heads: Sequence[str]) -> None:
+        data = payload(result, None, [mask])
+        chosen = [data["heads"].index(head) for head in heads]
+        size = data["size"]
+        maps = [_square(data["maps"][0][index], size) for index in chosen]
+        largest = max(0.001, max(value for rows in maps for row in rows for value in row))
+        self.mask, self.heads = mask, list(heads)
+        self.props: dict[str, Any] = {
+            "attention": maps,
+            "attentionHeadNames": self.heads,
+            "tokens": data["tokens"],
+            "minValue": -largest,
+            "maxValue": largest,
+            "maskUpperTri": False,
+        }
+        self._observed = result.arrays["observed"][list(result.facts["masks"]).index(mask)]
+
+    def _repr_html_(self) -> str:
+        return _SCRIPT.format(
+            id=f"mcinterp-attention-{next(views)}",
+            mask=draw_mask(self._observed, self.mask),
+            words=f"{self.mask}: {describe_mask(self._observed)}. Blue: observed; white: masked.",
+            data=embed_json(self.props),
+            library=Markup(asset(CIRCUITSVIS)),
+        )
+
+
+def head_names(result: Result) -> list[str]:
+    """Names of all heads of an attention result."""
+    _, n_layers, n_heads = result.arrays["maps"].shape[:3]
+    return [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
+
+
+def _square(flat: Sequence[int], size: int) -> list[list[float]]:
+    return [[value / 1000 for value in flat[start : start + size]] for start in range(0, len(flat), size)]

@@ -1,0 +1,124 @@
+"""JupyterLab itself, driven in the browser: what cells show is drawn, and nothing but this machine is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+pytest.importorskip("jupyterlab", reason="jupyterlab is not installed: pip install 'mcinterp[notebook]'")
+
+HOST = "127.0.0.1"
+TINY = Path(__file__).parents[1] / "data" / "tiny"
+CELLS = (
+    "import os\nimport mcinterp\nrun = mcinterp.Run(os.environ['MCINTERP_RUN'])\nrun",
+    "last = run.checkpoint('last')\nlast",
+    "mcinterp.show_attention(mcinterp.attention_maps(last, masks=['random'], samples=8), heads=['L0H0', 'L1H0'])",
+    "mcinterp.ablation(last, heads=['all', 'none'], methods=['uniform'], samples=16)",
+    "mcinterp.patching(last, heads=['all'], samples=8)",
+    "run.transition",
+)
+
+
+def _settle(folder: Path, theme: str) -> None:
+    """Settings of a JupyterLab that draws every cell, asks for no news, and is light or dark."""
+    settings: dict[str, dict[str, Any]] = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/themes": {"theme": theme},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }
+    for name, values in settings.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values), encoding="utf-8")
+
+
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a notebook in a JupyterLab that has nothing of this machine's settings."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in CELLS], metadata=kernel)
+    (tmp_path / "books").mkdir()
+    nbformat.write(notebook, tmp_path / "books" / "cells.ipynb")
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    own = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "HOME")
+    places = {name: str(tmp_path / name.lower()) for name in own}
+    for place in places.values():
+        Path(place).mkdir()
+    _settle(Path(places["JUPYTERLAB_SETTINGS_DIR"]), request.param)
+    words = [
+        *("--no-browser", "--allow-root", "--expose-app-in-browser", f"--ServerApp.ip={HOST}"),
+        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={tmp_path / 'books'}"),
+        *(f"--IdentityProvider.token={token}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    environment = {**os.environ, **places, "MCINTERP_RUN": str(TINY), "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *words], env=environment, stdout=log, stderr=log)
+        try:
+            _wait_for(f"http://{HOST}:{port}/api?token={token}", server, tmp_path / "log")
+            yield f"http://{HOST}:{port}/lab/tree/cells.ipynb?token={token}"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(120):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    pytest.fail(f"JupyterLab does not answer:\n{log.read_text()[-2000:]}")
+
+
+def _run_all(page: Any) -> None:
+    """Run every cell, and wait until the last one has answered."""
+    idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+    page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook')", timeout=120_000)
+    page.evaluate("window.jupyterapp.restored.then(() => true)")
+    page.wait_for_function(f"document.querySelector('{idle}')", timeout=60_000)
+    page.evaluate(
+        "(window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.answered = true; }), true)"
+    )
+    page.wait_for_function("window.answered", timeout=240_000)
+
+
+@pytest.mark.no_cover
+def test_cells_draw_what_they_show(lab: str, browser: Any, request: pytest.FixtureRequest) -> None:
+    asked: list[str] = []
+    context = browser.new_context(viewport={"width": 1400, "height": 3600})
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda opened: asked.append(opened.url))
+    page.goto(lab)
+    _run_all(page)
+    page.wait_for_selector(".jp-OutputArea-output canvas")
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2")
+    assert page.get_by_role("heading", name="Run tiny").count() == 1
+    assert page.locator(".mcinterp-cell table").count() >= 5
+    if folder := os.environ.get("MCINTERP_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{request.node.name}.png")
+    outside = [url for url in asked if not url.startswith(("data:", "blob:")) and HOST not in url.split("/")[2]]
+    context.close()
+    assert outside == []
