@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -21,6 +22,7 @@ LOOK_SECONDS = 0.5
 """How often a training looks whether it is to stop."""
 CONNECT_SECONDS = 10.0
 """How long a Dask scheduler may take to answer."""
+_ADDRESS = re.compile(r"((tcp|tls|ws|wss)://)?[\w.\-\[\]:%]*[\w.\-\]]:[0-9]{1,5}")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 FanOut = Callable[[Callable[..., Any], list[tuple[Any, ...]]], Iterator[Any]]
@@ -35,7 +37,7 @@ def fan_out(scheduler: str | None, jobs: int) -> Iterator[FanOut]:
         jobs: so many processes; one is this very process.
 
     Raises:
-        UsageError: if Dask is asked for but not installed.
+        UsageError: if Dask is asked for but not installed, or by what is no address.
         TrainingError: if no scheduler answers, or it has no worker.
     """
     if scheduler is None:
@@ -161,13 +163,15 @@ def _processes_without_signals() -> Iterator[None]:
 
 
 def _client(scheduler: str) -> Any:
+    if not _ADDRESS.fullmatch(scheduler):
+        raise UsageError(f"{scheduler!r:.80} is no address of a Dask scheduler; they look like tcp://host:8786")
     try:
         from distributed import Client
     except ImportError:
         raise UsageError("--scheduler needs the package distributed: pip install 'mcinterp[cluster]'") from None
     try:
         client: Any = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TypeError: no certificates are configured for tls
         raise TrainingError(f"no Dask scheduler answers at {scheduler}: {str(error).splitlines()[0]}") from None
     if not client.ncores():
         client.close()

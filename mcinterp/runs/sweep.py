@@ -82,8 +82,8 @@ def run_sweep(
 
     Raises:
         ConfigError: before anything is trained, if a run stands with another configuration.
-        UsageError: if Dask is asked for but not installed, `jobs` is given with `scheduler`, or a launcher has started
-            several processes.
+        UsageError: if Dask is asked for but not installed, or by what is no address, `jobs` is given with `scheduler`,
+            or a launcher has started several processes.
         TrainingError: if no Dask scheduler answers, or it has no worker.
     """
     refuse_several("a sweep")

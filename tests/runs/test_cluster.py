@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -125,9 +126,19 @@ def test_a_lost_scheduler_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcinterp.runs.fanout.CONNECT_SECONDS", 0.5)
     sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
-    for address in ("tcp://127.0.0.1:9", "nonsense://x"):
-        with pytest.raises(TrainingError, match=f"no Dask scheduler answers at {address}"):
+    for address in ("tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nowhere:99999", "[::1]:9"):
+        with pytest.raises(TrainingError, match=re.escape(f"no Dask scheduler answers at {address}")):
             run_sweep(sweep, tmp_path / "out", scheduler=address)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["nonsense://x:1", "²", " ", "/dev/null/x", "\udcff:1", "x\u202e:1", "9" * 5000, "tcp://", ":1", "a:¹", "--"],
+)
+def test_what_is_no_address_is_refused_at_once(words: str, tmp_path: Path) -> None:
+    sweep = load_sweep(write_grid(tmp_path / "grid.yaml", {"training.seed": [0]}))
+    with pytest.raises(UsageError, match="is no address of a Dask scheduler; they look like tcp://host:8786"):
+        run_sweep(sweep, tmp_path / "out", scheduler=words)
 
 
 def test_a_scheduler_without_workers_is_named(tmp_path: Path) -> None:
