@@ -6,6 +6,7 @@ from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.baselines import nuclear_norm_completion
 from mcinterp.analysis.baselines.candidates import CANDIDATES
 from mcinterp.analysis.by_size import errors_by_size
+from mcinterp.analysis.circuits import circuits
 from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
@@ -34,6 +35,7 @@ __all__ = [
     "algorithm_fit",
     "analyse",
     "attention_maps",
+    "circuits",
     "class_members",
     "component_dynamics",
     "distribution_shift",

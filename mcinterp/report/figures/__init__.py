@@ -3,6 +3,7 @@
 from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.algorithm import algorithm_bins_figure, algorithm_figure
 from mcinterp.report.figures.attention import entropy_figure
+from mcinterp.report.figures.circuits import circuits_figure, written_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
@@ -23,6 +24,7 @@ __all__ = [
     "ablation_figure",
     "algorithm_bins_figure",
     "algorithm_figure",
+    "circuits_figure",
     "completion_error_figure",
     "components_figure",
     "curve_figure",
@@ -47,4 +49,5 @@ __all__ = [
     "token_norm_figure",
     "token_pictures_figure",
     "tokens_figure",
+    "written_figure",
 ]
