@@ -88,7 +88,7 @@ def _curve(
         "name": text(name),
         "line": {"color": colour, "width": 2},
         "marker": {"size": 5},
-        "text": [f"step {row['step']:,}: {_label(row, column, bounded)}" for row in rows.to_dict("records")],
+        "text": _labels(rows, column, bounded),
         "hovertemplate": "%{text}",
     }
 
@@ -97,9 +97,11 @@ def _finite(values: pd.Series) -> list[float | None]:
     return [value if np.isfinite(value) else None for value in values]
 
 
-def _label(row: Mapping[Any, Any], column: str, bounded: bool) -> str:
-    ends = (row[f"{column}_low"], row[f"{column}_high"]) if bounded else (None, None)
-    return interval(row[column], *ends)
+def _labels(rows: pd.DataFrame, column: str, bounded: bool) -> list[str]:
+    ends = [rows[f"{column}_low"], rows[f"{column}_high"]] if bounded else [[None] * len(rows)] * 2
+    return [
+        f"step {step:,}: {interval(*values)}" for step, *values in zip(rows["step"], rows[column], *ends, strict=True)
+    ]
 
 
 def _first_place(steps: pd.Series) -> float:
