@@ -7,6 +7,7 @@ from mcinterp.analysis.baselines import nuclear_norm_completion
 from mcinterp.analysis.baselines.candidates import CANDIDATES
 from mcinterp.analysis.by_size import errors_by_size
 from mcinterp.analysis.checkpoint_comparison import compare_checkpoints
+from mcinterp.analysis.circuits import circuits
 from mcinterp.analysis.component_dynamics import component_dynamics
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
@@ -36,6 +37,7 @@ __all__ = [
     "algorithm_fit",
     "analyse",
     "attention_maps",
+    "circuits",
     "class_members",
     "compare_checkpoints",
     "compare_runs",

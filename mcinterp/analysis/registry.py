@@ -12,6 +12,7 @@ from mcinterp.analysis.ablation import ablation
 from mcinterp.analysis.algorithm import algorithm_fit
 from mcinterp.analysis.attention import attention_maps
 from mcinterp.analysis.by_size import errors_by_size
+from mcinterp.analysis.circuits import circuits
 from mcinterp.analysis.component_dynamics import component_dynamics, dynamics_fingerprint
 from mcinterp.analysis.distribution_shift import distribution_shift
 from mcinterp.analysis.embeddings import embeddings
@@ -112,6 +113,12 @@ PASSES: dict[str, Pass] = {
             256,
             lambda checkpoint, _, samples, seed: patching(checkpoint, samples=samples, seed=seed),
             tasks=ENTRIES + SEQUENCES,
+        ),
+        Pass(
+            "circuits",
+            "What does each head read and write, by its weights alone, and how much of what it does is that?",
+            128,
+            lambda checkpoint, _, samples, seed: circuits(checkpoint, samples, seed),
         ),
         Pass(
             "probes",

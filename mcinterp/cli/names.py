@@ -16,6 +16,7 @@ PASSES = (
     "taxonomy",
     "ablation",
     "patching",
+    "circuits",
     "probes",
     "tokens",
     "positions",

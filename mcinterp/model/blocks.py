@@ -111,8 +111,11 @@ class Block:
         """The block's output, from `after_attention`; both (batch, pos, d_model)."""
         if self.pre_norm:
             return self._mlp(self.mlp_norm(after_attention)).add_(after_attention)
-        normalised = self.attention_norm(after_attention)
-        return self.mlp_norm(self._mlp(normalised).add_(normalised))
+        return self.mlp_norm(self.with_mlp(self.attention_norm(after_attention)))
+
+    def with_mlp(self, normalised: Tensor) -> Tensor:
+        """What the MLP makes of its input added to that input, (batch, pos, d_model)."""
+        return self._mlp(normalised).add_(normalised)
 
     def _mlp(self, x: Tensor) -> Tensor:
         w_in, b_in, w_out, b_out = self.mlp
@@ -177,8 +180,12 @@ class Blocks:
 
     def embed(self, tokens: Tensor) -> Tensor:
         """The first block's input, (batch, pos, d_model), from the model's inputs or the first of them."""
-        resid = F.embedding(tokens, self.token) + self.position[: tokens.shape[1]]
+        resid = self.embedded(tokens)
         return self.first(resid) if self.first else resid
+
+    def embedded(self, tokens: Tensor) -> Tensor:
+        """The sum of the embeddings, (batch, pos, d_model)."""
+        return F.embedding(tokens, self.token) + self.position[: tokens.shape[1]]
 
     def absent(self, tokens: Tensor) -> Tensor | None:
         """What is added to attention scores, broadcast to (batch, head, query, key); None where every key is seen."""

@@ -12,7 +12,8 @@ from plotly.offline import get_plotlyjs
 
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, ATTENTION, STYLE)
+MAPS = "maps.js"
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, ATTENTION, MAPS, STYLE)
 
 
 @cache

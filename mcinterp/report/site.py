@@ -1,10 +1,10 @@
-"""Write a report: one page for the run, one for each analysed checkpoint."""
+"""Write a report: one page for the run, one for each analysed checkpoint, one for each attention head."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from markupsafe import Markup
 from mcinterp.errors import CheckpointError
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.explore import EXPLORER
+from mcinterp.report.heads import PAGE as HEAD_PAGE
+from mcinterp.report.heads import HeadPages, linked, linked_table
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section, embed_json
@@ -33,12 +35,13 @@ _STEP_PAGE = re.compile(r"step-\d{8,}\.html")
 def write_report(folder: Path, single_file: bool = False) -> Path:
     """Write the pages of a run, or of a study that has none, from the results stored in `folder/data`.
 
-    The pages depend on the stored results alone; written twice they are the same. Pages of checkpoints that have no
-    results any more are removed.
+    The pages depend on the stored results alone; written twice they are the same. Pages of checkpoints and heads that
+    have no results any more are removed.
 
     Args:
-        folder: the run's report folder; index.html, one step-….html a checkpoint and assets/ are written there, and
-            paper.html where there are claims of a study. Without a run index.html is that same page.
+        folder: the run's report folder; index.html, one step-….html a checkpoint, one head-….html an attention head and
+            assets/ are written there, and paper.html where there are claims of a study. Without a run index.html is
+            that same page.
         single_file: put scripts, style and numbers into each page instead of assets/ and links to data/.
 
     Returns:
@@ -57,18 +60,27 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
-    light = {}
+    light, heads = {}, HeadPages(name, (run.facts.get("transition") or {}) if run else {}, pages)
     for step in steps:
-        results = _load_step(steps[step])
-        _write(folder / pages[step], _step_page(folder, name, run, step, pages, results, single_file))
-        light[step] = {key: replace(result, arrays={}) for key, result in answers(results).items()}
+        stored = _load_step(steps[step])
+        results = answers(stored)
+        own = heads.add(step, results)
+        _write(folder / pages[step], _step_page(folder, name, run, step, pages, own, stored, single_file))
+        light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
+    for page, text in heads.write(single_file):
+        _write(folder / page, text)
     comparisons = _comparisons(folder, run, single_file)
     paper = _paper_page(folder, (PAGE,), name, single_file)
-    _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, paper, single_file))
-    for stale in folder.glob("step-*.html"):
-        if _STEP_PAGE.fullmatch(stale.name) and stale.name not in pages.values():
-            stale.unlink()
+    _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file))
+    _remove_stale(folder, {*pages.values(), *heads.pages.values()})
     return folder / INDEX
+
+
+def _remove_stale(folder: Path, standing: Collection[str]) -> None:
+    """Remove pages of checkpoints and heads that were not written now."""
+    for page in folder.glob("*.html"):
+        if (_STEP_PAGE.fullmatch(page.name) or HEAD_PAGE.fullmatch(page.name)) and page.name not in standing:
+            page.unlink()
 
 
 def _alone(folder: Path, single_file: bool) -> Path:
@@ -106,10 +118,11 @@ def _step_page(
     run: Result | None,
     step: int,
     pages: Mapping[int, str],
+    heads: Mapping[str, str],
     results: Mapping[str, Result],
     single_file: bool,
 ) -> str:
-    shown = _linked(folder, f"{DATA}/step-{step:08d}", sections(results, run), single_file)
+    shown = _linked(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
     order = list(pages)
     at = order.index(step)
     return render(
@@ -167,6 +180,7 @@ def _index_page(
     steps: Mapping[int, Mapping[str, Result]],
     comparisons: Sequence[Section],
     pages: Mapping[int, str],
+    heads: Mapping[str, str],
     paper: tuple[str, Link] | None,
     single_file: bool,
 ) -> str:
@@ -194,7 +208,8 @@ def _index_page(
         headed=training.has_heads(run),
         analysable=bool(steps) or bool(defined_passes(run)),
         classified=bool(taxonomies) or "taxonomy" in defined_passes(run),
-        timelines=timelines(steps, pages),
+        heads=[Link(head, page) for head, page in heads.items()],
+        timelines=[linked_table(view, heads) for view in timelines(steps, pages)],
         legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
         config=training.config_table(run) if run else None,
         config_hash=str(run.facts.get("config_hash", "")) if run else "",

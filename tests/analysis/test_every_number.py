@@ -17,6 +17,7 @@ import pytest
 import torch
 from slow_answers import slow_positions, slow_probes, slow_shift, slow_sizes, slow_tokens
 from slow_attention import Rows, slow_attention, slow_maps, slow_taxonomy, traces
+from slow_circuits import slow_circuits
 from slow_completions import slow_algorithm, slow_generation, slow_nuclear
 from slow_heads import slow_ablation, slow_patching
 from slow_runs import slow_embeddings, slow_plateau
@@ -40,6 +41,7 @@ SLOW_PASSES: dict[str, Slow] = {
     "taxonomy": slow_taxonomy,
     "ablation": slow_ablation,
     "patching": slow_patching,
+    "circuits": slow_circuits,
     "probes": slow_probes,
     "tokens": slow_tokens,
     "positions": slow_positions,

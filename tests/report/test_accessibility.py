@@ -13,7 +13,7 @@ Opened = Callable[..., Any]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "step-00009000.html"])
+@pytest.mark.parametrize("name", ["index.html", "step-00009000.html", "head-L1H1.html"])
 def test_no_serious_violation(report: Path, opened: Opened, name: str, scheme: str) -> None:
     with opened(report / name, scheme=scheme) as page:
         page.wait_for_function(

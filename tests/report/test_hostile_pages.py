@@ -19,7 +19,7 @@ from mcinterp.report.parts import embed_json, visible
 from mcinterp.results import Result, Table
 
 Opened = Callable[..., Any]
-STEP = "step-00009000.html"
+STEP, HEAD = "step-00009000.html", "head-L1H1.html"
 EVIL = "\"'><script>window.hacked=1</script></script><img src=x onerror='window.hacked=2'>{{7*7}}\u202egnp.exe\u2066"
 LINK = '<a href="https://example.org">click</a>'
 
@@ -52,7 +52,7 @@ def _spoilt_meanings(columns: Any) -> dict[str, str]:
     return {name: f"{meaning} {EVIL}" for name, meaning in columns.items()}
 
 
-@pytest.mark.parametrize("name", ["index.html", STEP])
+@pytest.mark.parametrize("name", ["index.html", STEP, HEAD])
 def test_nothing_hostile_runs_in_a_browser(folder: Path, opened: Opened, name: str) -> None:
     with opened(folder / name) as page:
         page.wait_for_function(

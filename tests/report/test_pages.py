@@ -31,8 +31,9 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_a_page_for_the_run_and_one_for_each_checkpoint(report: Path) -> None:
-    assert sorted(path.name for path in report.glob("*.html")) == ["index.html", *STEP_PAGES]
+def test_a_page_for_the_run_and_one_for_each_checkpoint_and_head(report: Path) -> None:
+    heads = [f"head-{head}.html" for head in Forge().heads]
+    assert sorted(path.name for path in report.glob("*.html")) == [*heads, "index.html", *STEP_PAGES]
     assert sorted(path.name for path in (report / "assets").iterdir()) == sorted(NAMES)
 
 
@@ -135,7 +136,8 @@ def test_a_single_file_needs_no_other(single_report: Path) -> None:
         text = read(page)
         assert text.count("plotly.js v") == 1
         assert 'href="data/' not in text
-        assert 'download="step' in text or 'download="training' in text
+        # A head's numbers are those of its steps, whose pages carry them.
+        assert 'download="step' in text or 'download="training' in text or page.name.startswith("head-")
 
 
 def test_scripts_of_an_earlier_version_go(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 "use strict";
 // Attention maps: which mask, layers and heads are drawn by CircuitsVis. The choice is part of the page's address.
 (() => {
+  const MOST_LINKS = 12;
   let drawn = 0;
 
   function setUp(root) {
@@ -60,6 +61,7 @@
     const mask = controls.mask.value;
     for (const figure of root.querySelectorAll(".masks figure")) figure.hidden = figure.dataset.mask !== mask;
     const shown = wantedHeads(data, controls);
+    linkHeads(root, data, controls.find.value.trim() ? shown : []);
     const note = root.querySelector(".scale-note");
     if (shown.length === 0) {
       root.querySelector(".heads").replaceChildren();
@@ -68,6 +70,18 @@
     }
     const own = controls.scale.value === "own";
     note.textContent = drawHeads(root, data, shown, mask, own, Number(controls.scale.value));
+  }
+
+  // Ways to the pages of the heads that were searched for or chosen.
+  function linkHeads(root, data, found) {
+    const names = found.length ? found.map((index) => headOf(data.heads[index])) : [mcinterp.place().head];
+    const links = names.filter((name) => name in (data.pages ?? {})).slice(0, MOST_LINKS).map((name) => {
+      const link = document.createElement("a");
+      Object.assign(link, { href: data.pages[name], textContent: name });
+      return link;
+    });
+    const parts = links.flatMap((link) => [" ", link]);
+    root.querySelector(".head-links").replaceChildren(...(parts.length ? ["Over all steps:", ...parts] : []));
   }
 
   // Returns what the colours mean.
@@ -91,7 +105,7 @@
       negativeColor: "#D55E00",
       maskUpperTri: false,
     });
-    whenDrawn(target, names.length, (tiles) => setUpTiles(tiles, names));
+    whenDrawn(target, names.length, (tiles) => setUpTiles(tiles, names, () => linkHeads(root, data, [])));
     nameMaps(target);
     return own
       ? "White is 0, the darkest blue each head's own maximum; the values shown are fractions of it."
@@ -121,12 +135,15 @@
   const headOf = (name) => name.split(" ")[0];
 
   // The library's small maps answer the mouse only.
-  function setUpTiles(tiles, names) {
+  function setUpTiles(tiles, names, chosenOne) {
     tiles.forEach((tile, index) => {
       Object.assign(tile, { tabIndex: 0, title: names[index] });
       tile.setAttribute("role", "button");
       tile.setAttribute("aria-label", `Show ${names[index]} large`);
-      tile.addEventListener("click", () => mcinterp.keep({ at: "attention", head: headOf(names[index]) }));
+      tile.addEventListener("click", () => {
+        mcinterp.keep({ at: "attention", head: headOf(names[index]) });
+        chosenOne();
+      });
       tile.addEventListener("keydown", (event) => onKey(event, tiles, index));
     });
     const chosen = names.findIndex((name) => headOf(name) === mcinterp.place().head);

@@ -35,9 +35,12 @@
     return current ? { at: current.id, down: Math.round(-current.getBoundingClientRect().top) } : { at: "", down: "" };
   }
 
+  // Another head's page is read at the same section; a checkpoint's page, from a head's, at that head.
   function goTo(page) {
     const step = /^step-0*(\d+)\.html$/.exec(page)?.[1];
-    location.href = page + (step ? address({ ...place(), ...reading(), step }) : "");
+    const { head } = document.body.dataset;
+    const kept = { ...place(), ...reading(), ...(step ? { step } : {}), ...(step && head ? { head } : {}) };
+    location.href = page + (step || /^head-L\d+H\d+\.html$/.test(page) ? address(kept) : "");
   }
 
   function scrollThere({ at, down }) {

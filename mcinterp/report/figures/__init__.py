@@ -4,6 +4,7 @@ from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.algorithm import algorithm_bins_figure, algorithm_figure
 from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
 from mcinterp.report.figures.attention import entropy_figure
+from mcinterp.report.figures.circuits import circuits_figure, written_figure
 from mcinterp.report.figures.compare import pair_maps_figure, similarity_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
@@ -27,6 +28,7 @@ __all__ = [
     "algorithm_figure",
     "aligned_figure",
     "by_step_figure",
+    "circuits_figure",
     "classes_figure",
     "completion_error_figure",
     "components_figure",
@@ -54,4 +56,5 @@ __all__ = [
     "token_norm_figure",
     "token_pictures_figure",
     "tokens_figure",
+    "written_figure",
 ]

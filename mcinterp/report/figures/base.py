@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +34,26 @@ def text(value: Any) -> str:
 
 def blank(height: int, x: str, y: str = "", **layout: Any) -> go.Figure:
     """An empty figure with titled axes."""
-    figure = go.Figure(layout={"template": {}})
-    figure.update_layout(
-        height=height,
-        font={"family": FONT, "size": 13, "color": INK},
-        margin={"l": 10, "r": 14, "t": 34, "b": 10},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hoverlabel={"font": {"family": FONT, "size": 12}, "align": "left", "bgcolor": "#FFFFFF"},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "font_size": 12},
-        xaxis={**AXIS, "title_text": x},
-        yaxis={**AXIS, "title_text": y},
-    )
-    figure.update_layout(**layout)
-    return figure
+    return drawn(height, x, y, (), **layout)
+
+
+def drawn(height: int, x: str, y: str, traces: Sequence[Mapping[str, Any]], **layout: Any) -> go.Figure:
+    """A figure of these traces with titled axes; where there are many, much faster than adding one after the other."""
+    base: dict[str, Any] = {
+        "template": {},
+        "height": height,
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "margin": {"l": 10, "r": 14, "t": 34, "b": 10},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left", "bgcolor": "#FFFFFF"},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "font_size": 12},
+        "xaxis": {**AXIS, "title_text": x},
+        "yaxis": {**AXIS, "title_text": y},
+    }
+    for name, value in layout.items():
+        base[name] = {**base[name], **value} if isinstance(value, dict) and name in base else value
+    return go.Figure(list(traces), base)
 
 
 def error_bars(frame: pd.DataFrame, column: str, width: float = 0) -> dict[str, Any]:

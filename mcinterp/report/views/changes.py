@@ -15,6 +15,7 @@ from mcinterp.report.tables import head_list
 from mcinterp.report.views import (
     ablation,
     algorithm,
+    circuits,
     generation,
     nuclear,
     patching,
@@ -165,6 +166,7 @@ BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (
     _class_rows,
     _ablation_rows,
     _patching_rows,
+    circuits.rows,
     _probe_rows,
     tokens.rows,
     positions.rows,

@@ -26,12 +26,13 @@ def _timeline(taxonomies: Mapping[int, Result], pages: Mapping[int, str], kind: 
     heads = dict.fromkeys(head for by_head in labels.values() for head in by_head)
     columns = [Column("head"), *(Column(number(step), f"step {number(step)}", href=pages[step]) for step in labels)]
     rows = [
-        (Cell(head), *(_square(head, step, labels[step].get(head), pages[step]) for step in labels)) for head in heads
+        (Cell(head), *(square(head, step, labels[step].get(head), pages[step]) for step in labels)) for head in heads
     ]
     return TableView(KINDS[kind], columns, rows, kind="timeline")
 
 
-def _square(head: str, step: int, name: str | None, page: str) -> Cell:
+def square(head: str, step: int, name: str | None, page: str) -> Cell:
+    """The class of a head at a step, leading to its map there; empty where it is not known."""
     if name is None:
         return Cell("")
     more = f"{head} at step {number(step)}: {name}"

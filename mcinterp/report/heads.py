@@ -1,0 +1,134 @@
+"""A page for every attention head: what is stored of it at each analysed checkpoint, side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mcinterp.report.assets import FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
+from mcinterp.report.head_circuits import HeadCircuits
+from mcinterp.report.head_maps import HeadMaps
+from mcinterp.report.numbers import number
+from mcinterp.report.page import render
+from mcinterp.report.parts import Cell, Link, Section, TableView
+from mcinterp.report.views.head.attention import attention_section, nearest_section
+from mcinterp.report.views.head.circuits import circuits_section
+from mcinterp.report.views.head.classes import class_sentences, classes_section
+from mcinterp.report.views.head.course import Course, Tables
+from mcinterp.report.views.head.effects import ablation_section, patching_section
+from mcinterp.results import Result
+
+PAGE = re.compile(r"head-L[0-9]{1,4}H[0-9]{1,4}\.html")
+SCRIPTS = (THEME, PLOTLY, PLACE, TABLES, FIGURES, MAPS)
+_HEAD = re.compile(r"L([0-9]{1,4})H([0-9]{1,4})")
+_NAMED = {"attention": ("heads", "head"), "taxonomy": ("heads", "head"), "patching": ("patching", "heads")}
+_NAMED |= {"ablation": ("ablation", "heads"), "circuits": ("heads", "head")}
+"""Passes that tell of single heads: the table and the column with their names."""
+
+
+def heads_of(results: Mapping[str, Result]) -> dict[str, str]:
+    """Head → page, of every head that a checkpoint's results tell of, by layer and number."""
+    found = {
+        name
+        for each, (table, column) in _NAMED.items()
+        if each in results
+        for name in results[each].table(table)[column].dropna().astype(str)
+    }
+    return {name: f"head-{name}.html" for name in sorted((name for name in found if _HEAD.fullmatch(name)), key=_place)}
+
+
+def linked(sections: Sequence[Section], heads: Mapping[str, str]) -> list[Section]:
+    """Sections whose tables and maps lead from the name of a head to its page."""
+    return [
+        replace(
+            section,
+            tables=[linked_table(view, heads) for view in section.tables],
+            widget=section.widget and replace(section.widget, data={**section.widget.data, "pages": dict(heads)}),
+        )
+        for section in sections
+    ]
+
+
+def linked_table(view: TableView, heads: Mapping[str, str]) -> TableView:
+    """The table with links from the names of heads to their pages."""
+    return replace(view, rows=[tuple(_linked_cell(cell, heads) for cell in row) for row in view.rows])
+
+
+def _linked_cell(cell: Cell, heads: Mapping[str, str]) -> Cell:
+    return replace(cell, href=heads[cell.text]) if cell.text in heads and not (cell.href or cell.more) else cell
+
+
+class HeadPages:
+    """Gathers what head pages need while the checkpoints' results go by, then writes them.
+
+    Args:
+        run: name of the run.
+        transition: of its loss, as stored.
+        pages: step → page.
+    """
+
+    def __init__(self, run: str, transition: Mapping[str, Any], pages: Mapping[int, str]) -> None:
+        self._run, self._transition, self._pages = run, transition, pages
+        self._maps, self._circuits = HeadMaps(list(pages)), HeadCircuits(list(pages))
+        self._steps: dict[int, Mapping[str, Result]] = {}
+        self.pages: dict[str, str] = {}
+
+    def add(self, step: int, results: Mapping[str, Result]) -> dict[str, str]:
+        """Take in a checkpoint's results; returns its heads with their pages."""
+        if "attention" in results:
+            self._maps.add(step, results["attention"])
+        if "circuits" in results:
+            self._circuits.add(step, results["circuits"])
+        self._steps[step] = {name: replace(result, arrays={}) for name, result in results.items() if name in _NAMED}
+        own = heads_of(results)
+        self.pages = dict(sorted({**self.pages, **own}.items(), key=lambda one: _place(one[0])))
+        return own
+
+    def write(self, single_file: bool) -> Iterator[tuple[str, str]]:
+        """Name and text of every page, in the order of the heads."""
+        tables = Tables(self._steps)
+        for at, head in enumerate(self.pages):
+            yield self.pages[head], self._page(at, head, tables, single_file)
+
+    def _page(self, at: int, head: str, tables: Tables, single_file: bool) -> str:
+        order = list(self.pages)
+        course = Course(head, tables, self._pages, self._transition)
+        sections = [
+            classes_section(course),
+            ablation_section(course),
+            patching_section(course),
+            circuits_section(course, self._circuits),
+            nearest_section(course, self._maps),
+        ]
+        layer = _place(head)[0]
+        return render(
+            "head",
+            single_file,
+            SCRIPTS,
+            title=f"{self._run}, {head}",
+            run=self._run,
+            head_name=head,
+            lead=class_sentences(course),
+            sections=linked([attention_section(course, self._maps), *sections], self.pages),
+            pictures={
+                "attention": self._maps.maps(head, self._pages),
+                "circuits": self._circuits.maps(head, self._pages),
+            },
+            previous=self._link(order[at - 1]) if at > 0 else None,
+            following=self._link(order[at + 1]) if at + 1 < len(order) else None,
+            beside=[self._link(name) for name in order if _place(name)[0] == layer],
+            layer=number(layer),
+            steps=[
+                Link(f"step {number(step)}", f"{page}#step={step}&head={head}") for step, page in self._pages.items()
+            ],
+        )
+
+    def _link(self, head: str) -> Link:
+        return Link(head, self.pages[head])
+
+
+def _place(head: str) -> tuple[int, int]:
+    layer, number_ = head.removeprefix("L").split("H")
+    return int(layer), int(number_)

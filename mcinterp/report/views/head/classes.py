@@ -1,0 +1,144 @@
+"""Which classes a head has from when to when, and how it scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mcinterp.report.figures import over_steps_figure
+from mcinterp.report.numbers import interval, number, plural
+from mcinterp.report.palette import class_colour
+from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
+from mcinterp.report.tables import table_view
+from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
+from mcinterp.report.views.taxonomy import classes
+from mcinterp.report.views.timeline import KINDS, square
+
+MANY = 4
+"""So many changes of class are told one by one."""
+
+
+def classes_section(course: Course) -> Section:
+    """Class of the head and its scores at every step."""
+    taxonomies, scores = course.having("taxonomy"), course.rows("taxonomy", "scores")
+    if scores.empty:
+        return Section("taxonomy", "Its classes", [missing("The taxonomy was run on this head")])
+    figures = [_scores_figure(course, scores[scores["kind"] == kind], kind) for kind in KINDS]
+    table = table_view(
+        first_columns(scores, ["step", "kind", "class"]), meanings(course, "taxonomy"), "Every score", {"head"}, True
+    )
+    legend = [*classes(next(iter(taxonomies.values()))), "none"]
+    return Section(
+        "taxonomy",
+        "Its classes",
+        best_sentences(scores),
+        [f for f in figures if f],
+        [_strip(course), table],
+        legend=legend,
+    )
+
+
+def _scores_figure(course: Course, scores: pd.DataFrame, kind: str) -> FigureView | None:
+    if scores.empty:
+        return None
+    return FigureView(
+        f"Score for each {kind} with 95 % interval: 0 is uniform attention, 1 a perfect member. Dashed: the threshold "
+        "that the interval must lie above.",
+        over_steps_figure(
+            scores, "score", "class", f"score for a {kind}", course.transition, ["threshold"], colours=class_colour
+        ),
+    )
+
+
+def best_sentences(scores: pd.DataFrame) -> list[str]:
+    """The highest score of each kind at the last step, against its controls."""
+    last = scores[scores["step"] == scores["step"].max()]
+    rows = [last[last["kind"] == kind] for kind in KINDS]
+    return [_best_sentence(own.loc[own["score"].idxmax()]) for own in rows if own["score"].notna().any()]
+
+
+def _best_sentence(row: pd.Series) -> str:
+    score = interval(row["score"], row["score_low"], row["score_high"])
+    return (
+        f"At step {number(row['step'])} its highest score for a {row['kind']} is {score}, for {row['class']}: "
+        f"{'above' if row['fits'] else 'not above'} the threshold {number(row['threshold'])}, where a uniform head has "
+        f"{number(row['uniform'])} and the best head of an untrained model {number(row['untrained_max'])}."
+    )
+
+
+def class_sentences(course: Course) -> list[str]:
+    """Which class the head has from when to when; a sentence for families and one for groups."""
+    scores = course.rows("taxonomy", "scores")
+    if scores.empty:
+        return []
+    return [class_sentence(course.head, kind, labels(course, kind), scores) for kind in KINDS]
+
+
+def labels(course: Course, kind: str) -> dict[int, str]:
+    """Step → the head's family or group, or none."""
+    heads = course.rows("taxonomy", "heads")
+    return {} if heads.empty else dict(zip(heads["step"], heads[kind], strict=True))
+
+
+def class_sentence(head: str, kind: str, named: Mapping[int, str], scores: pd.DataFrame) -> str:
+    """When the head takes on and gives up classes of a kind."""
+    steps, values = list(named), list(named.values())
+    if not steps:
+        return f"The {kind} of {head} is not stored."
+    never = set(values) == {"none"}
+    nearest = f"; {_highest(scores[scores['kind'] == kind])}" if never else ""
+    if len(steps) == 1:
+        return f"At step {number(steps[0])}, the only one analysed, {head} {_is(values[0], kind)}{nearest}."
+    changes = [at for at in range(1, len(steps)) if values[at] != values[at - 1]]
+    if not changes:
+        where = "any" if never else "all"
+        return f"{head} {_is(values[0], kind)} at {where} of the {len(steps)} analysed steps{nearest}."
+    told = [
+        f"{_becomes(values[at], kind)} between steps {number(steps[at - 1])} and {number(steps[at])}"
+        for at in changes[:MANY]
+    ]
+    if len(changes) > MANY:
+        told.append(f"changes {plural(len(changes) - MANY, 'more time')}")
+    return (
+        f"{head} {_is(values[0], kind)} at step {number(steps[0])}; it {', '.join(told)}. At the last step, "
+        f"{number(steps[-1])}, it {_is(values[-1], kind)}."
+    )
+
+
+def _is(label: str, kind: str) -> str:
+    return f"fits no {kind}" if label == "none" else f"is {_a(label)} head"
+
+
+def _becomes(label: str, kind: str) -> str:
+    return f"stops fitting any {kind}" if label == "none" else f"becomes {_a(label)} head"
+
+
+def _a(label: str) -> str:
+    return f"{'an' if label[:1] in tuple('aeiou') else 'a'} {label}"
+
+
+def _highest(scores: pd.DataFrame) -> str:
+    if scores["score"].isna().all():
+        return "its scores are not defined"
+    row = scores.iloc[int(scores["score"].argmax())]
+    score = interval(row["score"], row["score_low"], row["score_high"])
+    return (
+        f"its highest score is {score}, for {row['class']} at step {number(row['step'])}, where the threshold is "
+        f"{number(row['threshold'])}"
+    )
+
+
+def _strip(course: Course) -> TableView:
+    """The class at every step as a strip of squares that lead to the steps' pages."""
+    steps = list(course.having("taxonomy"))
+    columns = [
+        Column("class"),
+        *(Column(number(step), f"step {number(step)}", href=course.pages[step]) for step in steps),
+    ]
+    rows = []
+    for kind, title in KINDS.items():
+        named = labels(course, kind)
+        squares = [square(course.head, step, named.get(step), course.pages[step]) for step in steps]
+        rows.append((Cell(title), *squares))
+    return TableView(f"Class of {course.head} at every step", columns, rows, kind="timeline")
