@@ -9,24 +9,30 @@ from markupsafe import Markup
 from mcinterp.report.numbers import plural
 from mcinterp.report.parts import Cell, Column, TableView, visible
 
-STYLE = Markup(
-    "<style>"
-    ".mcinterp-cell{color:inherit;font:13px/1.5 system-ui,sans-serif;max-width:75rem}"
-    ".mcinterp-cell h3{font-size:1.25em;margin:.3em 0 .5em}.mcinterp-cell h4{font-size:1em;margin:1em 0 .2em}"
-    ".mcinterp-cell p,.mcinterp-cell figcaption{margin:.3em 0;max-width:60rem}"
-    ".mcinterp-cell figure{margin:.8em 0}"
-    ".mcinterp-cell .scroll{overflow:auto;max-height:30rem;margin:.2em 0 .6em}"
-    ".mcinterp-cell table{border-collapse:collapse;border:none;margin:0;font-size:12px;color:inherit}"
-    ".mcinterp-cell tr,.mcinterp-cell tbody tr:nth-child(even){background:none}"
-    ".mcinterp-cell th,.mcinterp-cell td{border:none;border-bottom:1px solid #8885;padding:.25em .8em .25em 0;"
-    "text-align:left;vertical-align:top;background:none;color:inherit;white-space:nowrap}"
-    ".mcinterp-cell td.words,.mcinterp-cell th.words{white-space:normal;min-width:12em}"
-    ".mcinterp-cell th.number,.mcinterp-cell td.number{text-align:right;font-variant-numeric:tabular-nums}"
-    ".mcinterp-cell .swatch{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid #8885}"
-    ".mcinterp-cell small{display:block;opacity:.75}.mcinterp-cell summary{cursor:pointer}"
-    ".mcinterp-cell dl{margin:.3em 0 .8em}.mcinterp-cell dt{font-weight:600}.mcinterp-cell dd{margin:0 0 .2em 1.2em}"
-    "</style>"
+_RULES = (
+    "{color:inherit;font:13px/1.5 system-ui,sans-serif;max-width:75rem}",
+    " h3{font-size:1.25em;margin:.3em 0 .5em}",
+    " h4{font-size:1em;margin:1em 0 .2em}",
+    " p{margin:.3em 0;max-width:60rem}",
+    " figcaption{margin:.3em 0;max-width:60rem}",
+    " figure{margin:.8em 0}",
+    " .scroll{overflow:auto;max-height:30rem;margin:.2em 0 .6em}",
+    " table{border-collapse:collapse;border:none;margin:0;font-size:12px;color:inherit;table-layout:auto}",
+    " tbody tr{background:none}",
+    " th{font-weight:600}",
+    " :is(th,td){border:none;border-bottom:1px solid #8885;padding:.25em .8em .25em 0;text-align:left;"
+    "vertical-align:top;background:none;color:inherit;white-space:nowrap;max-width:none}",
+    " :is(th,td).words{white-space:normal;min-width:12em}",
+    " :is(th,td).number{text-align:right;font-variant-numeric:tabular-nums}",
+    " .swatch{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border:1px solid #8885}",
+    " small{display:block;opacity:.75}",
+    " summary{cursor:pointer}",
+    " dl{margin:.3em 0 .8em}",
+    " dt{font-weight:600}",
+    " dd{margin:0 0 .2em 1.2em}",
 )
+# The class thrice: a notebook's own rules for tables are not to win.
+STYLE = Markup("<style>{}</style>").format(Markup("").join(Markup(".mcinterp-cell" * 3 + rule) for rule in _RULES))
 LONG = 30
 """A text of more letters than this is broken into lines."""
 

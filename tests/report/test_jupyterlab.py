@@ -93,15 +93,15 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _run_all(page: Any) -> None:
-    """Run every cell, and wait until the last one has answered."""
-    idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+    """Run every cell, and wait until each has its number."""
+    kernel = "window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel"
     page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook')", timeout=120_000)
-    page.evaluate("window.jupyterapp.restored.then(() => true)")
-    page.wait_for_function(f"document.querySelector('{idle}')", timeout=60_000)
-    page.evaluate(
-        "(window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.answered = true; }), true)"
+    page.wait_for_function(f"{kernel}?.connectionStatus === 'connected' && {kernel}.status === 'idle'", timeout=90_000)
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.jp-Notebook .jp-InputPrompt')].every((one) => /[0-9]/.test(one.textContent))",
+        timeout=180_000,
     )
-    page.wait_for_function("window.answered", timeout=240_000)
 
 
 @pytest.mark.no_cover

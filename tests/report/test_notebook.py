@@ -98,7 +98,8 @@ def test_tables_are_shown_with_captions_intervals_and_meanings() -> None:
 
 def test_every_rule_of_the_style_is_for_what_this_package_shows() -> None:
     rules = re.findall(r"([^{}]+)\{", STYLE.removeprefix("<style>"))
-    assert all(part.startswith(".mcinterp-cell") for rule in rules for part in rule.split(","))
+    assert all(rule.startswith(".mcinterp-cell") for rule in rules)
+    assert all("," not in re.sub(r":is\(.*?\)", "", rule) for rule in rules)
 
 
 def test_an_attention_result_brings_its_maps() -> None:
@@ -225,6 +226,11 @@ def test_a_view_is_drawn_without_the_network(tmp_path: Path, opened: Callable[..
         page.wait_for_selector("canvas")
         assert page.locator("canvas").count() == 3
         assert page.locator("svg rect").count() == 25
+        apart = (
+            "(cell) => { const [a, b] = ['rect', 'text'].map((one) => cell.querySelector(one).getBoundingClientRect());"
+        )
+        apart += " return Math.hypot(a.x + a.width / 2 - b.x - b.width / 2, a.y + a.height / 2 - b.y - b.height / 2); }"
+        assert page.locator("svg g", has_text="·").first.evaluate(apart) < 4  # the letter is in its cell's middle
 
 
 def test_figures_are_drawn_without_the_network_and_share_one_library(
