@@ -16,6 +16,7 @@ sys.path[:0] = [str(HERE), str(ROOT)]
 import mcinterp  # noqa: E402
 
 project = "mcinterp"
+copyright = "the mcinterp authors"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 exclude_patterns = ["**.ipynb_checkpoints"]
 html_theme = "furo"

@@ -15,8 +15,8 @@ from mcinterp.report.views.attention import payload
 from mcinterp.results import Result
 
 _SCRIPT = Markup(
-    '<div id="{id}"></div><figure style="margin:1em 0;text-anchor:middle;dominant-baseline:central;font-size:11px">{mask}'
-    '<figcaption style="font-size:13px">{words}</figcaption></figure>'
+    '<div id="{id}"></div><figure style="margin:1em 0;text-anchor:middle;dominant-baseline:central;font-size:11px">'
+    '{mask}<figcaption style="font-size:13px">{words}</figcaption></figure>'
     '<script type="application/json" id="{id}-data">{data}</script><script>(() => {{ {library}\n'
     'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
     'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})()</script>'

@@ -220,7 +220,7 @@ def test_a_result_without_a_view_is_shown_by_name() -> None:
 
 def test_a_view_is_drawn_without_the_network(tmp_path: Path, opened: Callable[..., Any]) -> None:
     path = tmp_path / "cell.html"
-    body = show_attention(FORGE.attention(9000), heads=["L0H1", "L0H2"])._repr_html_()
+    body = show_attention(FORGE.attention(9000), "checkerboard", heads=["L0H1", "L0H2"])._repr_html_()
     path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>{body}", encoding="utf-8")
     with opened(path) as page:
         page.wait_for_selector("canvas")
