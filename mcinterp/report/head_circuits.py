@@ -12,7 +12,7 @@ from mcinterp.report.numbers import number
 from mcinterp.report.parts import Link
 from mcinterp.results import Result
 
-ROOM = 400_000
+ROOM = 250_000
 """Bytes that the pictures of one page may take; further steps are left to the stored results."""
 CURVES = 6
 HINT = (

@@ -14,7 +14,7 @@ from mcinterp.report.parts import Link
 from mcinterp.report.views.attention import SEPARATOR, position_names
 from mcinterp.results import Result
 
-ROOM = 800_000
+ROOM = 500_000
 """Bytes that the maps of one page may take; steps and masks beyond it are left to the checkpoints' pages."""
 HINT = (
     "Rows are queries, columns are keys, in the order of the positions, row by row. Point at a cell to read it; a "

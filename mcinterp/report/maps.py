@@ -29,12 +29,6 @@ class Picture:
     top: float
     alt: str = ""
 
-    @classmethod
-    def of(cls, values: np.ndarray, signed: bool, alt: str = "") -> Picture:
-        """Round values (row, column) to bytes; what is not finite is drawn as 0."""
-        cells, top = rounded(values[None], signed)
-        return cls(cells[0], float(top[0]), alt)
-
 
 @dataclass(frozen=True)
 class Choice:

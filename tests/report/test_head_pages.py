@@ -19,7 +19,7 @@ from forged_circuits import forged_circuits, save_circuits
 
 from mcinterp.report import head_circuits, head_maps, write_report
 from mcinterp.report.head_maps import HeadMaps
-from mcinterp.report.heads import heads_of
+from mcinterp.report.heads import HeadPages, heads_of
 from mcinterp.report.maps import LEVELS, ZERO, rounded, spread
 from mcinterp.report.views.head.classes import class_sentence
 from mcinterp.results import Table
@@ -300,6 +300,19 @@ def test_a_page_stays_light(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(maps.places) == [1000, 9000]
     assert "1 of the 3 steps are left" in kept.left_out()
     assert len(kept.distances("L0H0")) == 3
+
+
+def test_the_page_of_a_head_of_many_steps_and_masks_stays_light() -> None:
+    masks = tuple(f"rows:{row}" for row in range(8))
+    forge = Forge(rows=7, cols=7, n_layers=2, n_heads=1, masks=masks, steps=tuple(range(0, 16_500, 500)))
+    gathered = HeadPages("many", {}, {step: f"step-{step:08d}.html" for step in forge.steps})
+    for step in forge.steps:
+        gathered.add(
+            step,
+            {name: forge.checkpoint(step, name) for name in PASSES[:4]} | {"circuits": forged_circuits(forge, step)},
+        )
+    page = dict(gathered.write(single_file=False))["head-L1H0.html"]
+    assert 5e5 < len(page.encode()) < 1.5e6
 
 
 def test_circuits_beyond_the_room_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
