@@ -137,7 +137,7 @@ def test_heads_are_told_by_their_control(pair: Result) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(0.2, 0.3, "paired heads do the like"), (-0.2, 0.1, "what paired heads do is not measurably alike")],
+    [(0.2, 0.3, "paired heads do similar things"), (-0.2, 0.1, "what paired heads do is not measurably alike")],
 )
 def test_what_heads_do_is_told_by_its_control(pair: Result, low: float, high: float, words: str) -> None:
     effect = {"effect": (low + high) / 2, "effect_low": low, "effect_high": high}

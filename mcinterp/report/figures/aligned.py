@@ -83,9 +83,6 @@ def classes_figure(compared: Result, kind: str) -> go.Figure:
     named: set[str] = set()
     present = [name for name in frame["class"].unique() if frame[frame["class"] == name]["heads"].any()]
     for place, run in enumerate(dict.fromkeys(frame["run"])):
-        figure.add_scatter(
-            x=[None], y=[None], mode="lines+markers", name=text(run), **_style(MUTED, place), hoverinfo="skip"
-        )
         for name in present:
             rows = frame[(frame["run"] == run) & (frame["class"] == name)]
             figure.add_scatter(
@@ -99,6 +96,10 @@ def classes_figure(compared: Result, kind: str) -> go.Figure:
                 hovertemplate=f"{text(run)}, {text(name)}<br>%{{x}}: %{{y:.0%}}<extra></extra>",
             )
             named.add(name)
+    for place, run in enumerate(dict.fromkeys(frame["run"])):
+        figure.add_scatter(
+            x=[None], y=[None], mode="lines+markers", name=text(run), **_style(MUTED, place), hoverinfo="skip"
+        )
     figure.add_vline(x=0, line={"color": MUTED, "width": 1})
     return figure
 

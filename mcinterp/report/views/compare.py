@@ -204,7 +204,7 @@ def _effects(result: Result) -> str:
 
 def _doing(found: Row, others: Row) -> str:
     if found["effect_low"] > max(0.0, others["effect_high"]):
-        return "paired heads do the like"
+        return "paired heads do similar things"
     return "what paired heads do is not measurably alike"
 
 
