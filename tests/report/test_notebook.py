@@ -93,7 +93,7 @@ def test_tables_are_shown_with_captions_intervals_and_meanings() -> None:
     for view in shown.section.tables:
         assert escape(view.caption) in html
         assert all(escape(cell.text) in html for row in view.rows for cell in row)
-        assert all(escape(column.meaning) in html for column in view.columns)
+        assert all(f"<dd>{escape(column.meaning)}</dd>" in html for column in view.columns if column.meaning)
 
 
 def test_every_rule_of_the_style_is_for_what_this_package_shows() -> None:
