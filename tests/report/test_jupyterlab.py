@@ -33,11 +33,11 @@ CELLS = (
 )
 
 
-def _settle(folder: Path, theme: str) -> None:
-    """Settings of a JupyterLab that draws every cell, asks for no news, and is light or dark."""
+def _settle(folder: Path) -> None:
+    """Settings of a JupyterLab that draws every cell, asks for no news, and is dark."""
     settings: dict[str, dict[str, Any]] = {
         "notebook-extension/tracker": {"windowingMode": "none"},
-        "apputils-extension/themes": {"theme": theme},
+        "apputils-extension/themes": {"theme": "JupyterLab Dark"},
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     }
     for name, values in settings.items():
@@ -46,8 +46,8 @@ def _settle(folder: Path, theme: str) -> None:
         path.write_text(json.dumps(values), encoding="utf-8")
 
 
-@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"])
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[str]:
     """The address of a notebook in a JupyterLab that has nothing of this machine's settings."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in CELLS], metadata=kernel)
@@ -61,7 +61,7 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     places = {name: str(tmp_path / name.lower()) for name in own}
     for place in places.values():
         Path(place).mkdir()
-    _settle(Path(places["JUPYTERLAB_SETTINGS_DIR"]), request.param)
+    _settle(Path(places["JUPYTERLAB_SETTINGS_DIR"]))
     words = [
         *("--no-browser", "--allow-root", "--expose-app-in-browser", f"--ServerApp.ip={HOST}"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={tmp_path / 'books'}"),
