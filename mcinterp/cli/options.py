@@ -10,7 +10,7 @@ import typer
 
 from mcinterp.config import RunConfig, load_config, load_preset, parse_config
 from mcinterp.config.base import LARGEST_SEED
-from mcinterp.config.steps import chosen_steps, saved_steps
+from mcinterp.config.steps import AUTO, chosen_steps, saved_steps
 from mcinterp.errors import CheckpointError, UsageError, nearest_name
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def chosen_config(preset: str | None, config: Path | None, overrides: list[str] 
     return parse_config("", source="the paper's configuration", overrides=overrides or ())
 
 
-def open_run(path: Path, device: str = "cpu", steps: str = "auto") -> Run:
+def open_run(path: Path, device: str = "cpu", steps: str = AUTO) -> Run:
     """The run at `path`, or of that name under checkpoints/.
 
     Args:
@@ -83,7 +83,8 @@ def open_run(path: Path, device: str = "cpu", steps: str = "auto") -> Run:
         CheckpointError: if there is no such run (one with a similar name is proposed), or no such checkpoint.
     """
     found = find_run(path)
-    chosen_steps(steps, saved_steps(found), found.resolve().name)
+    if steps != AUTO:
+        chosen_steps(steps, saved_steps(found), found.resolve().name)
     from mcinterp.runs import Run
     from mcinterp.runs.train import resolve_device
 

@@ -151,6 +151,7 @@ def test_a_folder_without_permission_is_said_in_a_sentence(tmp_path: Path, confi
     script = f"""
 import os, sys
 os.chdir({str(tmp_path)!r})
+import mcinterp.model.fused  # another user may not read it
 from mcinterp.config import load_config
 from mcinterp.runs import train
 config = load_config("run/config.yaml")
