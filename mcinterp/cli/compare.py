@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.cli.options import CHECKPOINTS, CONFIG, REPORTS, Device, Seed, find_run, one_step, open_run
+from mcinterp.cli.options import CHECKPOINTS, CONFIG, REPORTS, Device, Seed, check_steps, find_run, one_step, open_run
 from mcinterp.cli.progress import say
 from mcinterp.config import check_same_kind, load_config
+from mcinterp.config.steps import AUTO
 from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,13 +59,14 @@ def _folders(texts: list[str]) -> list[tuple[str, Path, str | None]]:
 
     Raises:
         UsageError: for a single one, or the same twice.
-        CheckpointError: for a run that is not there.
+        CheckpointError: for a run or a step that is not there.
     """
     if len(texts) < 2:
         raise UsageError(f"compare needs two runs or checkpoints at least, got {texts[0]!r:.80} alone")
     found = [(text, *_run_and_step(text)) for text in texts]
     seen: dict[tuple[Path, str | None], str] = {}
     for text, folder, step in found:
+        check_steps(folder, step or AUTO)
         if (folder.resolve(), step) in seen:
             raise UsageError(_twice(seen[folder.resolve(), step], text))
         seen[folder.resolve(), step] = text

@@ -83,12 +83,22 @@ def open_run(path: Path, device: str = "cpu", steps: str = AUTO) -> Run:
         CheckpointError: if there is no such run (one with a similar name is proposed), or no such checkpoint.
     """
     found = find_run(path)
-    if steps != AUTO:
-        chosen_steps(steps, saved_steps(found), found.resolve().name)
+    check_steps(found, steps)
     from mcinterp.runs import Run
     from mcinterp.runs.train import resolve_device
 
     return Run(found, str(resolve_device(device)))
+
+
+def check_steps(run: Path, steps: str) -> None:
+    """Refuse a choice of checkpoints that the run in this folder does not have.
+
+    Raises:
+        UsageError: if it is no choice.
+        CheckpointError: if a step has no checkpoint.
+    """
+    if steps != AUTO:
+        chosen_steps(steps, saved_steps(run), run.resolve().name)
 
 
 def find_run(path: Path) -> Path:

@@ -29,6 +29,7 @@ print(f"exit {code}, loaded {loaded}")
         (["ablate", str(TINY), "--step", "77"], 1, []),
         (["report", str(TINY), "--steps", "77"], 1, []),
         (["switch", str(TINY), "--from", "77"], 1, []),
+        (["compare", str(TINY), f"{TINY}@77"], 1, []),
         (["explore", str(TINY), "--steps", "all,0"], 2, []),
         (["ablate", str(TINY), "--device", "nonsense"], 2, []),
         (["train", "--preset", "tiny", "--run", "new", "--device", "cuda:x"], 2, []),
