@@ -9,19 +9,8 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from mcinterp.report.assets import PLOTLY, asset
+from mcinterp.report.palette import ON_DARK
 from mcinterp.report.parts import embed_json, escape_json
-
-ON_DARK = {
-    "#1F2933": "#E6EAEE",
-    "#616E7C": "#A3AEBA",
-    "#E4E7EB": "#333C46",
-    "#BCC4CD": "#75808C",
-    "#B9BEC5": "#5A636D",
-    "#4D4D4D": "#B4B4B4",
-    "#FFFFFF": "#14191F",
-    "rgba(255,255,255,0.75)": "rgba(20,25,31,0.75)",
-}
-"""What the figures' quiet colours become where text is light; the same as on the pages (report/assets/figures.js)."""
 
 _FIGURE = Markup(
     "{library}"

@@ -25,6 +25,19 @@ INK, MUTED, GRID, CONTROL = "#1F2933", "#616E7C", "#E4E7EB", "#BCC4CD"
 BLUES = [[0.0, "#FFFFFF"], [1.0, "#56A5D8"]]
 
 
+ON_DARK = {
+    "#1F2933": "#E6EAEE",
+    "#616E7C": "#A3AEBA",
+    "#E4E7EB": "#333C46",
+    "#BCC4CD": "#75808C",
+    "#B9BEC5": "#5A636D",
+    "#4D4D4D": "#B4B4B4",
+    "#FFFFFF": "#14191F",
+    "rgba(255,255,255,0.75)": "rgba(20,25,31,0.75)",
+}
+"""What the figures' quiet colours become where text is light; assets/figures.js has the same, which a test sees to."""
+
+
 def class_colour(name: str) -> str:
     """The colour of a head class; one that the palette does not know is drawn grey."""
     return CLASSES[name][1] if name in CLASSES else CONTROL
