@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcinterp.errors import InputError, nearest_name
-from mcinterp.notebook.attention import AttentionView, head_names
+from mcinterp.notebook.attention import AttentionView
 from mcinterp.notebook.cells import cell
 from mcinterp.notebook.figures import OfflineFigure
 from mcinterp.notebook.section import SectionView, show
 from mcinterp.report.figures import ablation_figure, curve_figure, scores_figure
+from mcinterp.report.views.attention import head_names
 from mcinterp.results import Result
 
 __all__ = [
@@ -40,11 +41,10 @@ def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | 
     masks = result.facts["masks"]
     if mask not in masks:
         raise InputError(f"the attention result has no mask {mask!r}{nearest_name(mask, masks)}")
-    known = head_names(result)
-    heads = known if heads is None else heads
-    if not heads:
+    known = head_names(*result.arrays["maps"].shape[1:3])
+    if heads is not None and not heads:
         raise InputError("show_attention: heads names no head; None shows all")
-    for head in heads:
+    for head in heads or ():
         if head not in known:
             raise InputError(f"the attention result has no head {head!r}{nearest_name(head, known)}")
     return AttentionView(result, mask, heads)

@@ -34,8 +34,9 @@ class AttentionView:
         props: what CircuitsVis is given: maps, tokens, names, the end of the colour scale.
     """
 
-    def __init__(self, result: Result, mask: str, heads: Sequence[str]) -> None:
+    def __init__(self, result: Result, mask: str, heads: Sequence[str] | None = None) -> None:
         data = payload(result, None, [mask])
+        heads = data["heads"] if heads is None else heads
         chosen = [data["heads"].index(head) for head in heads]
         size = data["size"]
         maps = [_square(data["maps"][0][index], size) for index in chosen]
@@ -59,12 +60,6 @@ class AttentionView:
             data=embed_json(self.props),
             library=Markup(asset(CIRCUITSVIS)),
         )
-
-
-def head_names(result: Result) -> list[str]:
-    """Names of all heads of an attention result."""
-    _, n_layers, n_heads = result.arrays["maps"].shape[:3]
-    return [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
 
 
 def _square(flat: Sequence[int], size: int) -> list[list[float]]:

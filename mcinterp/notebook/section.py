@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from mcinterp.notebook.attention import AttentionView, head_names
+from mcinterp.notebook.attention import AttentionView
 from mcinterp.notebook.figures import OfflineFigure
 from mcinterp.notebook.tables import framed, sentence, table
 from mcinterp.report.parts import FigureView, Section
@@ -53,7 +53,7 @@ def show(result: Result, beside: Mapping[str, Result] | None = None) -> SectionV
     section = view_of(result.name)(result, {**(beside or {}), result.name: result})
     if section.widget is None:
         return SectionView(section)
-    return SectionView(section, AttentionView(result, result.facts["masks"][0], head_names(result)))
+    return SectionView(section, AttentionView(result, result.facts["masks"][0]))
 
 
 def _captioned(figure: OfflineFigure, view: FigureView) -> Markup:

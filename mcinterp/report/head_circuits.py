@@ -10,6 +10,7 @@ import numpy as np
 from mcinterp.report.maps import Choice, Maps, Picture, rounded, spread
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import Link
+from mcinterp.report.views.attention import head_names
 from mcinterp.results import Result
 
 ROOM = 250_000
@@ -55,7 +56,7 @@ class HeadCircuits:
             return
         if self._stored and not np.array_equal(values, self.values, equal_nan=True):
             return
-        self.values, self._names = values, [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
+        self.values, self._names = values, head_names(n_layers, n_heads)
         tokens = ["MASK" if np.isnan(value) else number(round(value, 6)) for value in values]
         self._labels = {
             POSITIONS: (list(facts["positions"]), list(facts["positions"])),

@@ -11,7 +11,7 @@ import pandas as pd
 from mcinterp.report.maps import Choice, Maps, Picture, rounded, spread
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import Link
-from mcinterp.report.views.attention import SEPARATOR, position_names
+from mcinterp.report.views.attention import SEPARATOR, head_names, position_names
 from mcinterp.results import Result
 
 ROOM = 500_000
@@ -57,7 +57,7 @@ class HeadMaps:
         maps = attention.arrays["maps"]
         n_mask, n_layers, n_heads = maps.shape[:3]
         maps = maps.reshape(n_mask, n_layers * n_heads, *maps.shape[3:])
-        self._names = [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
+        self._names = head_names(n_layers, n_heads)
         self.positions = position_names(attention)
         steps, n_masks = self._shown(len(self.positions))
         self._stored[step] = {

@@ -71,7 +71,7 @@ def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> 
     maps = result.arrays["maps"]
     n_layers, n_heads = maps.shape[1:3]
     chosen = [index for index, name in enumerate(result.facts["masks"]) if name in masks]
-    heads = [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
+    heads = head_names(n_layers, n_heads)
     labels = class_labels(taxonomy) if taxonomy else {}
     thousandths = np.rint(np.nan_to_num(maps[chosen]) * 1000).astype(int)
     return {
@@ -82,6 +82,11 @@ def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> 
         "masks": [result.facts["masks"][index] for index in chosen],
         "maps": thousandths.reshape(len(chosen), n_layers * n_heads, -1).tolist(),
     }
+
+
+def head_names(n_layers: int, n_heads: int) -> list[str]:
+    """The name of every head, layer by layer."""
+    return [f"L{layer}H{head}" for layer in range(n_layers) for head in range(n_heads)]
 
 
 def position_names(result: Result) -> list[str]:
