@@ -60,7 +60,7 @@ def test_the_index_speaks_of_the_gpt_and_not_of_classes(pages: Path, tmp_path: P
     assert "matrix-sequence, 3 × 2" in index
     assert "Classes of the heads" not in index
     # Of an encoder's run without a taxonomy it says that there is none.
-    write_report(Forge(steps=(1000,)).write(tmp_path, ["attention"]))
+    write_report(Forge(steps=(1000,), n_heads=1).write(tmp_path, ["attention"]))
     assert "The taxonomy was not run." in text_of(tmp_path / "index.html")
     assert "after ? where it may be masked" not in text_of(tmp_path / "step-00001000.html")
 
@@ -73,7 +73,7 @@ def test_a_pass_of_the_task_that_was_not_run_says_so(pages: Path, tmp_path: Path
 
 
 def test_pages_of_encoders_do_not_speak_of_generation(tmp_path: Path) -> None:
-    write_report(Forge(steps=(1000,)).write(tmp_path))
+    write_report(Forge(steps=(1000,), n_heads=1).write(tmp_path))
     assert "Generation" not in (tmp_path / "step-00001000.html").read_text()
 
 

@@ -26,7 +26,7 @@ LINK = '<a href="https://example.org">click</a>'
 
 @pytest.fixture(scope="module", params=[False, True], ids=["linked", "single"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    forge = Forge(run=EVIL, masks=(EVIL, LINK), steps=(1000, 9000))
+    forge = Forge(run=EVIL, masks=(EVIL, LINK), steps=(1000, 9000), n_heads=2)
     folder = forge.write(tmp_path_factory.mktemp("hostile"))
     for step in forge.steps:
         for name in ("attention", "taxonomy", "ablation", "patching", "probes"):

@@ -90,7 +90,7 @@ def test_every_stored_score_is_on_the_page(report: Path) -> None:
 
 
 def test_the_verdict_follows_the_interval(tmp_path: Path) -> None:
-    forge = Forge(steps=(9000,))
+    forge = Forge(steps=(9000,), n_heads=2)
     result = forge.patching(9000)
     frame = result.table("patching").assign(nearer=0.0, nearer_low=-0.1, nearer_high=0.1)
     replace(result, tables={"patching": Table(frame, result.tables["patching"].columns)}).save(
@@ -141,7 +141,7 @@ def test_a_single_file_needs_no_other(single_report: Path) -> None:
 
 
 def test_scripts_of_an_earlier_version_go(tmp_path: Path) -> None:
-    folder = Forge(steps=(1000,)).write(tmp_path)
+    folder = Forge(steps=(1000,), n_heads=2).write(tmp_path)
     write_report(folder)
     (folder / "assets" / "report.js").write_text("old")
     (folder / "assets" / "note.txt").write_text("own")
@@ -150,7 +150,7 @@ def test_scripts_of_an_earlier_version_go(tmp_path: Path) -> None:
 
 
 def test_a_report_turns_into_single_files_and_back(tmp_path: Path) -> None:
-    folder = Forge(steps=(1000,)).write(tmp_path)
+    folder = Forge(steps=(1000,), n_heads=2).write(tmp_path)
     write_report(folder)
     before = read(folder / "index.html")
     write_report(folder, single_file=True)
@@ -176,7 +176,7 @@ def test_pages_without_data_go(tmp_path: Path) -> None:
 
 def test_every_text_of_a_file_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-    forge = Forge(run=evil, masks=(evil,), steps=(9000,))
+    forge = Forge(run=evil, masks=(evil,), steps=(9000,), n_heads=2)
     folder = forge.write(tmp_path)
     taxonomy = forge.taxonomy(9000)
     heads = taxonomy.tables["heads"]
@@ -234,7 +234,7 @@ def test_large_results_stay_small_pages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", PASSES)
 def test_a_pass_that_was_not_run_says_so(tmp_path: Path, missing: str) -> None:
-    folder = Forge(steps=(1000, 9000)).write(tmp_path, [name for name in PASSES if name != missing])
+    folder = Forge(steps=(1000, 9000), n_heads=2).write(tmp_path, [name for name in PASSES if name != missing])
     write_report(folder)
     page = read(folder / "step-00009000.html")
     assert page.count("This pass was not run.") == 1 + len(VIEWS.keys() - NOT_OF_ENCODERS) - len(PASSES)
@@ -242,7 +242,7 @@ def test_a_pass_that_was_not_run_says_so(tmp_path: Path, missing: str) -> None:
 
 
 def test_passes_may_differ_between_checkpoints(tmp_path: Path) -> None:
-    forge = Forge(steps=(1000, 9000))
+    forge = Forge(steps=(1000, 9000), n_heads=2)
     forge.write(tmp_path, [])
     forge.checkpoint(1000, "taxonomy").save(tmp_path / "data" / "step-00001000" / "taxonomy")
     forge.checkpoint(9000, "ablation").save(tmp_path / "data" / "step-00009000" / "ablation")
@@ -262,7 +262,7 @@ def test_an_unknown_pass_shows_its_tables(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_drop(tmp_path: Path) -> None:
-    write_report(Forge(drop=None).write(tmp_path))
+    write_report(Forge(drop=None, n_heads=2).write(tmp_path))
     index = read(tmp_path / "index.html")
     assert "No sudden drop: masked_mse declines gradually from 0.222 to 0.1." in index
     assert "no drop was found" in index
