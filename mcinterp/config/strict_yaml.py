@@ -7,14 +7,25 @@ from typing import Any
 import yaml
 
 
+DEEPEST = 50
+"""Lists and mappings within each other; reading takes time by the square of it."""
+
+
 class _StrictLoader(yaml.SafeLoader):
     """Refuses a key given twice, of which YAML would take the last, and aliases, which a few lines make endless."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.YAMLError(f"*{event.anchor} in line {event.start_mark.line + 1} is an alias: write it out")
-        return super().compose_node(parent, index)
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise yaml.YAMLError("it is nested too deeply")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -33,7 +44,5 @@ def read_yaml(text: str) -> Any:
     """
     try:
         return yaml.load(text, _StrictLoader)
-    except RecursionError:
-        raise yaml.YAMLError("it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:  # ValueError: a date that no calendar has
         raise yaml.YAMLError(" ".join(str(error).split())) from None
