@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 
-
 DEEPEST = 50
 """Lists and mappings within each other; reading takes time by the square of it."""
 
