@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forged import Forge
 from small_gpt import small_gpt_config
 
 from mcinterp.analysis.explorable import MAX_STEPS, explorable
@@ -128,9 +128,8 @@ def test_a_folder_is_no_file(found: Result, tmp_path: Path) -> None:
         write_explorer(found, tmp_path)
 
 
-def test_the_index_leads_to_an_explorer_that_is_there(report: Path, found: Result, tmp_path: Path) -> None:
-    assert "explore.html" not in (report / "index.html").read_text()
-    copy = Path(shutil.copytree(report, tmp_path / "report"))
-    write_explorer(found, copy / "explore.html")
-    write_report(copy)
-    assert '<a href="explore.html">' in (copy / "index.html").read_text()
+def test_the_index_leads_to_an_explorer_that_is_there(found: Result, tmp_path: Path) -> None:
+    folder = Forge(steps=(1000,), n_heads=1).write(tmp_path)
+    assert "explore.html" not in write_report(folder).read_text()
+    write_explorer(found, folder / "explore.html")
+    assert '<a href="explore.html">' in write_report(folder).read_text()

@@ -159,10 +159,11 @@ def test_a_report_turns_into_single_files_and_back(tmp_path: Path) -> None:
     assert read(folder / "index.html") == before
 
 
-def test_a_rebuilt_report_is_the_same(report: Path, tmp_path: Path) -> None:
-    write_report(Forge().write(tmp_path))
-    for page in report.glob("*.html"):
-        assert read(tmp_path / page.name) == read(page)
+def test_a_rebuilt_report_is_the_same(tmp_path: Path) -> None:
+    first, again = (write_report(Forge(n_heads=2).write(tmp_path / name)).parent for name in ("first", "again"))
+    pages = {page.name: read(page) for page in first.glob("*.html")}
+    assert len(pages) == 8
+    assert {page.name: read(page) for page in again.glob("*.html")} == pages
 
 
 def test_pages_without_data_go(tmp_path: Path) -> None:
@@ -223,13 +224,12 @@ def test_embed_json_cannot_end_a_script() -> None:
 @pytest.mark.no_cover
 def test_large_results_stay_small_pages(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(6))
-    steps = tuple(range(1000, 13_000, 1000))
-    forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=steps)
+    forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=(1000, 5000, 9000))
     forge.write(tmp_path, ["taxonomy", "ablation", "patching", "probes"])
     forge.checkpoint(9000, "attention").save(tmp_path / "data" / "step-00009000" / "attention")
     write_report(tmp_path)
     assert (tmp_path / "step-00009000.html").stat().st_size < 6e6
-    assert (tmp_path / "index.html").stat().st_size < 1.5e6
+    assert (tmp_path / "index.html").stat().st_size < 1e6
 
 
 @pytest.mark.parametrize("missing", PASSES)
