@@ -9,11 +9,12 @@ demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
 
 test: $(VENV)/.development
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The same tests; it prints which branches of the package none of them takes, and fails where those are more than a tenth.
 coverage: $(VENV)/.development
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	PYTEST_ADDOPTS="--cov --cov-report=term" $(MAKE) test
+	$(BIN)/coverage json -q -o - | $(BIN)/python benchmarks/branches.py
 
 soak: $(VENV)/.development
 	OMP_NUM_THREADS=1 MCINTERP_KILLS=50 $(BIN)/python -m pytest tests/runs/test_soak.py

@@ -1,0 +1,14 @@
+"""Say which share of the package's branches the tests took, and fail under nine tenths: coverage json -o - | this."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+LEAST = 90.0
+
+if __name__ == "__main__":
+    totals = json.load(sys.stdin)["totals"]
+    share = totals["percent_branches_covered"]
+    print(f"branches: {totals['covered_branches']:,} of {totals['num_branches']:,} taken, {share:.1f} %")
+    sys.exit(f"fewer than {LEAST:.0f} %" if share < LEAST else 0)
