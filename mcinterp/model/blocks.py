@@ -13,10 +13,12 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
+from mcinterp.model.shapes import Absent, Answers, ByHead, Pattern, Resid, Tokens, Z
 from mcinterp.task.sequence import most_probable_values
 
 BYTES = {"cpu": 2**24, "cuda": 2**31}
@@ -44,20 +46,20 @@ class Block:
         pre_norm: whether LayerNorms stand before attention and MLP (a GPT's), not after the sums (an encoder's).
         attention_norm: the first LayerNorm.
         mlp_norm: the second.
-        qkv: W_Q (by √d_head), W_K, W_V, (d_model, 3, n_heads, d_head).
-        qkv_bias: (3, n_heads, d_head).
-        w_out: W_O, (n_heads, d_head, d_model).
-        b_out: (d_model,).
+        qkv: W_Q (by √d_head), W_K, W_V.
+        qkv_bias: theirs.
+        w_out: W_O.
+        b_out: b_O.
         mlp: W_in, b_in, W_out, b_out.
     """
 
     pre_norm: bool
     attention_norm: Norm
     mlp_norm: Norm
-    qkv: Tensor
-    qkv_bias: Tensor
-    w_out: Tensor
-    b_out: Tensor
+    qkv: Float[Tensor, "d_model 3 head d_head"]
+    qkv_bias: Float[Tensor, "3 head d_head"]
+    w_out: Float[Tensor, "head d_head d_model"]
+    b_out: Float[Tensor, " d_model"]
     mlp: tuple[Tensor, Tensor, Tensor, Tensor]
 
     @property
@@ -65,14 +67,14 @@ class Block:
         """Heads of the layer."""
         return self.w_out.shape[0]
 
-    def attended(self, resid: Tensor) -> Tensor:
-        """What Q, K and V are made of, from the block's input; both (batch, pos, d_model)."""
+    def attended(self, resid: Resid) -> Resid:
+        """What Q, K and V are made of, from the block's input."""
         return self.attention_norm(resid) if self.pre_norm else resid
 
     def pattern_and_v(
-        self, attended: Tensor, absent: Tensor | None, heads: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Softmax probabilities (batch, head, query, key) and v (batch, head, pos, d_head), of some or all heads."""
+        self, attended: Resid, absent: Absent | None, heads: Sequence[int] | None = None
+    ) -> tuple[Pattern, ByHead]:
+        """Softmax probabilities and v, of some or all heads."""
         n_batch, n_pos, d_model = attended.shape
         weight, bias = self.qkv, self.qkv_bias
         if heads is not None:
@@ -82,12 +84,12 @@ class Block:
         scores = q @ k.transpose(-1, -2)
         return (scores if absent is None else scores.add_(absent)).softmax(-1), v
 
-    def z(self, attended: Tensor, absent: Tensor | None, heads: Sequence[int] | None = None) -> Tensor:
-        """Outputs before W_O of some or all heads, (batch, pos, head, d_head)."""
+    def z(self, attended: Resid, absent: Absent | None, heads: Sequence[int] | None = None) -> Z:
+        """Outputs before W_O of some or all heads."""
         pattern, v = self.pattern_and_v(attended, absent, heads)
         return (pattern @ v).transpose(1, 2)
 
-    def z_of_equal_attention(self, seen: Tensor, heads: Sequence[int]) -> Tensor:
+    def z_of_equal_attention(self, seen: Resid, heads: Sequence[int]) -> Z:
         """The same of heads that attend alike to every key they may see: the mean of v is made of the mean input.
 
         Args:
@@ -97,27 +99,27 @@ class Block:
         weight, bias = self.qkv[:, 2, heads], self.qkv_bias[2, heads]
         return (seen @ weight.flatten(1) + bias.flatten()).unflatten(-1, bias.shape)
 
-    def after_attention(self, resid: Tensor, z: Tensor) -> Tensor:
-        """The block's input plus what attention adds to it, (batch, pos, d_model)."""
+    def after_attention(self, resid: Resid, z: Z) -> Resid:
+        """The block's input plus what attention adds to it."""
         out = torch.addmm(self.b_out, z.reshape(-1, z.shape[2] * z.shape[3]), self.w_out.flatten(0, 1))
         return out.view_as(resid).add_(resid)
 
-    def after_change(self, after_attention: Tensor, change: Tensor, heads: Sequence[int]) -> Tensor:
-        """`after_attention` when z of `heads` changes by `change`, (batch, pos, head, d_head)."""
+    def after_change(self, after_attention: Resid, change: Z, heads: Sequence[int]) -> Resid:
+        """`after_attention` when z of `heads` changes by `change`."""
         moved = change.reshape(-1, change.shape[2] * change.shape[3]) @ self.w_out[heads].flatten(0, 1)
         return moved.view_as(after_attention).add_(after_attention)
 
-    def output(self, after_attention: Tensor) -> Tensor:
-        """The block's output, from `after_attention`; both (batch, pos, d_model)."""
+    def output(self, after_attention: Resid) -> Resid:
+        """The block's output, from `after_attention`."""
         if self.pre_norm:
             return self._mlp(self.mlp_norm(after_attention)).add_(after_attention)
         return self.mlp_norm(self.with_mlp(self.attention_norm(after_attention)))
 
-    def with_mlp(self, normalised: Tensor) -> Tensor:
-        """What the MLP makes of its input added to that input, (batch, pos, d_model)."""
+    def with_mlp(self, normalised: Resid) -> Resid:
+        """What the MLP makes of its input added to that input."""
         return self._mlp(normalised).add_(normalised)
 
-    def _mlp(self, x: Tensor) -> Tensor:
+    def _mlp(self, x: Resid) -> Resid:
         w_in, b_in, w_out, b_out = self.mlp
         hidden = F.gelu(torch.addmm(b_in, x.flatten(0, 1), w_in))
         return torch.addmm(b_out, hidden, w_out).view_as(x)
@@ -144,8 +146,8 @@ class Blocks:
             return None, _norm(self.model.ln_final, eps)
         return _norm(self.model.embed.ln, eps), None
 
-    def _embeddings(self) -> tuple[Tensor, Tensor]:
-        """Of tokens (d_vocab, d_model) and of positions (pos, d_model), the latter with an encoder's token type."""
+    def _embeddings(self) -> tuple[Float[Tensor, "d_vocab d_model"], Float[Tensor, "pos d_model"]]:
+        """Of tokens and of positions, the latter with an encoder's token type."""
         model = self.model
         if isinstance(model, MatrixGPT):
             return model.embed.W_E.detach(), model.pos_embed.W_pos.detach()
@@ -174,52 +176,52 @@ class Blocks:
         running = 8 * shape.d_model + 2 * shape.d_mlp + 3 * shape.n_heads * n_pos
         return max(1, BYTES[self.position.device.type] // (4 * n_pos * (running + kept)))
 
-    def needed(self, tokens: Tensor) -> Tensor:
+    def needed(self, tokens: Tokens) -> Int[Tensor, "batch needed"]:
         """The inputs without a GPT's last token, from which nothing is predicted."""
         return tokens[:, :-1] if self.causal else tokens
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """The first block's input, (batch, pos, d_model), from the model's inputs or the first of them."""
+    def embed(self, tokens: Tokens) -> Resid:
+        """The first block's input, from the model's inputs or the first of them."""
         resid = self.embedded(tokens)
         return self.first(resid) if self.first else resid
 
-    def embedded(self, tokens: Tensor) -> Tensor:
-        """The sum of the embeddings, (batch, pos, d_model)."""
+    def embedded(self, tokens: Tokens) -> Resid:
+        """The sum of the embeddings."""
         return F.embedding(tokens, self.token) + self.position[: tokens.shape[1]]
 
-    def absent(self, tokens: Tensor) -> Tensor | None:
-        """What is added to attention scores, broadcast to (batch, head, query, key); None where every key is seen."""
+    def absent(self, tokens: Tokens) -> Absent | None:
+        """What is added to attention scores; None where every key is seen."""
         if not self.causal:
             return self.model.padding(tokens)
         n_pos = tokens.shape[1]
         return torch.full((n_pos, n_pos), -torch.inf, device=tokens.device).triu(1)
 
-    def seen(self, attended: Tensor, absent: Tensor | None) -> Tensor:
-        """The mean over the keys that each query may see, (batch, pos or 1, d_model), of (batch, pos, d_model)."""
+    def seen(self, attended: Resid, absent: Absent | None) -> Float[Tensor, "batch queries d_model"]:
+        """The mean over the keys that each query may see; one for all queries where they may all see the same."""
         if absent is None:
             return attended.mean(1, keepdim=True)
         if self.causal:
             return attended.cumsum(1) / torch.arange(1, attended.shape[1] + 1, device=attended.device)[:, None]
         return absent[:, 0].softmax(-1) @ attended
 
-    def to_read(self, after_attention: Tensor) -> Tensor:
+    def to_read(self, after_attention: Resid) -> Float[Tensor, "batch read d_model"]:
         """The positions whose output in the last block an answer is read from, of a run on `needed` inputs."""
         return after_attention[:, -cast(int, self.model.n_entries) :] if self.causal else after_attention
 
-    def outputs(self, resid: Tensor) -> Tensor:
-        """Read-outs (batch, pos, 1), or logits (batch, entries, d_vocab), of the last block's output at `to_read`."""
+    def outputs(self, resid: Resid) -> Float[Tensor, "batch pos output"]:
+        """Read-outs, one number each, or logits, d_vocab of them, of the last block's output at `to_read`."""
         unembed = self.model.unembed
         return (self.last(resid) if self.last else resid) @ unembed.W_U + unembed.b_U
 
-    def answers(self, outputs: Tensor) -> Tensor:
-        """The answer at every entry, (batch, entries), that `outputs` gives."""
+    def answers(self, outputs: Float[Tensor, "batch entry output"]) -> Answers:
+        """The answer at every entry that `outputs` gives."""
         if isinstance(self.model, MatrixGPT):
             return self.model.token_values[most_probable_values(outputs, self.model.n_values)]
         return outputs[..., 0]
 
     @torch.no_grad()
-    def complete(self, tokens: Tensor) -> Tensor:
-        """The answers (n, entries) to the model's inputs (n, pos), part by part."""
+    def complete(self, tokens: Tokens) -> Answers:
+        """The answers to the model's inputs, part by part."""
         answers = []
         for matrices in self.parts(len(tokens)):
             *_, last = self.residual_stream(self.needed(tokens[matrices]))
@@ -227,8 +229,8 @@ class Blocks:
         return torch.cat(answers)
 
     @torch.no_grad()
-    def residual_stream(self, tokens: Tensor) -> Iterator[Tensor]:
-        """The residual stream after the embeddings and after each block, each (batch, pos, d_model)."""
+    def residual_stream(self, tokens: Tokens) -> Iterator[Resid]:
+        """The residual stream after the embeddings and after each block."""
         resid, absent = self.embed(tokens), self.absent(tokens)
         yield resid
         for block in self.blocks:
@@ -236,8 +238,8 @@ class Blocks:
             yield resid
 
     @torch.no_grad()
-    def patterns(self, tokens: Tensor) -> Iterator[Tensor]:
-        """Softmax probabilities of each layer's heads, each (batch, head, query, key)."""
+    def patterns(self, tokens: Tokens) -> Iterator[Pattern]:
+        """Softmax probabilities of each layer's heads."""
         resid, absent = self.embed(tokens), self.absent(tokens)
         for block in self.blocks[:-1]:
             # The next block's input first, so that between layers only it and the patterns are held.
@@ -246,7 +248,7 @@ class Blocks:
         yield self.blocks[-1].pattern_and_v(self.blocks[-1].attended(resid), absent)[0]
 
     @staticmethod
-    def _through(block: Block, resid: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _through(block: Block, resid: Resid, absent: Absent | None) -> tuple[Pattern, Resid]:
         pattern, v = block.pattern_and_v(block.attended(resid), absent)
         return pattern, block.output(block.after_attention(resid, (pattern @ v).transpose(1, 2)))
 

@@ -7,19 +7,21 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 from transformer_lens import HookedEncoder, HookedTransformerConfig
 from transformer_lens.components.embed import Embed
 
 from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError
+from mcinterp.model.shapes import Answers, Resid, Tokens
 
 
 class PaddedEmbed(Embed):
     """Token embedding whose row 0 receives no gradient, as BERT's padding row."""
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Look up `tokens` (batch, pos); returns (batch, pos, d_model)."""
+    def forward(self, tokens: Tokens) -> Resid:
+        """Look up `tokens`."""
         return F.embedding(tokens, self.W_E, padding_idx=0)
 
 
@@ -66,12 +68,14 @@ class MatrixEncoder(HookedEncoder):
         output = self._read_out(input)
         return output if return_type else None
 
-    def complete(self, tokens: Tensor) -> Tensor:
-        """The answer at every position: token ids (batch, pos) to values (batch, pos)."""
+    def complete(self, tokens: Tensor) -> Answers:
+        """The answer at every position of token ids (batch, pos)."""
         return self.read(self._read_out(tokens))
 
-    def complete_from(self, layer: int, resid_pre: Tensor, padding: Tensor | None = None) -> Tensor:
-        """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire.
+    def complete_from(
+        self, layer: int, resid_pre: Resid, padding: Float[Tensor, "batch 1 1 pos"] | None = None
+    ) -> Answers:
+        """The answer, entered at block `layer` with its input; hooks of later blocks fire.
 
         `padding` is that of the tokens that the input came from, as `padding` gives it.
         """
@@ -79,16 +83,12 @@ class MatrixEncoder(HookedEncoder):
             resid_pre = block(resid_pre, padding)
         return self.read(self.unembed(resid_pre))
 
-    def read(self, output: Tensor) -> Tensor:
-        """The answer (batch, pos) that the forward pass's output (batch, pos, 1) gives."""
+    def read(self, output: Float[Tensor, "batch pos 1"]) -> Answers:
+        """The answer that the forward pass's output gives."""
         return output[..., 0]
 
-    def padding(self, tokens: Tensor) -> Tensor | None:
-        """What attention scores are raised by for tokens (batch, pos): 0 at an entry's key, −∞ at padding.
-
-        Returns:
-            float32, (batch, 1, 1, pos); None for a model without a padding token.
-        """
+    def padding(self, tokens: Tokens) -> Float[Tensor, "batch 1 1 pos"] | None:
+        """What attention scores are raised by: 0 at an entry's key, −∞ at padding; None without a padding token."""
         if self.pad_token is None:
             return None
         zeros = torch.zeros(tokens.shape, device=tokens.device)
@@ -108,13 +108,13 @@ class MatrixEncoder(HookedEncoder):
         self.to(device, print_details=False)
         return self
 
-    def _read_out(self, tokens: Tensor) -> Tensor:
-        """The read-out of every position, (batch, pos, 1)."""
+    def _read_out(self, tokens: Tensor) -> Float[Tensor, "batch pos 1"]:
+        """The read-out of every position."""
         tokens = self._checked(tokens)
         present = None if self.pad_token is None else (tokens != self.pad_token).long()
         return self.unembed(self.encoder_output(tokens, one_zero_attention_mask=present))
 
-    def _checked(self, tokens: Tensor) -> Tensor:
+    def _checked(self, tokens: Tensor) -> Tokens:
         if tokens.ndim != 2 or tokens.shape[1] != self.n_positions:
             raise InputError(f"tokens must have shape (batch, {self.n_positions}), got {tuple(tokens.shape)}")
         return tokens

@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.plain import PlainModel
+from mcinterp.model.shapes import Absent, Answers, Resid, Tokens, Z
 
 
 def training_forward(model: MatrixEncoder | MatrixGPT | PlainModel) -> Callable[[Tensor], Tensor]:
@@ -31,8 +33,8 @@ def training_forward(model: MatrixEncoder | MatrixGPT | PlainModel) -> Callable[
     return model
 
 
-def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
-    """The answer at every position, as `MatrixEncoder.complete`: token ids (batch, pos) to values (batch, pos)."""
+def fused_complete(model: MatrixEncoder, tokens: Tokens) -> Answers:
+    """The answer at every position, as `MatrixEncoder.complete`."""
     embed, eps = model.embed, model.model_config.layer_norm_eps
     padding = 0 if model.model_config.mask_embedding == "zero" else None
     token = F.embedding(tokens, embed.embed.W_E, padding_idx=padding)
@@ -45,8 +47,8 @@ def fused_complete(model: MatrixEncoder, tokens: Tensor) -> Tensor:
     return (resid @ model.unembed.W_U + model.unembed.b_U)[..., 0]
 
 
-def fused_answer_logits(model: MatrixGPT, tokens: Tensor) -> Tensor:
-    """The logits that predict the entries: sequences (batch, pos) to (batch, entries, d_vocab)."""
+def fused_answer_logits(model: MatrixGPT, tokens: Tokens) -> Float[Tensor, "batch entry d_vocab"]:
+    """The logits that predict the entries of sequences."""
     eps, padding = model.model_config.layer_norm_eps, 0 if model.model_config.mask_embedding == "zero" else None
     # Nothing is predicted from the last token, so that it need not be read.
     tokens = tokens[:, :-1]
@@ -59,18 +61,18 @@ def fused_answer_logits(model: MatrixGPT, tokens: Tensor) -> Tensor:
     return _layer_norm(resid[:, -model.n_entries :], model.ln_final, eps) @ model.unembed.W_U + model.unembed.b_U
 
 
-def _layer_norm(x: Tensor, norm: nn.Module, eps: float) -> Tensor:
+def _layer_norm(x: Resid, norm: nn.Module, eps: float) -> Resid:
     return F.layer_norm(x, x.shape[-1:], norm.w, norm.b, eps)  # type: ignore[arg-type]
 
 
-def _mlp(resid: Tensor, mlp: nn.Module) -> Tensor:
-    """The MLP's output (batch, pos, d_model)."""
+def _mlp(resid: Resid, mlp: nn.Module) -> Resid:
+    """The MLP's output."""
     hidden = F.gelu(torch.addmm(mlp.b_in, resid.flatten(0, 1), mlp.W_in))  # type: ignore[arg-type]
     return torch.addmm(mlp.b_out, hidden, mlp.W_out).view_as(resid)  # type: ignore[arg-type]
 
 
-def _attention(resid: Tensor, attn: nn.Module, absent: Tensor | None) -> Tensor:
-    """The attention block's output (batch, pos, d_model), bias included; `absent` is added to the scores."""
+def _attention(resid: Resid, attn: nn.Module, absent: Absent | None) -> Resid:
+    """The attention block's output, bias included."""
     n_batch, n_pos, d_model = resid.shape
     n_heads, _, d_head = attn.W_Q.shape
     # The scale of the scores is applied to the weights of Q, of which there are fewest numbers.
@@ -82,13 +84,10 @@ def _attention(resid: Tensor, attn: nn.Module, absent: Tensor | None) -> Tensor:
 
 
 class _Attend(torch.autograd.Function):
-    """From (batch, pos, 3, heads, d_head), the 3 being Q (with the scale of the scores), K and V, to z.
-
-    z is (batch, pos, heads, d_head); `absent` is added to the scores and gets no gradient.
-    """
+    """From Q (with the scale of the scores), K and V to z; `absent` gets no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, absent: Tensor | None) -> Tensor:
+    def forward(ctx: Any, qkv: Float[Tensor, "batch pos 3 head d_head"], absent: Absent | None) -> Z:
         n_batch, n_pos, _, n_heads, d_head = qkv.shape
         by_head = qkv.permute(2, 0, 3, 1, 4).reshape(3, -1, n_pos, d_head)
         q, k, v = by_head
@@ -102,7 +101,7 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_z: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad_z: Z) -> tuple[Float[Tensor, "batch pos 3 head d_head"], None]:
         (q, k, v), pattern = ctx.saved_tensors
         n_batch, n_pos, n_heads, d_head = grad_z.shape
         grad_z = grad_z.transpose(1, 2).reshape(-1, n_pos, d_head)
@@ -115,6 +114,8 @@ class _Attend(torch.autograd.Function):
         return grad, None
 
 
-def _product(pattern: Tensor, x: Tensor) -> Tensor:
-    """The product (heads, pos, pos) @ (heads, pos, d_head); a few columns take several times as long as a few rows."""
+def _product(
+    pattern: Float[Tensor, "heads pos pos"], x: Float[Tensor, "heads pos d_head"]
+) -> Float[Tensor, "heads pos d_head"]:
+    """Their product; a few columns take several times as long as a few rows."""
     return torch.bmm(pattern, x) if x.shape[-1] > 8 else torch.bmm(x.mT, pattern.mT).mT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache
@@ -12,6 +13,7 @@ from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache
 from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError
 from mcinterp.model.encoder import PaddedEmbed
+from mcinterp.model.shapes import Answers, Resid, Tokens
 from mcinterp.task.sequence import most_probable_values
 
 
@@ -47,16 +49,16 @@ class MatrixGPT(HookedTransformer):
         self._initialise(torch.Generator().manual_seed(seed))
         self.setup()
 
-    def complete(self, tokens: Tensor) -> Tensor:
-        """The answer at every entry, teacher forced: sequences (batch, pos) to values (batch, entries).
+    def complete(self, tokens: Tensor) -> Answers:
+        """The answer at every entry of sequences (batch, pos), teacher forced.
 
         An entry's answer is the value of the most probable value token given everything before it in the sequence,
         the true entries included. MASK and separator are no answers, however probable.
         """
         return self.read(self.forward(self._checked(tokens), return_type="logits"))
 
-    def complete_from(self, layer: int, resid_pre: Tensor, padding: Tensor | None = None) -> Tensor:
-        """The answer, entered at block `layer` with its input (batch, pos, d_model); hooks of later blocks fire."""
+    def complete_from(self, layer: int, resid_pre: Resid, padding: Tensor | None = None) -> Answers:
+        """The answer, entered at block `layer` with its input; hooks of later blocks fire."""
         for block in self.blocks[layer:]:
             resid_pre = block(resid_pre, attention_mask=padding)
         return self.read(self.unembed(self.ln_final(resid_pre)))
@@ -64,21 +66,21 @@ class MatrixGPT(HookedTransformer):
     def padding(self, tokens: Tensor) -> None:
         """No token of a sequence is padding."""
 
-    def read(self, output: Tensor) -> Tensor:
-        """The answer that the logits (batch, pos, d_vocab) of whole sequences give, (batch, entries)."""
+    def read(self, output: Float[Tensor, "batch pos d_vocab"]) -> Answers:
+        """The answer that the logits of whole sequences give."""
         # The token at a position is predicted one position earlier; the separator predicts the first entry.
         answers = output[:, self.n_entries : 2 * self.n_entries]
         return self.token_values[most_probable_values(answers, self.n_values)]
 
     @torch.no_grad()
-    def generate_greedily(self, prompts: Tensor) -> Tensor:
+    def generate_greedily(self, prompts: Tensor) -> Int[Tensor, "batch entry"]:
         """Write the answer token by token, each the most probable value token after those written before.
 
         Args:
             prompts: masked entries and separator, (batch, entries + 1).
 
         Returns:
-            token ids of all entries, (batch, entries).
+            token ids of all entries.
         """
         if prompts.ndim != 2 or prompts.shape[1] != self.n_entries + 1:
             raise InputError(f"prompts must have shape (batch, {self.n_entries + 1}), got {tuple(prompts.shape)}")
@@ -106,7 +108,7 @@ class MatrixGPT(HookedTransformer):
         self.to(device, print_details=False)
         return self
 
-    def _checked(self, tokens: Tensor) -> Tensor:
+    def _checked(self, tokens: Tensor) -> Tokens:
         if tokens.ndim != 2 or tokens.shape[1] != self.n_positions:
             raise InputError(f"tokens must have shape (batch, {self.n_positions}), got {tuple(tokens.shape)}")
         return tokens

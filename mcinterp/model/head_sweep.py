@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.model.blocks import Block, Blocks
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
+from mcinterp.model.shapes import Absent, Answers, Resid, Tokens, Z
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -50,18 +52,18 @@ class CleanRun:
     """An undisturbed forward pass with all that sets of heads are changed in.
 
     Attributes:
-        answers: at every entry, (batch, entries).
-        z: outputs of the heads of each block before W_O, each (batch, pos, n_heads, d_head).
-        equal_z: what they would be under equal attention, each (batch, pos or 1, n_heads, d_head).
-        after_attention: each block's input plus what attention adds to it, each (batch, pos, d_model).
+        answers: at every entry.
+        z: outputs of the heads of each block before W_O.
+        equal_z: what they would be under equal attention; one for all positions where they may all see the same.
+        after_attention: each block's input plus what attention adds to it.
         absent: added to attention scores, as `Blocks.absent` gives it.
     """
 
-    answers: Tensor
-    z: tuple[Tensor, ...]
-    equal_z: tuple[Tensor, ...]
-    after_attention: tuple[Tensor, ...]
-    absent: Tensor | None
+    answers: Answers
+    z: tuple[Z, ...]
+    equal_z: tuple[Float[Tensor, "batch queries head d_head"], ...]
+    after_attention: tuple[Resid, ...]
+    absent: Absent | None
 
     def part(self, matrices: slice) -> CleanRun:
         """The run of some of its matrices, without a copy."""
@@ -83,7 +85,7 @@ class Part:
 
     matrices: slice
     run: CleanRun
-    neighbours: tuple[Tensor, ...]
+    neighbours: tuple[Z, ...]
 
 
 class HeadSweep:
@@ -100,7 +102,7 @@ class HeadSweep:
         self.at_once = self.blocks.at_once(kept=2 * 3 * shape.n_layers * shape.d_model)
 
     @torch.no_grad()
-    def clean(self, tokens: Tensor) -> CleanRun:
+    def clean(self, tokens: Tokens) -> CleanRun:
         """Run the model as it is on its inputs."""
         tokens = self.blocks.needed(tokens)
         resid, absent = self.blocks.embed(tokens), self.blocks.absent(tokens)
@@ -114,15 +116,15 @@ class HeadSweep:
         return CleanRun(self._answers(resid), tuple(z), tuple(equal_z), tuple(after), absent)
 
     @torch.no_grad()
-    def mean_z(self, tokens: Tensor) -> list[Tensor]:
-        """The mean over all matrices of each layer's z, each (1, pos, n_heads, d_head)."""
+    def mean_z(self, tokens: Tokens) -> list[Float[Tensor, "1 needed head d_head"]]:
+        """The mean over all matrices of each layer's z."""
         sums: list[Tensor] = []
         for part in tokens.split(self.at_once):
             own = [z.sum(0, keepdim=True, dtype=torch.float64) for z in self.clean(part).z]
             sums = [one + other for one, other in zip(sums, own, strict=True)] if sums else own
         return [(one / len(tokens)).float() for one in sums]
 
-    def parts(self, tokens: Tensor) -> Iterator[Part]:
+    def parts(self, tokens: Tokens) -> Iterator[Part]:
         """Clean runs of a batch's inputs, as many matrices at a time as fit the memory meant for them."""
         for start in range(0, len(tokens), self.at_once):
             matrices = slice(start, min(start + self.at_once, len(tokens)))
@@ -131,8 +133,8 @@ class HeadSweep:
             yield Part(matrices, run.part(slice(1, None)), run.part(slice(-1)).z)
 
     @torch.no_grad()
-    def answers(self, clean: CleanRun, changes: Mapping[Key, HeadChange]) -> Iterator[tuple[Key, Tensor]]:
-        """The answers (batch, entries) under each change of a clean run, in any order.
+    def answers(self, clean: CleanRun, changes: Mapping[Key, HeadChange]) -> Iterator[tuple[Key, Answers]]:
+        """The answers under each change of a clean run, in any order.
 
         Where the batch is small, several changes go through the model together as a larger one.
         """
@@ -146,8 +148,8 @@ class HeadSweep:
             yield from zip(keys, answers.unflatten(0, (len(keys), -1)), strict=True)
         yield from ((key, clean.answers) for key, change in changes.items() if not change.heads.heads)
 
-    def _run(self, clean: CleanRun, changes: Sequence[HeadChange]) -> Tensor:
-        """Answers under changes in the order of their first layers, (changes · batch, entries)."""
+    def _run(self, clean: CleanRun, changes: Sequence[HeadChange]) -> Answers:
+        """Answers under changes in the order of their first layers, one batch of them after the other."""
         running: list[HeadChange] = []
         resid = clean.after_attention[0][:0]
         for layer, block in enumerate(self.blocks.blocks):
@@ -164,8 +166,8 @@ class HeadSweep:
         return self._answers(resid)
 
     def _after_attention(
-        self, block: Block, layer: int, clean: CleanRun, running: Sequence[HeadChange], resid: Tensor
-    ) -> Tensor:
+        self, block: Block, layer: int, clean: CleanRun, running: Sequence[HeadChange], resid: Resid
+    ) -> Resid:
         """Attention of a block that runs under changes from earlier ones, and its own changes of z."""
         absent = clean.absent
         if absent is not None and absent.ndim == 4:
@@ -185,16 +187,16 @@ class HeadSweep:
                 own[:, :, heads] = self._new_z(block, layer, clean, change, read)
         return block.after_attention(resid, z)
 
-    def _new_z(self, block: Block, layer: int, clean: CleanRun, change: HeadChange, attended: Tensor) -> Tensor:
+    def _new_z(self, block: Block, layer: int, clean: CleanRun, change: HeadChange, attended: Resid) -> Tensor:
         """What z of the change's heads becomes, (batch or 1, pos or 1, head, d_head)."""
         heads = change.heads_of(layer)
         if change.z is not None:
             return change.z[layer][:, :, heads]
         return block.z_of_equal_attention(self.blocks.seen(attended, clean.absent), heads)
 
-    def _output(self, block: Block, after_attention: Tensor) -> Tensor:
+    def _output(self, block: Block, after_attention: Resid) -> Float[Tensor, "batch read d_model"]:
         last = block is self.blocks.blocks[-1]
         return block.output(self.blocks.to_read(after_attention) if last else after_attention)
 
-    def _answers(self, resid: Tensor) -> Tensor:
+    def _answers(self, resid: Resid) -> Answers:
         return self.blocks.answers(self.blocks.outputs(resid))

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
+from mcinterp.model.shapes import Pattern, Z
 
 Edit = Callable[[Tensor], Tensor]
 
@@ -61,8 +63,8 @@ def _recording(edit: Edit, name: str, fired: dict[str, bool]) -> Callable[[Tenso
     return hook_function
 
 
-def uniform_attention(n_positions: int, causal: bool = False) -> Tensor:
-    """The softmax probabilities (query, key) of a head that looks at every key alike, or at every key not after it."""
+def uniform_attention(n_positions: int, causal: bool = False) -> Float[Tensor, "query key"]:
+    """The softmax probabilities of a head that looks at every key alike, or at every key not after it."""
     allowed = torch.ones(n_positions, n_positions)
     if causal:
         allowed = allowed.tril()
@@ -79,7 +81,7 @@ def uniform_pattern(heads: HeadSet, padding: Tensor | None = None, causal: bool 
     """
 
     def edit(heads_of_layer: list[int]) -> Edit:
-        def uniform(pattern: Tensor) -> Tensor:
+        def uniform(pattern: Pattern) -> Pattern:
             changed = pattern.clone()
             equal = uniform_attention(pattern.shape[-1], causal) if padding is None else padding.softmax(-1)
             changed[:, heads_of_layer] = equal.to(pattern)
@@ -99,7 +101,7 @@ def replaced_z(heads: HeadSet, source: Sequence[Tensor] | Mapping[int, Tensor]) 
     """
 
     def edit(layer: int, heads_of_layer: list[int]) -> Edit:
-        def replace(z: Tensor) -> Tensor:
+        def replace(z: Z) -> Z:
             changed = z.clone()
             changed[:, :, heads_of_layer] = source[layer][:, :, heads_of_layer].to(z.device)
             return changed

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mcinterp.config import TaskConfig
@@ -29,21 +30,20 @@ class MatrixBatch(Batch):
         inputs: token ids, int64, (n, rows·cols), MASK where an entry is not observed; for a sequence (n, 2·rows·cols +
             1), the same followed by the separator and the tokens of all entries.
         targets: the rounded matrices, float32, (n, rows·cols); 0 where there is no entry.
-        observed: bool, (n, rows·cols), False where the model is given MASK or PAD.
+        observed: False where the model is given MASK or PAD.
         shape: (rows, cols), of the largest matrix where there are several sizes.
         n_clipped: how many observed values were clipped to the vocabulary; not counted (0) in a batch of `draw`.
-        present: bool, (n, rows·cols), False where a smaller matrix has no entry (`mcinterp.task.sizes`); None where
-            every matrix has all of them.
+        present: False where a smaller matrix has no entry (`mcinterp.task.sizes`); None where every matrix has all.
     """
 
-    observed: Tensor
+    observed: Bool[Tensor, "n entry"]
     shape: tuple[int, int]
     n_clipped: int = 0
-    present: Tensor | None = None
+    present: Bool[Tensor, "n entry"] | None = None
 
     @property
-    def masked(self) -> Tensor:
-        """bool, (n, rows·cols), True where the input is MASK: entries that there are and that are not observed."""
+    def masked(self) -> Bool[Tensor, "n entry"]:
+        """True where the input is MASK: entries that there are and that are not observed."""
         return ~self.observed if self.present is None else self.present & ~self.observed
 
     def part(self, matrices: slice) -> MatrixBatch:
@@ -114,8 +114,8 @@ class MatrixCompletion:
         observed = random_observed(n, self.config.rows, self.config.cols, self.config.p_mask, generator)
         return self._made(matrices, observed, present, _clipped_tokens)
 
-    def n_unfit(self, batch: MatrixBatch) -> Tensor:
-        """How many values that have to be tokens lie outside the vocabulary, unless clipped; a 0-d tensor."""
+    def n_unfit(self, batch: MatrixBatch) -> Int[Tensor, ""]:
+        """How many values that have to be tokens lie outside the vocabulary, unless clipped."""
         outside = n_outside(batch.targets, self._in_tokens(batch), self.config)
         return torch.zeros_like(outside) if self.config.out_of_range == "clip" else outside
 
@@ -155,8 +155,14 @@ class MatrixCompletion:
         tokens, n_clipped = tokens_of(values, seen, self.config)
         return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped)
 
-    def _padded(self, values: Tensor, seen: Tensor, present: Tensor, tokens_of: _Tokeniser) -> MatrixBatch:
-        """A batch of several sizes, from (n, rows·cols) each."""
+    def _padded(
+        self,
+        values: Float[Tensor, "n entry"],
+        seen: Bool[Tensor, "n entry"],
+        present: Bool[Tensor, "n entry"],
+        tokens_of: _Tokeniser,
+    ) -> MatrixBatch:
+        """A batch of several sizes."""
         if self.config.pad_token is None:
             raise InputError("batch: the task has no token for padding; task.sizes makes a task of several sizes")
         seen = seen & present
@@ -165,8 +171,8 @@ class MatrixCompletion:
         values = values.masked_fill(~present, 0.0)
         return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped, present)
 
-    def _in_tokens(self, batch: MatrixBatch) -> Tensor:
-        """Which targets the model is given as tokens, (n, rows·cols)."""
+    def _in_tokens(self, batch: MatrixBatch) -> Bool[Tensor, "n entry"]:
+        """Which targets the model is given as tokens."""
         return batch.observed
 
     def negated(self, batch: MatrixBatch) -> MatrixBatch:
@@ -175,14 +181,14 @@ class MatrixCompletion:
         present = None if batch.present is None else batch.present.view(shape)
         return self.batch(-batch.targets.view(shape), batch.observed.view(shape), present)
 
-    def loss(self, output: Tensor, batch: MatrixBatch) -> Tensor:
-        """Mean squared error over all entries that there are; `output` is (n, rows·cols)."""
+    def loss(self, output: Float[Tensor, "n entry"], batch: MatrixBatch) -> Float[Tensor, ""]:
+        """Mean squared error over all entries that there are."""
         error = (output - batch.targets).square()
         if batch.present is None:
             return error.mean()
         return (error * batch.present).sum() / batch.present.sum()
 
-    def scores(self, output: Tensor, batch: MatrixBatch) -> Mapping[str, Tensor]:
+    def scores(self, output: Float[Tensor, "n entry"], batch: MatrixBatch) -> Mapping[str, Float[Tensor, ""]]:
         """MSE over observed and over masked entries, and mean |prediction| at masked ones; NaN where there are none."""
         error = (output - batch.targets).square()
         masked, seen = batch.masked.to(error.dtype), batch.observed.to(error.dtype)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.config import IdentityConfig
@@ -67,8 +68,8 @@ class IdentityMapping:
         """Never said."""
         return f"{n_unfit} cannot be expressed"
 
-    def loss(self, output: Tensor, batch: IdentityBatch) -> Tensor:
-        """Half the mean squared distance over the samples; `output` is (n + 1, d)."""
+    def loss(self, output: Float[Tensor, "sample d"], batch: IdentityBatch) -> Float[Tensor, ""]:
+        """Half the mean squared distance over the samples."""
         return 0.5 * (output - batch.targets)[:-1].square().sum(-1).mean()
 
     def scores(self, output: Tensor, batch: IdentityBatch) -> Mapping[str, Tensor]:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
@@ -27,20 +28,22 @@ from mcinterp.errors import InputError, nearest_name
 MaskLike = str | np.ndarray | Tensor | list[list[bool]]
 
 
-def random_observed(n: int, rows: int, cols: int, p_mask: float, generator: torch.Generator) -> Tensor:
+def random_observed(
+    n: int, rows: int, cols: int, p_mask: float, generator: torch.Generator
+) -> Bool[Tensor, "n row col"]:
     """Mask each entry of `n` matrices with probability `p_mask`.
 
     Returns:
-        bool, shape (n, rows, cols), True where observed, on the generator's device.
+        True where observed, on the generator's device.
     """
     return torch.rand((n, rows, cols), generator=generator, device=generator.device) >= p_mask
 
 
-def observed_mask(mask: MaskLike, rows: int, cols: int) -> Tensor:
+def observed_mask(mask: MaskLike, rows: int, cols: int) -> Bool[Tensor, "row col"]:
     """One mask for a whole batch, from a name of this module or a boolean array.
 
     Returns:
-        bool, shape (rows, cols), True where observed.
+        True where observed.
 
     Raises:
         InputError: for an unknown name, an index outside the matrix or an array of another shape or kind.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.config import TaskConfig
 
 
-def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> Tensor:
+def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> Float[Tensor, "n row col"]:
     """Draw `n` matrices and round them to `config.decimals`.
 
     X = U Vᵀ with i.i.d. entries of U (rows × rank) and V (cols × rank) from `config.factors`; for 'full-rank' the
@@ -19,7 +20,7 @@ def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> T
         generator: decides the values; they are made on its device, and a CPU's and a GPU's differ for the same seed.
 
     Returns:
-        float32, shape (n, rows, cols), on the generator's device.
+        float32, on the generator's device.
     """
     if config.factors == "full-rank":
         matrices = _draw("uniform", (n, config.rows, config.cols), config.factor_scale, generator)

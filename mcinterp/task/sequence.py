@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mcinterp.task.batch import ScoreKind
@@ -52,23 +53,23 @@ class MatrixSequence(MatrixCompletion):
         prompts = super().draw(n, generator)
         return self._answered(prompts, token_ids(prompts.targets, self._in_tokens(prompts), self.config))
 
-    def _answered(self, prompts: MatrixBatch, answers: Tensor) -> MatrixBatch:
+    def _answered(self, prompts: MatrixBatch, answers: Int[Tensor, "n entry"]) -> MatrixBatch:
         separator = answers.new_full((len(prompts), 1), separator_token(self.config))
         return replace(prompts, inputs=torch.cat([prompts.inputs, separator, answers], dim=1))
 
-    def _in_tokens(self, batch: MatrixBatch) -> Tensor:
+    def _in_tokens(self, batch: MatrixBatch) -> Bool[Tensor, "n entry"]:
         """Every entry is a token of the last part."""
         return torch.ones_like(batch.observed)
 
-    def answers(self, batch: MatrixBatch) -> Tensor:
-        """The tokens of all entries, (n, rows·cols): the last part of each sequence."""
+    def answers(self, batch: MatrixBatch) -> Int[Tensor, "n entry"]:
+        """The tokens of all entries: the last part of each sequence."""
         return batch.inputs[:, -self.config.n_entries :]
 
-    def loss(self, output: Tensor, batch: MatrixBatch) -> Tensor:
-        """Mean cross-entropy over all entries; `output` is logits (n, rows·cols, d_vocab)."""
+    def loss(self, output: Float[Tensor, "n entry d_vocab"], batch: MatrixBatch) -> Float[Tensor, ""]:
+        """Mean cross-entropy over all entries, of logits."""
         return F.cross_entropy(output.flatten(0, 1), self.answers(batch).flatten())
 
-    def scores(self, output: Tensor, batch: MatrixBatch) -> Mapping[str, Tensor]:
+    def scores(self, output: Float[Tensor, "n entry d_vocab"], batch: MatrixBatch) -> Mapping[str, Float[Tensor, ""]]:
         """Cross-entropy, accuracy and MSE over observed and over masked entries; NaN where there are none."""
         tokens = self.answers(batch)
         predicted = most_probable_values(output, self.config.n_values)
@@ -86,6 +87,6 @@ class MatrixSequence(MatrixCompletion):
         }
 
 
-def most_probable_values(logits: Tensor, n_values: int) -> Tensor:
-    """The most probable token that stands for a value: logits (…, d_vocab) to ids (…)."""
+def most_probable_values(logits: Float[Tensor, "*shape d_vocab"], n_values: int) -> Int[Tensor, "*shape"]:
+    """The most probable token that stands for a value."""
     return 1 + logits[..., 1 : n_values + 1].argmax(-1)

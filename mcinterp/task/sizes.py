@@ -11,6 +11,7 @@ from functools import cache
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mcinterp.config import TaskConfig
@@ -20,12 +21,14 @@ SizeLike = tuple[int, int] | Literal["mixed", "largest"]
 """`mixed`: each matrix's drawn as in training; `largest`: the whole grid for all; or (rows, cols) for all."""
 
 
-def present_entries(config: TaskConfig, n: int, size: SizeLike, generator: torch.Generator) -> Tensor | None:
+def present_entries(
+    config: TaskConfig, n: int, size: SizeLike, generator: torch.Generator
+) -> Bool[Tensor, "n row col"] | None:
     """Which positions of the grid each of `n` matrices has; `mixed` sizes are drawn uniformly from `config.sizes`.
 
     Returns:
-        bool, (n, rows, cols), on the generator's device; None where every matrix fills the grid, as in all tasks of one
-        size.
+        True where it has an entry, on the generator's device; None where every matrix fills the grid, as in all tasks
+        of one size.
 
     Raises:
         InputError: for a size that the task's grid cannot hold.
@@ -45,8 +48,8 @@ def present_entries(config: TaskConfig, n: int, size: SizeLike, generator: torch
 
 
 @cache
-def _sides(sizes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
-    """Sizes as a tensor (sizes, 2), copied to a device once and not at every step."""
+def _sides(sizes: tuple[tuple[int, int], ...], device: torch.device) -> Int[Tensor, "size 2"]:
+    """Sizes as a tensor, copied to a device once and not at every step."""
     return torch.tensor(sizes, device=device)
 
 

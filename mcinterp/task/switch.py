@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.config import SwitchConfig
@@ -64,11 +65,11 @@ class DelayedSwitch:
         """Never said."""
         return f"{n_unfit} cannot be expressed"
 
-    def losses(self, output: Tensor, batch: SwitchBatch) -> Tensor:
-        """Of each network, (networks,); `output` is (n, 2T, networks)."""
+    def losses(self, output: Float[Tensor, "n step network"], batch: SwitchBatch) -> Float[Tensor, " network"]:
+        """Of each network, of its outputs after each of 2T steps."""
         return (output - batch.targets[..., None]).square().sum(1).mean(0) / self.config.target
 
-    def loss(self, output: Tensor, batch: SwitchBatch) -> Tensor:
+    def loss(self, output: Float[Tensor, "n step network"], batch: SwitchBatch) -> Float[Tensor, ""]:
         """The sum of the networks' losses."""
         return self.losses(output, batch).sum()
 

@@ -7,6 +7,7 @@ In a sequence the id after the last value is the separator; the spare ids after 
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mcinterp.config import TaskConfig
@@ -15,7 +16,7 @@ from mcinterp.errors import InputError
 MASK_TOKEN = 0
 
 
-def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tensor, int]:
+def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Int[Tensor, "*shape"], int]:
     """Turn matrices into token ids, with MASK where an entry is not observed.
 
     Args:
@@ -41,19 +42,21 @@ def tokenise(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tens
     return token_ids(values, observed, config), n_clipped
 
 
-def token_ids(values: Tensor, observed: Tensor, config: TaskConfig) -> Tensor:
+def token_ids(
+    values: Float[Tensor, "*shape"], observed: Bool[Tensor, "*shape"], config: TaskConfig
+) -> Int[Tensor, "*shape"]:
     """As `tokenise`, with values that have no token clipped, counted by nobody and without waiting for the device."""
     clipped = values.double().round(decimals=config.decimals).clamp(config.v_min, config.v_max)
     return _ids(clipped.nan_to_num(), config).masked_fill(~observed, MASK_TOKEN)
 
 
-def n_outside(values: Tensor, observed: Tensor, config: TaskConfig) -> Tensor:
-    """How many observed values have no token, a 0-d tensor on their device."""
+def n_outside(values: Float[Tensor, "*shape"], observed: Bool[Tensor, "*shape"], config: TaskConfig) -> Int[Tensor, ""]:
+    """How many observed values have no token, told on their device."""
     rounded = values.double().round(decimals=config.decimals)
     return (observed & ~((rounded >= config.v_min) & (rounded <= config.v_max))).sum()
 
 
-def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
+def detokenise(tokens: Int[Tensor, "*shape"], config: TaskConfig) -> Float[Tensor, "*shape"]:
     """The value of each token, float32; MASK, PAD, the separator and spare ids become NaN.
 
     Raises:
@@ -66,7 +69,7 @@ def detokenise(tokens: Tensor, config: TaskConfig) -> Tensor:
     return token_values(tokens, config)
 
 
-def token_values(tokens: Tensor, config: TaskConfig) -> Tensor:
+def token_values(tokens: Int[Tensor, "*shape"], config: TaskConfig) -> Float[Tensor, "*shape"]:
     """As `detokenise`, of ids that are known to be in the vocabulary, without waiting for the device."""
     values = (tokens.double() - 1) / 10**config.decimals + config.v_min
     valueless = (tokens == MASK_TOKEN) | (tokens > config.n_values)
@@ -88,7 +91,7 @@ def value_token(value: float, config: TaskConfig) -> int:
     return int(ids)
 
 
-def _ids(values: Tensor, config: TaskConfig) -> Tensor:
+def _ids(values: Float[Tensor, "*shape"], config: TaskConfig) -> Int[Tensor, "*shape"]:
     scale = 10**config.decimals
     if config.tokens == "truncate":
         # The float32 product of the authors' code is truncated, so that some values land one token low.
