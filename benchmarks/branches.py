@@ -9,6 +9,7 @@ LEAST = 90.0
 
 if __name__ == "__main__":
     totals = json.load(sys.stdin)["totals"]
-    share = totals["percent_branches_covered"]
-    print(f"branches: {totals['covered_branches']:,} of {totals['num_branches']:,} taken, {share:.1f} %")
+    taken, there = totals["covered_branches"], totals["num_branches"]
+    share = 100 * taken / there
+    print(f"branches: {taken:,} of {there:,} taken, {share:.1f} %")
     sys.exit(f"fewer than {LEAST:.0f} %" if share < LEAST else 0)
