@@ -1,4 +1,4 @@
-"""While tests run, calls are held to the shapes that signatures name."""
+"""While tests run, calls are held to the shapes that signatures name (pyproject.toml says in which modules)."""
 
 from __future__ import annotations
 
