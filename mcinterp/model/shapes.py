@@ -1,4 +1,4 @@
-"""Shapes of activations under the field's names; while tests run, calls of the hooked and analysing passes are held to them.
+"""Shapes of activations under the field's names; while tests run, calls of all passes but training's are held to them.
 
 One name stands for one number within a call: a `Z` of 25 positions does not go with a `Resid` of 24.
 """
