@@ -24,9 +24,8 @@ def command(*words: str | Path) -> None:
 
 def everything(encoder: Path, gpt: Path, tiny: Path, grid: Path, out: Path) -> None:
     """Analyse the runs with every pass and comparison, and write the other commands' tables."""
-    for run in (gpt, tiny):
+    for run in (encoder, gpt, tiny):
         command("analyze", run, "--steps", "last", "--out", out / run.name, *SAMPLES)
-    command("analyze", encoder, "--passes", "components", "--out", out / encoder.name, *SAMPLES)
     as_csv = ["--format", "csv", *SAMPLES]
     words = ["--step", "all", "--heads", "none", "--heads", "L0H1,L1H0", "--heads", "column", "--method", "mean"]
     command("ablate", tiny, *words, "--method", "resample", *as_csv, "--out", out / "ablate.csv")

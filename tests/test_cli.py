@@ -85,14 +85,14 @@ def test_ablate_writes_to_a_file_and_takes_several_steps(cli, folder, tmp_path):
 
 
 def test_report_prints_the_path_of_the_index(cli, folder, tmp_path):
-    words = ["--steps", "last", "--samples", "8", "--out", str(tmp_path / "pages"), "--device", "cpu"]
+    words = ["--steps", "first,last", "--samples", "8", "--out", str(tmp_path / "pages"), "--device", "cpu"]
     code, out, err = cli("report", str(folder), *words)
     assert code == 0
     assert Path(out.strip()) == tmp_path / "pages" / "index.html"
     assert Path(out.strip()).is_file()
     assert "step 30: probes" in err
     task = "matrix-completion"
-    expected = len(select_passes(task=task)) + len(select_comparisons(task=task))
+    expected = 2 * len(select_passes(task=task)) + len(select_comparisons(task=task))
     assert cli("report", str(folder), *words)[2].count("kept") == expected
 
 

@@ -69,7 +69,8 @@ def _commands_shown() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("page", "words"), list(_commands_shown()))
 def test_every_command_that_is_shown_is_one(page: str, words: list[str]) -> None:
-    COMMANDS[words[0]].make_context(words[0], words[1:])  # refuses unknown options and words too many
+    # Making the context refuses unknown options and words too many.
+    assert COMMANDS[words[0]].make_context(words[0], words[1:]).args == []
 
 
 def test_every_public_name_is_in_the_api() -> None:

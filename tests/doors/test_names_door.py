@@ -37,7 +37,7 @@ def one_sentence(error: McinterpError) -> str:
     return text
 
 
-@settings(max_examples=250)
+@settings(max_examples=400)
 @given(changed_text(HEADS, [",", ":", "H", "L", LONG, "²", "-", "1"]))
 @example(f"L{LONG}H0")
 @example(f"layer:{LONG}")
@@ -53,7 +53,7 @@ def test_heads_are_read_or_refused(text: str) -> None:
     assert HeadSet.parse(f" {text} ", 2, 2, classes) == heads
 
 
-@settings(max_examples=250)
+@settings(max_examples=400)
 @given(changed_text(MASKS, ["@", "-", ",", ":", "0", LONG, "²", " "]), st.integers(1, 6), st.integers(1, 6))
 @example(f"rows:{LONG}", 5, 5)
 @example("masked-rows:2@1,2@3", 5, 5)

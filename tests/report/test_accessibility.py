@@ -19,10 +19,10 @@ def test_no_serious_violation(report: Path, opened: Opened, name: str, scheme: s
         page.wait_for_function(
             "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))"
         )
-        assert serious_violations(page, scheme) == []
+        assert serious_violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_violation_of_the_explorer(explorer_page: Path, opened: Opened, scheme: str) -> None:
     with opened(explorer_page, scheme=scheme) as page:
-        assert serious_violations(page, scheme) == []
+        assert serious_violations(page) == []

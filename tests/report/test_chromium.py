@@ -56,8 +56,8 @@ def test_a_checkpoint_draws_its_figures_and_heads(folder: Path, opened: Opened) 
         assert page.locator("svg.mask-grid:visible rect").count() == 25
 
 
-def test_the_mask_choice_redraws_maps_and_mask(report: Path, opened: Opened) -> None:
-    with opened(report / STEP) as page:
+def test_the_mask_choice_redraws_maps_and_mask(folder: Path, opened: Opened) -> None:
+    with opened(folder / STEP) as page:
         page.wait_for_selector(".circuitsvis canvas")
         page.wait_for_timeout(300)
         before = ink(page)

@@ -420,4 +420,4 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
 def test_no_serious_violation(small: Path, opened: Callable[..., Any], scheme: str) -> None:
     with opened(small / "index.html", scheme=scheme) as page:
         page.wait_for_function(DRAWN)
-        assert serious_violations(page, scheme) == []
+        assert serious_violations(page) == []

@@ -174,5 +174,7 @@ def test_it_draws_in_a_browser_without_errors(pages: Path, opened: Callable[...,
     with opened(pages / "step-00000030.html") as page:
         page.wait_for_selector(".circuitsvis canvas, .circuitsvis svg, .circuitsvis table", timeout=20_000)
         page.wait_for_selector("#generation .plotly", timeout=20_000)
+        assert page.locator("#generation .plotly").count() >= 1
     with opened(pages / "index.html") as page:
         page.wait_for_selector(".plotly", timeout=20_000)
+        assert page.locator(".plotly").count() >= 1

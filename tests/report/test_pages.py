@@ -224,12 +224,13 @@ def test_embed_json_cannot_end_a_script() -> None:
 @pytest.mark.no_cover
 def test_large_results_stay_small_pages(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(6))
-    forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=(1000, 5000, 9000))
+    steps = tuple(range(1000, 13_000, 1000))
+    forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=steps)
     forge.write(tmp_path, ["taxonomy", "ablation", "patching", "probes"])
     forge.checkpoint(9000, "attention").save(tmp_path / "data" / "step-00009000" / "attention")
     write_report(tmp_path)
     assert (tmp_path / "step-00009000.html").stat().st_size < 6e6
-    assert (tmp_path / "index.html").stat().st_size < 1e6
+    assert (tmp_path / "index.html").stat().st_size < 1.5e6
 
 
 @pytest.mark.parametrize("missing", PASSES)

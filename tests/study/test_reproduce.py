@@ -54,7 +54,7 @@ def setting(folder: Path, said: list[str], preset: str = "tiny") -> Setting:
 
 
 @pytest.mark.usefixtures("small_preset")
-def test_from_training_to_the_page(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_from_training_to_the_page(tmp_path: Path) -> None:
     said: list[str] = []
     study = find_study("matrix-completion")
     claims = reproduce(study, setting(tmp_path, said))
@@ -63,16 +63,9 @@ def test_from_training_to_the_page(cli: Callable[..., tuple[int, str, str]], tmp
         f"{name}-seed1" for name in ("attention", "mlp", "positions", "tokens")
     }
     assert "holds" not in set(claims.table("claims")["verdict"])
-    words = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--samples", "8", "--device", "cpu"]
-    code, out, err = cli("reproduce", "matrix-completion", *words)
-    lines = out.splitlines()
-    assert (code, len(lines)) == (0, 9)
-    assert lines[0].startswith("copying ")
-    assert lines[0].endswith("of 5 findings hold")
-    assert Path(lines[-1]) == tmp_path / "out" / "paper.html"
-    assert "all steps: components kept" in err
-    assert 'href="paper.html"' in (tmp_path / "out" / "index.html").read_text()
-    page = Path(lines[-1]).read_text()
+    index = write_report(tmp_path / "out")
+    assert 'href="paper.html"' in index.read_text()
+    page = index.with_name("paper.html").read_text()
     assert "Of 8 claims" in page
     for name in ("attention-and-positions", "probes"):
         assert f'href="#{name}"' in page
@@ -110,7 +103,17 @@ def test_an_unknown_study_or_preset_is_named() -> None:
         reproduce(find_study("matrix-completion"), setting(Path("nowhere"), [], preset="tny"))
 
 
-def test_the_command_names_the_studies(cli: Callable[..., tuple[int, str, str]]) -> None:
+@pytest.mark.usefixtures("small_preset")
+def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    words = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--samples", "8", "--device", "cpu"]
+    code, out, err = cli("reproduce", "matrix-completion", *words)
+    lines = out.splitlines()
+    assert (code, len(lines)) == (0, 9)
+    assert lines[0].startswith("copying ")
+    assert lines[0].endswith("of 5 findings hold")
+    assert Path(lines[-1]) == tmp_path / "out" / "paper.html"
+    assert Path(lines[-1]).is_file()
+    assert "all steps: components" in err
     code, out, _ = cli("reproduce", "--list")
     assert [line.split()[0] for line in out.splitlines()] == ["matrix-completion", "ghost-points", "identity-mapping"]
     assert (code, out.splitlines()[0]) == (
