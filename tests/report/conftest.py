@@ -49,36 +49,62 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+class Tab:
+    """A tab without a network, which shows one page after the other: a new one would read plotly's script again."""
+
+    def __init__(self, browser: Any) -> None:
+        self.problems: list[str] = []
+        context = browser.new_context(
+            offline=True, accept_downloads=True, permissions=["clipboard-read", "clipboard-write"]
+        )
+        context.route("**/*", self._route)
+        self.page = context.new_page()
+        self.page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url[:200]}"))
+
+    def _route(self, route: Any) -> None:
+        if route.request.url.startswith(LOCAL):
+            route.continue_()
+        else:
+            self.problems.append(f"request of {route.request.url}")
+            route.abort()
+
+    def show(self, address: str, width: int, scheme: str) -> None:
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.goto(address)
+
+    def leave(self) -> list[str]:
+        """Forget the page; returns what was wrong with it."""
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        found = list(self.problems)
+        self.page.goto("about:blank")
+        self.page.mouse.move(0, 0)
+        self.problems.clear()
+        return found
+
+
+@pytest.fixture(scope="session")
+def idle_tabs() -> list[Tab]:
+    return []
+
+
 @pytest.fixture
-def opened(browser: Any) -> Callable[..., Any]:
+def opened(browser: Any, idle_tabs: list[Tab]) -> Callable[..., Any]:
     """Open a local page offline; on leaving, no request, console error or page error may have happened."""
 
     @contextmanager
     def open_page(path: Path, width: int = 1400, scheme: str = "light", place: str = "") -> Iterator[Any]:
-        problems: list[str] = []
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-            offline=True,
-            accept_downloads=True,
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-
-        def refuse(route: Any) -> None:
-            if route.request.url.startswith(LOCAL):
-                route.continue_()
-            else:
-                problems.append(f"request of {route.request.url}")
-                route.abort()
-
-        context.route("**/*", refuse)
-        page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda request: problems.append(f"failed: {request.url[:200]}"))
-        page.goto(path.as_uri() + place)
-        yield page
-        context.close()
+        tab = idle_tabs.pop() if idle_tabs else Tab(browser)
+        try:
+            tab.show(path.as_uri() + place, width, scheme)
+            yield tab.page
+            problems = tab.leave()
+        except BaseException:
+            tab.page.context.close()
+            raise
+        idle_tabs.append(tab)
         assert problems == []
 
     return open_page
