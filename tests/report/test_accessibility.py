@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from accessible import serious_violations
+from drawn import draw_all
+
 
 Opened = Callable[..., Any]
 
@@ -16,9 +18,7 @@ Opened = Callable[..., Any]
 @pytest.mark.parametrize("name", ["index.html", "step-00009000.html", "head-L1H1.html"])
 def test_no_serious_violation(report: Path, opened: Opened, name: str, scheme: str) -> None:
     with opened(report / name, scheme=scheme) as page:
-        page.wait_for_function(
-            "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))"
-        )
+        draw_all(page)
         assert serious_violations(page) == []
 
 

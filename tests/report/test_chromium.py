@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn import draw_all
+
 
 Opened = Callable[..., Any]
 STEP = "step-00009000.html"
@@ -18,14 +20,6 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def wait_for_plots(page: Any) -> int:
-    """Wait until every figure is drawn; returns how many there are."""
-    page.wait_for_function(
-        "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg') !== null)"
-    )
-    return int(page.locator(".plot").count())
-
-
 def ink(page: Any) -> str:
     """The pixels of the large map."""
     return str(page.locator(".circuitsvis canvas").last.evaluate("(canvas) => canvas.toDataURL()"))
@@ -33,14 +27,14 @@ def ink(page: Any) -> str:
 
 def test_the_index_draws_and_leads_to_a_checkpoint(folder: Path, opened: Opened) -> None:
     with opened(folder / "index.html") as page:
-        assert wait_for_plots(page) == 1
+        assert draw_all(page) == 1
         page.get_by_role("link", name="step 9,000 (last)").click()
         assert page.get_by_role("heading", level=1).inner_text().endswith("Step 9,000")
 
 
 def test_a_click_on_a_checkpoints_mark_opens_its_page(report: Path, opened: Opened) -> None:
     with opened(report / "index.html") as page:
-        wait_for_plots(page)
+        draw_all(page)
         page.locator(".scatterlayer .trace").last.locator(".point").nth(2).hover(force=True)
         box = page.locator(".scatterlayer .trace").last.locator(".point").nth(2).bounding_box()
         with page.expect_navigation():
@@ -50,10 +44,29 @@ def test_a_click_on_a_checkpoints_mark_opens_its_page(report: Path, opened: Open
 
 def test_a_checkpoint_draws_its_figures_and_heads(folder: Path, opened: Opened) -> None:
     with opened(folder / STEP) as page:
-        assert wait_for_plots(page) >= 10
+        assert draw_all(page) >= 10
         page.wait_for_selector(".circuitsvis canvas")
         assert page.locator(".circuitsvis canvas").count() == 17
         assert page.locator("svg.mask-grid:visible rect").count() == 25
+
+
+def test_a_figure_is_drawn_when_the_reader_comes_near_saves_or_prints(report: Path, opened: Opened) -> None:
+    drawn = "[...document.querySelectorAll('.plot')].map((plot) => plot.querySelector('.main-svg') !== null)"
+    with opened(report / STEP) as page:
+        page.wait_for_selector(".circuitsvis canvas")
+        figures = page.locator("figure:has(.plot)")
+        assert page.evaluate(drawn)[-2:] == [False, False]
+        figures.last.scroll_into_view_if_needed()
+        figures.last.locator(".main-svg").first.wait_for()
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+        far = page.evaluate(drawn).index(False)
+        with page.expect_download() as download:
+            figures.nth(far).locator("[data-save=csv]").evaluate("(button) => button.click()")
+        assert download.value.path().read_text().startswith("trace,x,y")
+        assert not all(page.evaluate(drawn))
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        # Looked at without scrolling; wait_for_function would need a script that the page's policy refuses.
+        page.locator(".plot:not(:has(.main-svg))").first.wait_for(state="detached")
 
 
 def test_the_mask_choice_redraws_maps_and_mask(folder: Path, opened: Opened) -> None:
@@ -110,7 +123,7 @@ def test_rows_are_filtered(report: Path, opened: Opened) -> None:
 @pytest.mark.parametrize("name", ["index.html", STEP])
 def test_no_page_scrolls_sideways(report: Path, opened: Opened, name: str, width: int) -> None:
     with opened(report / name, width) as page:
-        wait_for_plots(page)
+        draw_all(page)
         if name == STEP:
             page.wait_for_selector(".circuitsvis canvas")
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
@@ -128,7 +141,7 @@ def test_numbers_are_saved_from_a_single_file(single_report: Path, opened: Opene
 
 def test_landmarks_and_names(report: Path, opened: Opened) -> None:
     with opened(report / STEP) as page:
-        wait_for_plots(page)
+        draw_all(page)
         assert page.get_by_role("main").count() == 1
         assert page.get_by_role("heading", level=1).count() == 1
         assert page.locator(".plot:not([aria-label])").count() == 0

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from accessible import serious_violations
+from drawn import draw_all
 from markupsafe import escape
 from planted_runs import plant_run
 from planted_sweep import PLATEAU, planted_curve
@@ -33,7 +34,6 @@ from mcinterp.runs import Checkpoint, Run
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 NAN = float("nan")
-DRAWN = "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg') !== null)"
 
 
 @pytest.fixture(scope="module")
@@ -410,8 +410,7 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
     small: Path, opened: Callable[..., Any], width: int
 ) -> None:
     with opened(small / "index.html", width) as page:
-        page.wait_for_function(DRAWN)
-        assert page.locator(".plot").count() == 2 + 5
+        assert draw_all(page) == 2 + 5
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -419,5 +418,5 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_violation(small: Path, opened: Callable[..., Any], scheme: str) -> None:
     with opened(small / "index.html", scheme=scheme) as page:
-        page.wait_for_function(DRAWN)
+        draw_all(page)
         assert serious_violations(page) == []

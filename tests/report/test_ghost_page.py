@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from accessible import serious_violations
+from drawn import draw_all
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report import write_report
@@ -165,10 +166,7 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
     folder: Path, opened: Callable[..., Any], width: int
 ) -> None:
     with opened(folder / "paper.html", width, scheme="dark" if width < 1000 else "light") as page:
-        page.wait_for_function(
-            "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg') !== null)"
-        )
-        assert page.locator(".plot").count() == 5
+        assert draw_all(page) == 5
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious_violations(page) == []

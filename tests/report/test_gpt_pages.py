@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import draw_all
 from forged import Forge
 from small_gpt import small_gpt_config
 
@@ -173,8 +174,8 @@ def test_absent_numbers_are_left_out_of_the_sentences() -> None:
 def test_it_draws_in_a_browser_without_errors(pages: Path, opened: Callable[..., Any]) -> None:
     with opened(pages / "step-00000030.html") as page:
         page.wait_for_selector(".circuitsvis canvas, .circuitsvis svg, .circuitsvis table", timeout=20_000)
-        page.wait_for_selector("#generation .plotly", timeout=20_000)
+        draw_all(page)
         assert page.locator("#generation .plotly").count() >= 1
     with opened(pages / "index.html") as page:
-        page.wait_for_selector(".plotly", timeout=20_000)
+        draw_all(page)
         assert page.locator(".plotly").count() >= 1

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import draw_all
 from forged import PASSES, Forge
 from forged_circuits import forged_circuits, save_circuits
 
@@ -385,9 +386,7 @@ def test_arrows_go_from_head_to_head_and_a_map_to_its_step(pages: Path, opened: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_its_window_and_follows_the_theme(pages: Path, opened: Opened, width: int, scheme: str) -> None:
     with opened(pages / PAGE, width=width, scheme=scheme) as page:
-        page.wait_for_function(
-            "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))"
-        )
+        draw_all(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         colour = page.locator("#attention canvas").first.evaluate(
             "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 25, 25).data].reduce("

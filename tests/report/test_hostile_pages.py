@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import draw_all
 from forged import Forge
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report import site, write_report
 from mcinterp.report.parts import embed_json, visible
 from mcinterp.results import Result, Table
+
 
 Opened = Callable[..., Any]
 STEP, HEAD = "step-00009000.html", "head-L1H1.html"
@@ -55,9 +57,7 @@ def _spoilt_meanings(columns: Any) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["index.html", STEP, HEAD])
 def test_nothing_hostile_runs_in_a_browser(folder: Path, opened: Opened, name: str) -> None:
     with opened(folder / name) as page:
-        page.wait_for_function(
-            "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg') !== null)"
-        )
+        draw_all(page)
         if name == STEP:
             page.wait_for_selector(".circuitsvis canvas")
             assert page.locator("select.mask-choice").inner_text().count("<script>") == 1

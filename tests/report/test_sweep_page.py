@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from accessible import serious_violations
+from drawn import draw_all
 from planted_sweep import plant_sweep
 from small_sweep import write_grid
 
@@ -136,10 +137,7 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
     summary: Result, tmp_path: Path, opened: Callable[..., Any], width: int
 ) -> None:
     with opened(write_sweep_report(summary, tmp_path), width, scheme="dark" if width < 1000 else "light") as page:
-        page.wait_for_function(
-            "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg') !== null)"
-        )
-        assert page.locator(".plot").count() == 2
+        assert draw_all(page) == 2
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious_violations(page) == []

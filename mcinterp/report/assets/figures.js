@@ -15,20 +15,45 @@
   };
   const dark = (_, value) => (typeof value === "string" ? ON_DARK[value] ?? value : value);
 
-  const sources = () => document.querySelectorAll("script[data-plot]");
+  const sources = () => [...document.querySelectorAll("script[data-plot]")];
   const boxOf = (source) => document.getElementById(source.dataset.plot);
+  // Source of every figure that was drawn → its box, once it is.
+  const drawn = new Map();
 
   function draw(source) {
     const { data, layout } = JSON.parse(source.textContent, mcinterp.isDark() ? dark : undefined);
     return Plotly.react(boxOf(source), data, layout, CONFIG);
   }
 
-  function drawAll() {
+  async function drawFirst(source) {
+    const box = await draw(source);
+    box.on("plotly_click", (event) => openPage(event.points));
+    return box;
+  }
+
+  function boxDrawn(source) {
+    if (!drawn.has(source)) drawn.set(source, drawFirst(source));
+    return drawn.get(source);
+  }
+
+  // A figure waits until it is less than a screen away: a page of many opens as quickly as one of few.
+  function drawWhenNear() {
+    const near = new IntersectionObserver(
+      (changes) => {
+        for (const { target } of changes.filter((change) => change.isIntersecting)) {
+          near.unobserve(target);
+          boxDrawn(sources().find((source) => boxOf(source) === target));
+        }
+      },
+      { rootMargin: "100% 0px" },
+    );
+    sources().forEach((source) => near.observe(boxOf(source)));
+  }
+
+  function setUpButtons() {
     for (const source of sources()) {
-      draw(source).then((box) => box.on("plotly_click", (event) => openPage(event.points)));
-      const figure = source.closest("figure");
-      for (const button of figure.querySelectorAll("[data-save]")) {
-        button.addEventListener("click", () => save(boxOf(source), button.dataset.save));
+      for (const button of source.closest("figure").querySelectorAll("[data-save]")) {
+        button.addEventListener("click", async () => save(await boxDrawn(source), button.dataset.save));
       }
     }
   }
@@ -92,9 +117,10 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    if (window.Plotly) drawAll();
+    if (!window.Plotly) return;
+    setUpButtons();
+    drawWhenNear();
   });
-  document.addEventListener("mcinterp-theme", () => {
-    if (window.Plotly && document.readyState !== "loading") sources().forEach(draw);
-  });
+  document.addEventListener("mcinterp-theme", () => [...drawn.keys()].forEach(draw));
+  window.addEventListener("beforeprint", () => sources().forEach(boxDrawn));
 })();

@@ -1,0 +1,19 @@
+"""Figures are drawn when the reader comes near them: go past all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PAST_ALL = """async () => {
+    for (const plot of document.querySelectorAll(".plot")) {
+        plot.scrollIntoView({ behavior: "instant" });
+        while (!plot.querySelector(".main-svg")) await new Promise(requestAnimationFrame);
+    }
+    scrollTo({ top: 0, behavior: "instant" });
+}"""
+
+
+def draw_all(page: Any) -> int:
+    """Go past every figure, waiting until it is drawn; returns how many there are."""
+    page.evaluate(_PAST_ALL)
+    return int(page.locator(".plot").count())
