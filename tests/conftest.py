@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,19 @@ from mcinterp.runs import Run, train
 # A busy machine is no failure, and a run on one commit gives the same answer as the next.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Fixtures that a test marked no_cover is the first to need are not measured either."""
+    measured = item.config.pluginmanager.get_plugin("_cov")
+    if not (measured and measured.cov_controller and item.get_closest_marker("no_cover")):
+        return (yield)
+    measured.cov_controller.pause()
+    try:
+        return (yield)
+    finally:
+        measured.cov_controller.resume()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -84,6 +84,7 @@ def test_ablate_writes_to_a_file_and_takes_several_steps(cli, folder, tmp_path):
     assert list(pd.read_csv(out)["step"]) == [0, 30]
 
 
+@pytest.mark.no_cover
 def test_report_prints_the_path_of_the_index(cli, folder, tmp_path):
     words = ["--steps", "first,last", "--samples", "8", "--out", str(tmp_path / "pages"), "--device", "cpu"]
     code, out, err = cli("report", str(folder), *words)

@@ -20,6 +20,8 @@ from mcinterp.analysis import PASSES
 from mcinterp.analysis.registry import COMPARISONS
 from mcinterp.runs import Run, retrain, train
 
+pytestmark = pytest.mark.no_cover
+
 TINY = Path(__file__).parent / "data" / "tiny"
 WALL_CLOCK = "seconds"
 """The one column, and one of two entries of a result's provenance, that tells of the machine's day."""

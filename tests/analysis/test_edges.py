@@ -9,6 +9,8 @@ from mcinterp.analysis import PASSES
 from mcinterp.errors import InputError
 from mcinterp.runs import Checkpoint
 
+pytestmark = pytest.mark.no_cover
+
 SHAPES: dict[str, dict[str, dict[str, object]]] = {
     "nothing masked": {"task": {"p_mask": 0.0}},
     "all masked": {"task": {"p_mask": 1.0}},

@@ -32,6 +32,8 @@ from mcinterp.model.convert import to_bert
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run, retrain
 
+pytestmark = pytest.mark.no_cover
+
 N, SEED = 8, 5
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 Slow = Callable[..., Mapping[str, Rows]]

@@ -12,6 +12,8 @@ from mcinterp.config import ModelConfig, RunConfig, TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.runs import Checkpoint
 
+pytestmark = pytest.mark.no_cover
+
 SIZES = ((3, 3), (3, 4), (5, 4))
 ALONE = [name for name, entry in PASSES.items() if not entry.needs and name not in ("sizes", "taxonomy")]
 """Not taxonomy, nor ablation, which needs it: their control is an untrained model, with weights of its vocabulary."""

@@ -10,6 +10,8 @@ import pytest
 from accessible import serious_violations
 from drawn import draw_all
 
+pytestmark = pytest.mark.no_cover
+
 
 Opened = Callable[..., Any]
 

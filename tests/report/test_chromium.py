@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from drawn import draw_all
 
+pytestmark = pytest.mark.no_cover
+
 
 Opened = Callable[..., Any]
 STEP = "step-00009000.html"

@@ -23,6 +23,8 @@ from mcinterp.runs import Checkpoint, Run, train
 from mcinterp.task import MatrixBatch, MatrixCompletion
 from mcinterp.task.tokens import tokenise
 
+pytestmark = pytest.mark.no_cover
+
 Opened = Callable[..., Any]
 TINY = Path(__file__).parents[2] / "checkpoints" / "tiny"
 SET = """([values, observed, at, heads]) => {

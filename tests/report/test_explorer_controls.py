@@ -16,6 +16,8 @@ from mcinterp.analysis.explorable import explorable
 from mcinterp.report import write_explorer
 from mcinterp.runs import Run, train
 
+pytestmark = pytest.mark.no_cover
+
 Opened = Callable[..., Any]
 
 

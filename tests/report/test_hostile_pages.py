@@ -19,6 +19,8 @@ from mcinterp.report import site, write_report
 from mcinterp.report.parts import embed_json, visible
 from mcinterp.results import Result, Table
 
+pytestmark = pytest.mark.no_cover
+
 
 Opened = Callable[..., Any]
 STEP, HEAD = "step-00009000.html", "head-L1H1.html"

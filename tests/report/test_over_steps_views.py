@@ -17,6 +17,8 @@ from mcinterp.report.views.leads import leads_sentence
 from mcinterp.results import Result
 from mcinterp.runs import Run
 
+pytestmark = pytest.mark.no_cover
+
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 
 

@@ -23,6 +23,8 @@ from mcinterp.report.views.attention import payload
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
 
+pytestmark = pytest.mark.no_cover
+
 STEP_PAGES = ["step-00001000.html", "step-00004000.html", "step-00009000.html"]
 JSON_IN_PAGE = re.compile(r'<script type="application/json"[^>]*>(.*?)</script>', re.DOTALL)
 
@@ -221,7 +223,6 @@ def test_embed_json_cannot_end_a_script() -> None:
     assert json.loads(text) == value
 
 
-@pytest.mark.no_cover
 def test_large_results_stay_small_pages(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(6))
     steps = tuple(range(1000, 13_000, 1000))

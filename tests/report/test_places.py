@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.no_cover
+
 Opened = Callable[..., Any]
 STEP, EARLIER = "step-00009000.html", "step-00003000.html"
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.no_cover
 
 Opened = Callable[..., Any]
 STEP = "step-00009000.html"

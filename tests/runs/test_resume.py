@@ -17,6 +17,8 @@ from mcinterp.errors import CheckpointError, ConfigError, TrainingError
 from mcinterp.runs import Run, train
 from mcinterp.training.loop import StepRecord
 
+pytestmark = pytest.mark.no_cover
+
 TESTS = Path(__file__).parent.parent
 
 

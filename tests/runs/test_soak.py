@@ -9,9 +9,12 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from small_run import small_config
 
 from mcinterp.runs import Run, train
+
+pytestmark = pytest.mark.no_cover
 
 KILLS = int(os.environ.get("MCINTERP_KILLS", "5"))
 CONFIG = small_config(training={"steps": 600, "checkpoints": 30, "dense_checkpoints": 0})

@@ -104,6 +104,7 @@ def test_an_unknown_study_or_preset_is_named() -> None:
 
 
 @pytest.mark.usefixtures("small_preset")
+@pytest.mark.no_cover
 def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     words = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--samples", "8", "--device", "cpu"]
     code, out, err = cli("reproduce", "matrix-completion", *words)
