@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,36 @@ def test_nothing_hostile_runs_in_a_browser(folder: Path, opened: Opened, name: s
         assert not re.search("[\u202a-\u202e\u2066-\u2069]", page.content())
 
 
+class Watched:
+    """A page, what it asked the network for, and what it told."""
+
+    def __init__(self, browser: Any) -> None:
+        self.asked: list[str] = []
+        self.told: list[str] = []
+        self.page = browser.new_context().new_page()
+        self.page.context.route("http*://**", self._refuse)
+        self.page.on("console", lambda message: self.told.append(message.text))
+
+    def _refuse(self, route: Any) -> None:
+        self.asked.append(route.request.url)
+        route.abort()
+
+    def show(self, path: Path) -> None:
+        self.page.goto("about:blank")
+        self.asked.clear()
+        self.told.clear()
+        self.page.goto(path.as_uri())
+
+
+@pytest.fixture(scope="module")
+def watched(browser: Any) -> Iterator[Watched]:
+    watched = Watched(browser)
+    yield watched
+    watched.page.context.close()
+
+
 @pytest.mark.parametrize("attack", ["inline", "handler", "fetch", "image", "frame", "elsewhere"])
-def test_the_policy_of_a_page_holds_even_if_something_got_in(folder: Path, browser: Any, attack: str) -> None:
+def test_the_policy_of_a_page_holds_even_if_something_got_in(folder: Path, watched: Watched, attack: str) -> None:
     script = "const s = document.createElement('script'); s.{}; document.body.append(s)"
     attacks = {
         "inline": script.format("textContent = 'window.hacked = 1'"),
@@ -83,20 +111,14 @@ def test_the_policy_of_a_page_holds_even_if_something_got_in(folder: Path, brows
         "frame": "document.body.insertAdjacentHTML('beforeend', '<iframe src=\"https://example.org/\"></iframe>')",
         "elsewhere": script.format("src = 'https://example.org/x.js'"),
     }
-    context = browser.new_context()
-    asked: list[str] = []
-    context.route("http*://**", lambda route: (asked.append(route.request.url), route.abort()))
-    page = context.new_page()
-    broken: list[str] = []
-    page.on("console", lambda message: broken.append(message.text))
-    page.goto((folder / "index.html").as_uri())
+    watched.show(folder / "index.html")
+    assert not any("Content Security Policy" in text for text in watched.told)
     # What playwright evaluates is not bound by the policy; what that puts into the page is.
-    page.evaluate(f"() => {{ {attacks[attack]} }}")
-    page.wait_for_timeout(200)
-    assert page.evaluate("window.hacked") is None
-    assert asked == []
-    assert any("Content Security Policy" in text for text in broken)
-    context.close()
+    watched.page.evaluate(f"() => {{ {attacks[attack]} }}")
+    watched.page.wait_for_timeout(200)
+    assert watched.page.evaluate("window.hacked") is None
+    assert watched.asked == []
+    assert any("Content Security Policy" in text for text in watched.told)
 
 
 def test_every_page_has_the_policy(folder: Path) -> None:
