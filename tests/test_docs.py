@@ -19,6 +19,8 @@ from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.cli import app
 from mcinterp.task.tokens import value_token
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PARTS = ("Question", "Definition", "What to conclude", "What not to conclude", "Controls", "Where")

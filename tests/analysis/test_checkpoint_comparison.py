@@ -25,6 +25,8 @@ from mcinterp.model.interventions import uniform_pattern
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 
+pytestmark = pytest.mark.no_cover
+
 N, SEED = 12, 5
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 

@@ -54,6 +54,7 @@ def when_trained(out: Path, steps: int, act: Any) -> threading.Thread:
     return thread
 
 
+@pytest.mark.no_cover
 def test_a_killed_workers_run_is_continued_by_another(
     grid: Path, sequential: Path, scheduler: str, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_larger_grid_keeps_the_runs_of_the_smaller_one(short: Path, tmp_path: 
     ]
 
 
+@pytest.mark.no_cover
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
     # The process of the short run is idle when the interrupt comes: it must not take the other one along.
     grid = write_grid(tmp_path / "grid.yaml", {"training.steps": [40, 1000]})
@@ -147,6 +148,7 @@ def test_ctrl_c_between_two_runs_starts_no_other(short: Path, tmp_path: Path) ->
     assert not (tmp_path / "out" / "seed=1").exists()
 
 
+@pytest.mark.no_cover
 def test_a_killed_process_loses_nothing(grid: Path, sequential: Path, tmp_path: Path) -> None:
     with command(grid, tmp_path / "out", "--jobs", "2") as process:
         os.kill(wait_for_training(tmp_path / "out", 60), signal.SIGKILL)

@@ -18,6 +18,8 @@ from mcinterp.runs import Run, densify, train
 from mcinterp.task import MatrixBatch, MatrixCompletion
 from mcinterp.training import loop
 
+pytestmark = pytest.mark.no_cover
+
 training = import_module("mcinterp.runs.train")  # whose name is also a function
 STATE = "training-state.safetensors"
 
