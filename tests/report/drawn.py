@@ -7,7 +7,10 @@ from typing import Any
 _PAST_ALL = """async () => {
     for (const plot of document.querySelectorAll(".plot")) {
         plot.scrollIntoView({ behavior: "instant" });
-        while (!plot.querySelector(".main-svg")) await new Promise(requestAnimationFrame);
+        for (const end = performance.now() + 30000; !plot.querySelector(".main-svg"); ) {
+            if (performance.now() > end) throw new Error(`${plot.id} is not drawn`);
+            await new Promise(requestAnimationFrame);
+        }
     }
     scrollTo({ top: 0, behavior: "instant" });
 }"""

@@ -120,7 +120,7 @@
     if (!window.Plotly) return;
     setUpButtons();
     drawWhenNear();
+    window.addEventListener("beforeprint", () => sources().forEach(boxDrawn));
   });
   document.addEventListener("mcinterp-theme", () => [...drawn.keys()].forEach(draw));
-  window.addEventListener("beforeprint", () => sources().forEach(boxDrawn));
 })();
