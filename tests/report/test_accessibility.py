@@ -12,7 +12,6 @@ from drawn import draw_all
 
 pytestmark = pytest.mark.no_cover
 
-
 Opened = Callable[..., Any]
 
 

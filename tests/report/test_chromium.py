@@ -11,7 +11,6 @@ from drawn import draw_all
 
 pytestmark = pytest.mark.no_cover
 
-
 Opened = Callable[..., Any]
 STEP = "step-00009000.html"
 

@@ -21,7 +21,6 @@ from mcinterp.results import Result, Table
 
 pytestmark = pytest.mark.no_cover
 
-
 Opened = Callable[..., Any]
 STEP, HEAD = "step-00009000.html", "head-L1H1.html"
 EVIL = "\"'><script>window.hacked=1</script></script><img src=x onerror='window.hacked=2'>{{7*7}}\u202egnp.exe\u2066"
