@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Packages are compiled when they are first imported; where nothing of that is kept, every process does it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test coverage check docs bench soak clean
 
