@@ -24,17 +24,17 @@ from nuclear_norm import SWEEP, problems
 
 import mcinterp
 from mcinterp.analysis import PASSES, analyse
-from mcinterp.analysis.baselines import nuclear_norm_completion
-from mcinterp.analysis.head_scores import MaskedPatterns, family_scores, group_scores
-from mcinterp.analysis.probes import linear_probes
+from mcinterp.analysis.passes.probes import linear_probes
+from mcinterp.analysis.passes.taxonomy import head_taxonomy
 from mcinterp.analysis.registry import defined_for
-from mcinterp.analysis.structured import column_run_masks, masked_row_masks
-from mcinterp.analysis.taxonomy import head_taxonomy
 from mcinterp.model import Head, HeadSet, intervene
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.model.interventions import replaced_z, uniform_pattern
 from mcinterp.runs import Checkpoint
-from mcinterp.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.baselines import nuclear_norm_completion
+from mcinterp.studies.matrix_completion.head_scores import MaskedPatterns, family_scores, group_scores
+from mcinterp.studies.matrix_completion.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.task.structured import column_run_masks, masked_row_masks
 
 SHAPES = {"2 layers × 8 heads, d_model 64, 5 × 5": "tiny", "4 layers × 8 heads, d_model 128, 7 × 7": "small"}
 DEEPER = {"tiny": (), "small": ("model.n_layers=4", "model.d_model=128", "model.d_mlp=512")}

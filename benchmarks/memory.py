@@ -47,8 +47,9 @@ def alone(name: str, numbers: dict[str, int]) -> None:
 
     import mcinterp
     from mcinterp.analysis import ablation, attention_maps, head_taxonomy, linear_probes, patching
-    from mcinterp.analysis.baselines import nuclear_norm_completion
-    from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+    from mcinterp.config import RunConfig
+    from mcinterp.studies.matrix_completion.baselines import nuclear_norm_completion
+    from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
     torch.set_num_threads(1)
     size, heads = numbers["size"], numbers["heads"]

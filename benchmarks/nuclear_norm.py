@@ -11,9 +11,9 @@ from statistics import median
 import numpy as np
 import torch
 
-from mcinterp.analysis.baselines import nuclear_norm_completion, nuclear_norm_reference
-from mcinterp.config import TaskConfig
-from mcinterp.task import MatrixCompletion
+from mcinterp.studies.matrix_completion.baselines import nuclear_norm_completion, nuclear_norm_reference
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 SWEEP = [round(0.05 * step, 2) for step in range(2, 13)]
 

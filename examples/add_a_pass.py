@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 import mcinterp
-from mcinterp.analysis import Pass
 from mcinterp.analysis.statistics import interval_columns, pooled_estimate
+from mcinterp.declared import Pass
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import Section
 from mcinterp.report.tables import table_view

@@ -20,13 +20,14 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from mcinterp.declared import load
+from mcinterp.installed import studies
+
 if TYPE_CHECKING:
     from mcinterp.analysis import (
-        CANDIDATES,
         COMPARISONS,
         PASSES,
         ablation,
-        algorithm_fit,
         analyse,
         attention_maps,
         circuits,
@@ -34,32 +35,18 @@ if TYPE_CHECKING:
         compare_checkpoints,
         compare_runs,
         component_dynamics,
-        distribution_shift,
         embeddings,
-        errors_by_size,
-        explorable,
-        generation,
         head_taxonomy,
         linear_probes,
         model_switching,
-        nuclear_norm,
-        nuclear_norm_completion,
         patching,
         plateau_measures,
-        position_sensitivity,
         sweep_summary,
         switch,
-        token_intervention,
         training_summary,
     )
     from mcinterp.config import (
-        IdentityConfig,
-        LinearConfig,
-        ModelConfig,
-        RecurrentConfig,
         RunConfig,
-        SwitchConfig,
-        TaskConfig,
         TrainConfig,
         load_config,
         load_preset,
@@ -74,66 +61,55 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from mcinterp.model import (
-        Head,
-        HeadSet,
-        Intervention,
-        LinearNetwork,
-        MatrixEncoder,
-        MatrixGPT,
-        RecurrentNetworks,
-        intervene,
+    from mcinterp.model import Head, HeadSet, Intervention, intervene
+    from mcinterp.notebook import (
+        show,
+        show_ablation,
+        show_attention,
+        show_curve,
+        show_scores,
     )
-    from mcinterp.model.convert import from_bert, load_tf_matcomp, to_bert
-    from mcinterp.notebook import show, show_ablation, show_attention, show_curve, show_scores
-    from mcinterp.report import write_comparison_report, write_explorer, write_report, write_sweep_report
+    from mcinterp.report import write_comparison_report, write_report, write_sweep_report
     from mcinterp.results import Result
-    from mcinterp.runs import Checkpoint, Run, Sweep, densify, load_sweep, retrain, run_sweep, train
-    from mcinterp.task import DelayedSwitch, IdentityMapping, MatrixBatch, MatrixCompletion, MatrixSequence, make_task
+    from mcinterp.runs import (
+        Checkpoint,
+        Run,
+        Sweep,
+        densify,
+        load_sweep,
+        retrain,
+        run_sweep,
+        train,
+    )
+    from mcinterp.task import make_task
     from mcinterp.training import Transition, find_transition
 
 __version__ = version("mcinterp")
 
 _HOME = {
     "mcinterp.analysis": (
-        "CANDIDATES",
         "COMPARISONS",
         "PASSES",
         "ablation",
-        "algorithm_fit",
         "analyse",
         "attention_maps",
         "circuits",
         "class_members",
         "compare_checkpoints",
         "compare_runs",
-        "embeddings",
         "component_dynamics",
-        "distribution_shift",
-        "errors_by_size",
-        "explorable",
-        "generation",
+        "embeddings",
         "head_taxonomy",
         "linear_probes",
         "model_switching",
-        "nuclear_norm",
-        "nuclear_norm_completion",
         "patching",
         "plateau_measures",
-        "switch",
-        "position_sensitivity",
-        "token_intervention",
         "sweep_summary",
+        "switch",
         "training_summary",
     ),
     "mcinterp.config": (
-        "IdentityConfig",
-        "LinearConfig",
-        "ModelConfig",
-        "RecurrentConfig",
         "RunConfig",
-        "SwitchConfig",
-        "TaskConfig",
         "TrainConfig",
         "load_config",
         "load_preset",
@@ -152,67 +128,64 @@ _HOME = {
         "Head",
         "HeadSet",
         "Intervention",
-        "LinearNetwork",
-        "MatrixEncoder",
-        "MatrixGPT",
-        "RecurrentNetworks",
         "intervene",
     ),
-    "mcinterp.model.convert": ("from_bert", "load_tf_matcomp", "to_bert"),
-    "mcinterp.notebook": ("show", "show_ablation", "show_attention", "show_curve", "show_scores"),
-    "mcinterp.report": ("write_comparison_report", "write_explorer", "write_report", "write_sweep_report"),
-    "mcinterp.results": ("Result",),
-    "mcinterp.runs": ("Checkpoint", "Run", "Sweep", "densify", "load_sweep", "retrain", "run_sweep", "train"),
-    "mcinterp.task": (
-        "DelayedSwitch",
-        "IdentityMapping",
-        "MatrixBatch",
-        "MatrixCompletion",
-        "MatrixSequence",
-        "make_task",
+    "mcinterp.notebook": (
+        "show",
+        "show_ablation",
+        "show_attention",
+        "show_curve",
+        "show_scores",
     ),
-    "mcinterp.training": ("Transition", "find_transition"),
+    "mcinterp.report": (
+        "write_comparison_report",
+        "write_report",
+        "write_sweep_report",
+    ),
+    "mcinterp.results": ("Result",),
+    "mcinterp.runs": (
+        "Checkpoint",
+        "Run",
+        "Sweep",
+        "densify",
+        "load_sweep",
+        "retrain",
+        "run_sweep",
+        "train",
+    ),
+    "mcinterp.task": ("make_task",),
+    "mcinterp.training": (
+        "Transition",
+        "find_transition",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
+
+_PLACES = {name: place for study in studies().values() for name, place in study.exports.items()}
+"""Public names that studies bring, each with where it stands."""
+
 __all__ = [
-    "CANDIDATES",
     "COMPARISONS",
     "PASSES",
     "Checkpoint",
     "CheckpointError",
     "ConfigError",
-    "DelayedSwitch",
     "Head",
     "HeadSet",
-    "IdentityConfig",
-    "IdentityMapping",
     "InputError",
     "Intervention",
-    "LinearConfig",
-    "LinearNetwork",
-    "MatrixBatch",
-    "MatrixCompletion",
-    "MatrixEncoder",
-    "MatrixGPT",
-    "MatrixSequence",
     "McinterpError",
-    "ModelConfig",
-    "RecurrentConfig",
-    "RecurrentNetworks",
     "Result",
     "Run",
     "RunConfig",
     "SolverError",
     "Sweep",
-    "SwitchConfig",
-    "TaskConfig",
     "TrainConfig",
     "TrainingError",
     "Transition",
     "UsageError",
     "ablation",
-    "algorithm_fit",
     "analyse",
     "attention_maps",
     "circuits",
@@ -221,27 +194,18 @@ __all__ = [
     "compare_runs",
     "component_dynamics",
     "densify",
-    "distribution_shift",
     "embeddings",
-    "errors_by_size",
-    "explorable",
     "find_transition",
-    "from_bert",
-    "generation",
     "head_taxonomy",
     "intervene",
     "linear_probes",
     "load_config",
     "load_preset",
     "load_sweep",
-    "load_tf_matcomp",
     "make_task",
     "model_switching",
-    "nuclear_norm",
-    "nuclear_norm_completion",
     "patching",
     "plateau_measures",
-    "position_sensitivity",
     "preset_names",
     "retrain",
     "run_sweep",
@@ -252,21 +216,21 @@ __all__ = [
     "show_scores",
     "sweep_summary",
     "switch",
-    "to_bert",
-    "token_intervention",
     "train",
     "training_summary",
     "write_comparison_report",
-    "write_explorer",
     "write_report",
     "write_sweep_report",
 ]
+__all__ += sorted(_PLACES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'mcinterp' has no attribute {name!r}")
-    return getattr(import_module(_MODULE_OF[name]), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    if name in _PLACES:
+        return load(_PLACES[name])
+    raise AttributeError(f"module 'mcinterp' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

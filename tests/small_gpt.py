@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
+from mcinterp.config import RunConfig, TrainConfig
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 
 def small_gpt_config(**sections: dict[str, object]) -> RunConfig:

@@ -6,7 +6,8 @@ import os
 import signal
 from collections.abc import Callable
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
+from mcinterp.config import RunConfig, TrainConfig
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 from mcinterp.training.loop import StepRecord
 
 

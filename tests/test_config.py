@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mcinterp.config import (
-    ModelConfig,
     RunConfig,
-    TaskConfig,
     TrainConfig,
     load_config,
     load_preset,
@@ -21,6 +19,7 @@ from mcinterp.config import (
     validate_config,
 )
 from mcinterp.errors import ConfigError
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 # Another valid value for every field, with which nothing else has to change.
 OTHER = {

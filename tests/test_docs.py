@@ -17,7 +17,7 @@ import typer
 import mcinterp
 from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.cli import app
-from mcinterp.task.tokens import value_token
+from mcinterp.studies.matrix_completion.task.tokens import value_token
 
 pytestmark = pytest.mark.no_cover
 

@@ -1,40 +1,57 @@
-"""Passes that take a checkpoint apart, each from a checkpoint and settings to a frozen result."""
+"""Passes that take a checkpoint apart, each from a checkpoint and settings to a frozen result.
 
-from mcinterp.analysis.ablation import ablation
-from mcinterp.analysis.algorithm import algorithm_fit
-from mcinterp.analysis.attention import attention_maps
-from mcinterp.analysis.baselines import nuclear_norm_completion
-from mcinterp.analysis.baselines.candidates import CANDIDATES
-from mcinterp.analysis.by_size import errors_by_size
-from mcinterp.analysis.checkpoint_comparison import compare_checkpoints
-from mcinterp.analysis.circuits import circuits
-from mcinterp.analysis.component_dynamics import component_dynamics
-from mcinterp.analysis.distribution_shift import distribution_shift
-from mcinterp.analysis.embeddings import embeddings
-from mcinterp.analysis.explorable import explorable
-from mcinterp.analysis.generation import generation
-from mcinterp.analysis.nuclear_norm import nuclear_norm
-from mcinterp.analysis.patching import patching
-from mcinterp.analysis.plateau import plateau_measures
-from mcinterp.analysis.position_sensitivity import position_sensitivity
-from mcinterp.analysis.probes import linear_probes
-from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
-from mcinterp.analysis.run_comparison import compare_runs
-from mcinterp.analysis.runner import analyse
-from mcinterp.analysis.sweep import sweep_summary
-from mcinterp.analysis.switching import model_switching, switch
-from mcinterp.analysis.taxonomy import class_members, head_taxonomy
-from mcinterp.analysis.token_intervention import token_intervention
-from mcinterp.analysis.training_summary import training_summary
+Names are loaded when they are first used, so that the registry can be asked without loading any pass.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcinterp.analysis.compare.checkpoint_comparison import compare_checkpoints
+    from mcinterp.analysis.compare.run_comparison import compare_runs
+    from mcinterp.analysis.passes.ablation import ablation
+    from mcinterp.analysis.passes.attention import attention_maps
+    from mcinterp.analysis.passes.circuits import circuits
+    from mcinterp.analysis.passes.component_dynamics import component_dynamics
+    from mcinterp.analysis.passes.embeddings import embeddings
+    from mcinterp.analysis.passes.patching import patching
+    from mcinterp.analysis.passes.plateau import plateau_measures
+    from mcinterp.analysis.passes.probes import linear_probes
+    from mcinterp.analysis.passes.switching import model_switching, switch
+    from mcinterp.analysis.passes.taxonomy import class_members, head_taxonomy
+    from mcinterp.analysis.registry import COMPARISONS, PASSES, select_comparisons, select_passes
+    from mcinterp.analysis.runner import analyse
+    from mcinterp.analysis.summary import training_summary
+    from mcinterp.analysis.sweep import sweep_summary
+
+_FILE_OF = {
+    "COMPARISONS": "registry",
+    "PASSES": "registry",
+    "ablation": "passes.ablation",
+    "analyse": "runner",
+    "attention_maps": "passes.attention",
+    "circuits": "passes.circuits",
+    "class_members": "passes.taxonomy",
+    "compare_checkpoints": "compare.checkpoint_comparison",
+    "compare_runs": "compare.run_comparison",
+    "component_dynamics": "passes.component_dynamics",
+    "embeddings": "passes.embeddings",
+    "head_taxonomy": "passes.taxonomy",
+    "linear_probes": "passes.probes",
+    "model_switching": "passes.switching",
+    "patching": "passes.patching",
+    "plateau_measures": "passes.plateau",
+    "select_comparisons": "registry",
+    "select_passes": "registry",
+    "sweep_summary": "sweep",
+    "switch": "passes.switching",
+    "training_summary": "summary",
+}
 
 __all__ = [
-    "CANDIDATES",
     "COMPARISONS",
     "PASSES",
-    "Comparison",
-    "Pass",
     "ablation",
-    "algorithm_fit",
     "analyse",
     "attention_maps",
     "circuits",
@@ -42,23 +59,21 @@ __all__ = [
     "compare_checkpoints",
     "compare_runs",
     "component_dynamics",
-    "distribution_shift",
     "embeddings",
-    "errors_by_size",
-    "explorable",
-    "generation",
     "head_taxonomy",
     "linear_probes",
     "model_switching",
-    "nuclear_norm",
-    "nuclear_norm_completion",
     "patching",
     "plateau_measures",
-    "position_sensitivity",
     "select_comparisons",
     "select_passes",
     "sweep_summary",
     "switch",
-    "token_intervention",
     "training_summary",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILE_OF:
+        raise AttributeError(f"module 'mcinterp.analysis' has no attribute {name!r}")
+    return getattr(import_module(f"mcinterp.analysis.{_FILE_OF[name]}"), name)

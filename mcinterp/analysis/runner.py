@@ -12,17 +12,10 @@ from typing import Any
 
 import torch
 
-from mcinterp.analysis.registry import (
-    COMPARISONS,
-    PASSES,
-    Comparison,
-    Pass,
-    defined_for,
-    select_comparisons,
-    select_passes,
-)
-from mcinterp.analysis.training_summary import training_summary
+from mcinterp.analysis.registry import COMPARISONS, PASSES, defined_for, select_comparisons, select_passes
+from mcinterp.analysis.summary import training_summary
 from mcinterp.analysis.work import Failures, Report, Work, all_done, counted
+from mcinterp.declared import Comparison, Pass
 from mcinterp.errors import (
     CheckpointError,
     FailedPassesError,
@@ -37,8 +30,8 @@ from mcinterp.runs.checkpoint import package_versions
 from mcinterp.runs.files import tidy
 
 DATA = "data"
-NOT_OF_RESULTS = ("report", "cli", "study", "notebook", "__main__.py")
-"""Parts of the package that only show or judge results."""
+NOT_OF_RESULTS = {"report", "cli", "study", "notebook", "__main__", "views", "figures", "claims", "explorer"}
+"""Parts of the package, and of a study's folder, that only show or judge results."""
 KEPT = "kept"
 
 
@@ -76,20 +69,20 @@ def analyse(
         UnansweredError: if a pass that was named has no answer, as where nothing is masked; one of all is left out.
         FailedPassesError: at the end, if passes failed; the results of all others stand, and of those that failed why.
     """
-    task = run.config.task.kind
-    names = [entry.name for entry in select_passes(passes, task)]
-    _check_samples(samples, select_passes(passes, task))
+    config = run.config
+    names = [entry.name for entry in select_passes(passes, config)]
+    _check_samples(samples, select_passes(passes, config))
     tidy(out, DATA)
     _refuse_other_run(run, out)
     undefined = [*PASSES, *COMPARISONS] if passes is None else []
-    undefined = [name for name in undefined if name not in defined_for(task)]
+    undefined = [name for name in undefined if name not in defined_for(config)]
     if undefined and progress:
-        progress(f"left out, not defined for {task}: {', '.join(undefined)}")
+        progress(f"left out, not offered by {config.task.kind}: {', '.join(undefined)}")
     # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
     common = (run.path, run.device, out, samples, seed)
     # What takes longest comes first, so that no process is left with it at the end.
-    compared = [entry.name for entry in select_comparisons(passes, task)]
+    compared = [entry.name for entry in select_comparisons(passes, config)]
     work: list[Work] = [partial(_compare, name, passes is None, *common) for name in compared]
     work += [partial(_analyse_step, step, names, passes is None, *common) for step in steps if names]
     tell = counted(progress, len(compared) + len(names) * len(steps))
@@ -146,7 +139,7 @@ def _analyse_step(
     """Passes on one checkpoint, as far as they have an answer."""
     checkpoint, failures = Run(path, device).checkpoint(step), Failures()
     results: dict[str, Result] = {}
-    for entry in select_passes(names, checkpoint.config.task.kind):
+    for entry in select_passes(names, checkpoint.config):
         start, folder = time.perf_counter(), step_folder(out, step)
         try:
             results[entry.name], how = _result(entry, checkpoint, results, folder, samples, seed)
@@ -249,11 +242,17 @@ def circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:
 def code_digest() -> str:
     """First 16 hexadecimal digits of the SHA-256 of the source that a result can depend on: all but pages and CLI."""
     package = Path(__file__).parents[1]
-    files = (file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in NOT_OF_RESULTS)
+    files = (file for file in package.rglob("*.py") if not _only_shows(file.relative_to(package)))
     code = hashlib.sha256()
     for file in sorted(files):
         code.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
     return code.hexdigest()[:16]
+
+
+def _only_shows(file: Path) -> bool:
+    """Whether a file of the package is one that no number comes from."""
+    inner = file.parts[2:] if file.parts[0] == "studies" else file.parts
+    return bool(inner) and inner[0].removesuffix(".py") in NOT_OF_RESULTS
 
 
 def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float) -> Result:

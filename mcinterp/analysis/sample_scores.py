@@ -1,55 +1,74 @@
-"""Squared errors of a batch, kept sample by sample so that comparisons can be paired."""
+"""Scores of a batch's answers, kept sample by sample so that comparisons can be paired."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
 
 from mcinterp.analysis.statistics import Estimate, Floats, pooled_estimate
-from mcinterp.task import MatrixBatch
-
-ENTRIES = ("masked", "observed", "total")
 
 
 @dataclass(frozen=True)
-class EntryErrors:
-    """Sums of squared errors over the entries of each sample.
+class SampleScores:
+    """Sums of each score over each sample, and what they are divided by.
 
     Attributes:
-        sums: for `masked`, `observed` and `total` entries, (n,).
-        counts: how many such entries each sample has, (n,).
+        sums: by name of the score, (n,).
+        counts: likewise; 0 for a sample that has nothing of what the score is over.
     """
 
-    sums: dict[str, Floats]
-    counts: dict[str, Floats]
+    sums: Mapping[str, Floats]
+    counts: Mapping[str, Floats]
 
     @classmethod
-    def of(cls, output: Tensor, targets: Tensor, batch: MatrixBatch) -> EntryErrors:
-        """Errors of `output` against `targets`, both (n, rows·cols), by the masks of `batch`; padding is in none."""
-        square = (output - targets).square().double().cpu().numpy()
-        masked, observed = (part.cpu().numpy().astype(np.float64) for part in (batch.masked, batch.observed))
-        weights = {"masked": masked, "observed": observed, "total": masked + observed}
+    def told(cls, task: Any, answers: Tensor, batch: Any) -> Self:
+        """What a task that offers `sample_scores` says of a model's answers to a batch."""
+        scores = task.sample_scores(answers, batch)
+        return cls({name: one[0] for name, one in scores.items()}, {name: one[1] for name, one in scores.items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The scores of a batch from those of its parts, in order."""
+        names = parts[0].sums
         return cls(
-            {name: (square * weight).sum(1) for name, weight in weights.items()},
-            {name: weight.sum(1) for name, weight in weights.items()},
+            {name: np.concatenate([part.sums[name] for part in parts]) for name in names},
+            {name: np.concatenate([part.counts[name] for part in parts]) for name in names},
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence[EntryErrors]) -> EntryErrors:
-        """The errors of a batch from those of its parts, in order."""
-        sums, counts = (
-            {name: np.concatenate([getattr(part, kept)[name] for part in parts]) for name in ENTRIES}
-            for kept in ("sums", "counts")
-        )
-        return cls(sums, counts)
+    def mean(self, name: str) -> Estimate:
+        """A score over all samples, pooled: Σ sums / Σ counts."""
+        return pooled_estimate(self.sums[name], self.counts[name])
 
-    def mse(self, entries: str) -> Estimate:
-        """Mean squared error over `entries` of all samples, pooled as L_mask and L_obs are."""
-        return pooled_estimate(self.sums[entries], self.counts[entries])
+    def minus(self, other: SampleScores, name: str) -> Estimate:
+        """This score minus `other`'s on the same batch, paired sample by sample."""
+        return pooled_estimate(self.sums[name] - other.sums[name], self.counts[name])
 
-    def minus(self, other: EntryErrors, entries: str) -> Estimate:
-        """This MSE minus `other`'s on the same batch, paired sample by sample."""
-        return pooled_estimate(self.sums[entries] - other.sums[entries], self.counts[entries])
+
+def main_score(task: Any) -> str:
+    """The score that a task's passes are about."""
+    return next(iter(task.sample_score_kinds))
+
+
+def parts_of(task: Any) -> list[str]:
+    """The scores that are over parts of a sample, the main one first."""
+    return [name for name, kind in task.sample_score_kinds.items() if not kind.whole]
+
+
+def side_by_side(task: Any) -> list[str]:
+    """All scores in the order of columns: parts, the main one last, then those over everything."""
+    parts = parts_of(task)
+    return [*reversed(parts), *(name for name in task.sample_score_kinds if name not in parts)]
+
+
+def score_facts(task: Any) -> dict[str, Any]:
+    """What a page has to know of the scores to show them."""
+    return {
+        "main_score": main_score(task),
+        "scores": {name: kind.meaning for name, kind in task.sample_score_kinds.items()},
+        "score_unit": task.score_unit,
+        "sample_names": list(task.sample_names),
+    }

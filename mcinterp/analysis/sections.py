@@ -1,28 +1,20 @@
-"""The sections of a configuration that passes are defined for."""
+"""The shape of a model, for passes that are asked of transformers."""
 
 from __future__ import annotations
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from typing import Any
+
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
+from mcinterp.installed import architectures
 
 
-def matrix_task(config: RunConfig) -> TaskConfig:
-    """The task, for a pass that is defined for matrices.
-
-    Raises:
-        InputError: if it is of another kind.
-    """
-    if not isinstance(config.task, TaskConfig):
-        raise InputError(f"this analysis is defined for matrices; the run's task is {config.task.kind}")
-    return config.task
-
-
-def transformer(config: RunConfig) -> ModelConfig:
-    """The model's shape, for a pass that is defined for transformers.
+def transformer(config: RunConfig) -> Any:
+    """The model's section, with `n_layers`, `n_heads`, `d_model`.
 
     Raises:
-        InputError: if it is another kind of model.
+        InputError: if it is of a model without attention heads.
     """
-    if not isinstance(config.model, ModelConfig):
+    if "heads" not in architectures()[config.model.architecture].offers:
         raise InputError(f"this analysis is defined for transformers; the run's model is {config.model.architecture}")
     return config.model

@@ -16,7 +16,7 @@ from mcinterp.runs.checkpoint import package_versions
 from mcinterp.runs.grid import Sweep, SweepRun, short_names
 from mcinterp.runs.run import CONFIG, METRICS
 from mcinterp.runs.sweep import read_failures
-from mcinterp.task import MatrixCompletion
+from mcinterp.task import make_task
 from mcinterp.training import Transition
 
 SEED = "training.seed"
@@ -85,12 +85,12 @@ def sweep_summary(folder: Path | str) -> Result:
     others = [names[field] for field in sweep.fields if field != SEED]
     varied = {names[field]: f"{field}, which varies" for field in sweep.fields}
     columns = {"run": _RUN_COLUMNS["run"], **varied, **_RUN_COLUMNS}
-    curves = [row for run in sweep.runs for row in _curve_rows(run.name, metrics[run.name])]
+    curves = [row for run in sweep.runs for row in _curve_rows(run, metrics[run.name])]
     facts = {
         "sweep": sweep.name,
         "fields": [names[field] for field in sweep.fields],
         "others": others,
-        "progress_score": MatrixCompletion.progress_score,
+        "progress_score": _progress_score(sweep.runs[0]),
         "states": _counts(rows),
         "steps": max(run.config.training.steps for run in sweep.runs),
     }
@@ -127,11 +127,11 @@ def _run_row(
         "state": state,
         "finished": finished,
         "steps_done": len(metrics) if metrics is not None else 0,
-        **_measured(folder / run.name, metrics if begun else None),
+        **_measured(folder / run.name, _progress_score(run), metrics if begun else None),
     }
 
 
-def _measured(path: Path, metrics: pd.DataFrame | None) -> dict[str, Any]:
+def _measured(path: Path, score: str, metrics: pd.DataFrame | None) -> dict[str, Any]:
     """Drop and last score of a run; empty for one that has not begun."""
     if metrics is None:
         names = (
@@ -145,15 +145,15 @@ def _measured(path: Path, metrics: pd.DataFrame | None) -> dict[str, Any]:
         )
         return {"found": False, "n": 0, **dict.fromkeys(names, np.nan)}
     transition: Transition = Run(path).transition
-    last = metrics[MatrixCompletion.progress_score].to_numpy()[-last_steps(len(metrics)) :]
-    score = mean_estimate(last)
+    last = metrics[score].to_numpy()[-last_steps(len(metrics)) :]
+    level = mean_estimate(last)
     return {
         "found": transition.found,
         "plateau": transition.plateau,
         **{name: getattr(transition, name) for name in ("start", "steepest", "end")},
         "n": int(np.isfinite(last).sum()),
-        **score.columns("last_score"),
-        "share_of_plateau": float(score.value) / transition.plateau,
+        **level.columns("last_score"),
+        "share_of_plateau": float(level.value) / transition.plateau,
         "seconds": float(metrics["seconds"].iloc[-1]),
     }
 
@@ -192,17 +192,26 @@ def _over_seeds(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, float
     return mean_estimate(values).columns(name)
 
 
-def _curve_rows(name: str, metrics: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _progress_score(run: SweepRun) -> str:
+    return make_task(run.config.task).progress_score
+
+
+def _curve_rows(run: SweepRun, metrics: pd.DataFrame | None) -> list[dict[str, Any]]:
     if metrics is None:
         return []
     points = min(CURVE_POINTS, len(metrics))
     rows = []
     for part in np.array_split(np.arange(len(metrics)), points) if points else ():
-        scores = metrics[MatrixCompletion.progress_score].to_numpy()[part]
+        scores = metrics[_progress_score(run)].to_numpy()[part]
         estimate: Estimate = mean_estimate(scores)
         n = int(np.isfinite(scores).sum())
         rows.append(
-            {"run": name, "step": float(metrics["step"].to_numpy()[part].mean()), "n": n, **estimate.columns("score")}
+            {
+                "run": run.name,
+                "step": float(metrics["step"].to_numpy()[part].mean()),
+                "n": n,
+                **estimate.columns("score"),
+            }
         )
     return rows
 

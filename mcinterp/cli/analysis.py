@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.cli.names import METHODS, PASSES, check_heads, check_names
+from mcinterp.analysis.registry import COMPARISONS, PASSES
+from mcinterp.cli.names import METHODS, check_heads, check_names
 from mcinterp.cli.options import (
     CONFIG,
     REPORTS,
@@ -125,7 +126,7 @@ def switch(
     opened = open_run(run, device, recipient)
     steps = one_step(given, "--from", donor), one_step(opened, "--to", recipient)
     from mcinterp.analysis import switch
-    from mcinterp.analysis.switching import COMPONENTS
+    from mcinterp.analysis.passes.switching import COMPONENTS
 
     both = given.checkpoint(steps[0]), opened.checkpoint(steps[1])
     result = switch(*both, component or COMPONENTS, samples, seed)
@@ -144,7 +145,7 @@ def _analyse(
     jobs: int,
 ) -> Path:
     names = split_names(passes)
-    check_names("pass", names, PASSES)
+    check_names("pass", names, [*PASSES, *COMPARISONS])
     opened = open_run(run, device, steps)
     from mcinterp.analysis import analyse
 

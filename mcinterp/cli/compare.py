@@ -15,7 +15,7 @@ from mcinterp.config.steps import AUTO
 from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcinterp.analysis.comparing import Compared
+    from mcinterp.analysis.compare.comparing import Compared
 
 AT = "@"
 NAMED = 4
@@ -46,7 +46,7 @@ def compare(
     check_same_kind({text: load_config(folder / CONFIG) for text, folder, _ in folders})
     chosen = _opened(folders, device)
     labels = [one.label for one in chosen]
-    from mcinterp.analysis.comparing import compare
+    from mcinterp.analysis.compare.comparing import compare
     from mcinterp.report import write_comparison_report
 
     folder = out or REPORTS / _folder_name(labels)
@@ -95,7 +95,7 @@ def _opened(folders: list[tuple[str, Path, str | None]], device: str) -> list[Co
         UsageError: for words that are no step or several, or two names of the same checkpoint.
         CheckpointError: for a step that has no checkpoint.
     """
-    from mcinterp.analysis.comparing import Compared
+    from mcinterp.analysis.compare.comparing import Compared
 
     names = _names([folder for _, folder, _ in folders])
     found: list[Compared] = []

@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from mcinterp.cli.options import REPORTS, RunArgument, open_run
+from mcinterp.config import RunConfig
+from mcinterp.declared import Explorer, load
+from mcinterp.errors import InputError
+from mcinterp.installed import study_of
 
 Steps = Annotated[
     str,
@@ -24,9 +28,25 @@ def explore(
 ) -> None:
     """Write one HTML file in which the model runs, with masks, values and heads to change; prints its path."""
     opened = open_run(run, steps=steps)
-    from mcinterp.analysis.explorable import explorable
-    from mcinterp.report.explore import EXPLORER, write_explorer
+    from mcinterp.report.page import EXPLORER
 
     chosen = None if steps == "auto" else opened.select_steps(steps)
-    found = explorable(opened, chosen)
-    print(write_explorer(found, out or REPORTS / opened.name / EXPLORER))
+    explorer = _explorer(opened.config)
+    found = load(explorer.gather)(opened, chosen)
+    print(load(explorer.write)(found, out or REPORTS / opened.name / EXPLORER))
+
+
+def _explorer(config: RunConfig) -> Explorer:
+    """The page of the study that brings the run's task.
+
+    Raises:
+        InputError: if it has none, or one that asks for more than the run offers.
+    """
+    from mcinterp.analysis.registry import without
+
+    study = study_of(config.task.kind)
+    if study is None or study.explorer is None:
+        raise InputError(f"task {config.task.kind} has no page in which its model runs")
+    if why := without("explore", study.explorer.asks, config):
+        raise InputError(why)
+    return study.explorer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +9,14 @@ import typer
 
 from mcinterp.cli.options import CHECKPOINTS, CONFIG, Config, Overrides, Preset, chosen_config
 from mcinterp.cli.progress import say
-from mcinterp.config import preset_names
 from mcinterp.errors import CheckpointError, McinterpError
+from mcinterp.installed import preset_files
 
 
 def presets() -> None:
-    """List the configurations that come with the package."""
-    folder = resources.files("mcinterp") / "presets"
-    for name in preset_names():
-        comment = (folder / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
+    """List the configurations that come with studies."""
+    for name, file in sorted(preset_files().items()):
+        comment = file.read_text(encoding="utf-8").splitlines()[0]
         print(f"{name:16s}{comment.lstrip('# ')}")
 
 

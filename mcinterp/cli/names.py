@@ -1,52 +1,17 @@
-"""Names that commands take, to tell a wrong one at once: what they stand for takes seconds to load.
-
-They are those of `PASSES`, `COMPARISONS`, `METHODS`, `CLASSES` and `STUDIES`; a test keeps them the same.
-"""
+"""Names that commands take, to tell a wrong one at once: what they stand for takes seconds to load."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from mcinterp.config import ModelConfig, load_config
+from mcinterp.config import load_config
 from mcinterp.errors import UsageError, nearest_name
+from mcinterp.installed import architectures, task_kinds
 
-PASSES = (
-    "attention",
-    "taxonomy",
-    "ablation",
-    "patching",
-    "circuits",
-    "probes",
-    "tokens",
-    "positions",
-    "shift",
-    "algorithm",
-    "nuclear",
-    "sizes",
-    "generation",
-    "embeddings",
-    "plateau",
-    "switching",
-    "components",
-)
 METHODS = ("uniform", "zero", "mean", "resample")
-CLASSES = (
-    "row",
-    "column",
-    "identity",
-    "masked-row",
-    "observed-copy",
-    "mask-ignore",
-    "longest-contiguous-column",
-    "input-processing",
-)
-STUDIES: Mapping[str, tuple[str, ...]] = {
-    "matrix-completion": ("tiny", "7x7-rank1", "small", "paper", "paper-12-layer"),
-    "ghost-points": ("delayed-switch", "exact"),
-    "identity-mapping": ("identity-mapping",),
-}
-"""Each with its presets."""
+"""Those of the ablation; a test keeps them the same."""
 
 
 def check_names(what: str, names: Iterable[str] | None, known: Iterable[str]) -> None:
@@ -67,9 +32,11 @@ def check_heads(names: Iterable[str] | None, config: Path) -> None:
     Raises:
         InputError: for a name that is none, or a head that there is not.
     """
-    model = load_config(config).model
-    if isinstance(model, ModelConfig):
+    run = load_config(config)
+    shape: Any = run.model
+    if "heads" in architectures()[shape.architecture].offers:
         from mcinterp.model.heads import HeadSet
 
+        classes = task_kinds()[run.task.kind].head_classes
         for name in names or ():
-            HeadSet.parse(name, model.n_layers, model.n_heads, dict.fromkeys(CLASSES, ()))
+            HeadSet.parse(name, shape.n_layers, shape.n_heads, dict.fromkeys(classes, ()))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.cli.names import STUDIES, check_names
+from mcinterp.cli.names import check_names
 from mcinterp.cli.options import CHECKPOINTS, REPORTS, Device, Samples
 from mcinterp.cli.progress import say, training_progress
 from mcinterp.errors import UsageError
+from mcinterp.installed import broken, studies
 
 if TYPE_CHECKING:
     from mcinterp.results import Result
@@ -40,19 +41,20 @@ def reproduce(
     goes on from there.
     """
     if study is not None and not listed:
-        check_names("study", [study], STUDIES)
-        check_names(f"preset of study {study}", [preset] if preset else None, STUDIES[study])
-    from mcinterp.study import STUDIES as KNOWN
-    from mcinterp.study import Setting, find_study
-    from mcinterp.study import reproduce as carry_out
-
+        check_names("study", [study], studies())
+        check_names(f"preset of study {study}", [preset] if preset else None, studies()[study].presets)
     if listed:
-        for known in KNOWN.values():
+        for known in studies().values():
             print(f"{known.name}  {known.title} ({known.source}); presets {', '.join(known.presets)}")
+        for why in broken().values():
+            say(why)
         return
     if study is None:
         raise UsageError("name a study, or ask for them with --list")
-    chosen = find_study(study)
+    from mcinterp.study import Setting
+    from mcinterp.study import reproduce as carry_out
+
+    chosen = studies()[study]
     preset = preset or chosen.presets[0]
     alone = preset in chosen.alone
     if run and alone:

@@ -1,8 +1,9 @@
-"""What every section of a configuration is."""
+"""What every section of a configuration is, and what a section of the task or of the model is besides."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -26,3 +27,46 @@ class FrozenConfig(BaseModel):
             if isinstance(number, float) and abs(number) > LARGEST:
                 raise ValueError(f"must be at most {LARGEST:g} in size, got {number:g}")
         return value
+
+
+class TaskSection(FrozenConfig):
+    """What the model is asked; a study's own class for each of its kinds derives from this one.
+
+    Attributes:
+        kind: which kind it is; a `Literal` with a default in each class.
+        younger: fields that came after the first runs of the kind, with the value that means what those runs did; they
+            are left out of the configuration's hash where they have it.
+    """
+
+    younger: ClassVar[Mapping[str, Any]] = {}
+
+    kind: str
+
+    def sample_bytes(self) -> int:
+        """Bytes that the inputs and targets of a sample take at least."""
+        return 0
+
+
+class ModelSection(FrozenConfig):
+    """What answers; a class for each kind of model derives from this one.
+
+    Attributes:
+        architecture: which kind it is; a `Literal` with a default in each class.
+        younger: as of a task's section.
+    """
+
+    younger: ClassVar[Mapping[str, Any]] = {}
+
+    architecture: str
+
+    def least_bytes(self) -> int:
+        """Bytes that the weights take at least, whatever the task."""
+        return 0
+
+    def weight_bytes(self, task: Any) -> int:
+        """Bytes that the weights take at least for a task's section, with the objects that hold them."""
+        return self.least_bytes()
+
+    def kept_bytes(self, task: Any) -> int:
+        """Bytes a sample of what a training step keeps for the gradient, at least."""
+        return 0

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mcinterp.config.schema import UNNAMED, RunConfig
+from mcinterp.config.kinds import FIELD, kinds, section_class, unnamed
+from mcinterp.config.schema import RunConfig
 from mcinterp.config.strict_yaml import read_yaml
 from mcinterp.errors import ConfigError, nearest_name
+from mcinterp.installed import broken, preset_files
+
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
 
 
 def preset_names() -> list[str]:
-    """Names of the configurations that come with the package."""
-    folder = resources.files("mcinterp") / "presets"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    """Names of the configurations that come with studies."""
+    return sorted(preset_files())
 
 
 def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
@@ -34,7 +36,7 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> RunConfig:
     """
     if name not in preset_names():
         raise ConfigError(f"no preset is called {name!r:.80}{nearest_name(name, preset_names())}")
-    text = (resources.files("mcinterp") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    text = preset_files()[name].read_text(encoding="utf-8")
     return parse_config(text, source=f"preset {name}", overrides=overrides)
 
 
@@ -68,25 +70,37 @@ def parse_config(text: str, source: str, overrides: Iterable[str] = ()) -> RunCo
 
 def validate_config(tree: Mapping[str, Any], source: str) -> RunConfig:
     """Turn a nested mapping into a `RunConfig`, with the first problem as one sentence."""
+    sections = {name: _section(name, tree[name], source) for name in FIELD if isinstance(tree.get(name), Mapping)}
+    return _validated({**tree, **sections}, RunConfig, source)
+
+
+def _section(name: str, given: Mapping[str, Any], source: str) -> BaseModel:
+    """A section of the kind that it names."""
+    field = FIELD[name]
+    kind = given.get(field, unnamed(name))
+    if kind not in list(kinds(name)):
+        why = "".join(f"; {reason}" for reason in broken().values())
+        raise ConfigError(
+            f"{source}: {name}.{field} = {kind!r:.80}: there is none{nearest_name(str(kind), kinds(name))}{why}"
+        )
+    return _validated({field: kind, **given}, section_class(name, kind), source, (name,))
+
+
+def _validated(tree: Mapping[str, Any], schema: type[SchemaT], source: str, within: tuple[str, ...] = ()) -> SchemaT:
     try:
-        return RunConfig.model_validate(_integers_as_floats(tree, RunConfig))
+        return schema.model_validate(_integers_as_floats(tree, schema))
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_first_problem(error, RunConfig)}") from None
+        raise ConfigError(f"{source}: {_first_problem(error, schema, within)}") from None
 
 
-def _first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
+def _first_problem(error: ValidationError, schema: type[BaseModel], within: tuple[str, ...]) -> str:
     """The first problem of a validation as one sentence: field, what was got, what was expected."""
     problems = error.errors()
     problem = problems[0]
     where, section = _field_path(problem, schema)
-    name = f"{'.'.join(where):.80}"
+    name = f"{'.'.join((*within, *where)):.80}"
     if problem["type"] in ("extra_forbidden", "invalid_key"):
         return f"{name} is not a field{nearest_name(where[-1], section.model_fields)}"
-    if problem["type"] == "union_tag_invalid":
-        field, kinds = UNNAMED[where[-1]][0], _kinds(section, where[-1])
-        return (
-            f"{name}.{field} = {problem['ctx']['tag']!r:.80}: there is none{nearest_name(problem['ctx']['tag'], kinds)}"
-        )
     if problem["type"] == "value_error":
         message = problem["msg"].removeprefix("Value error, ")
         return f"{name}: {message}" if name else message
@@ -99,7 +113,7 @@ def _first_problem(error: ValidationError, schema: type[BaseModel]) -> str:
 def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
     """The field that a problem is about, and the section that it is one of.
 
-    What pydantic adds for one kind of several (`float`, `literal`, the kind of a section) is left out.
+    What pydantic adds for one kind of several (`float`, `literal`) is left out.
     """
     path: list[str] = []
     parts = list(map(str, problem["loc"]))
@@ -108,21 +122,15 @@ def _field_path(problem: ErrorDetails, schema: type[BaseModel]) -> tuple[list[st
     while parts and section is not None:
         owner = section
         path.append(parts.pop(0))
-        kinds = _kinds(owner, path[-1])
-        section = kinds[parts.pop(0)] if len(kinds) > 1 and parts else next(iter(kinds.values()), None)
+        section = _held(owner, path[-1])
     return path, owner
 
 
-def _kinds(schema: type[BaseModel], name: str) -> dict[str, type[BaseModel]]:
-    """The sections that a field may hold, by the kinds that say so; by '' where there is only one, none of a value."""
+def _held(schema: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The section that a field holds; none of a value."""
     field = schema.model_fields.get(name)
     held = [field.annotation, *get_args(field.annotation)] if field else []
-    sections = [kind for kind in held if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    if name not in UNNAMED:
-        return {"": sections[0]} if sections else {}
-    return {
-        kind: section for section in sections for kind in get_args(section.model_fields[UNNAMED[name][0]].annotation)
-    }
+    return next((kind for kind in held if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
@@ -131,20 +139,12 @@ def _integers_as_floats(tree: Any, schema: type[BaseModel]) -> Any:
         return tree
     converted = dict(tree)
     for name in tree.keys() & schema.model_fields.keys():
-        section = _kinds(schema, name).get(_kind_of(name, tree[name]))
+        section = _held(schema, name)
         if section is not None:
             converted[name] = _integers_as_floats(tree[name], section)
         elif "float" in str(schema.model_fields[name].annotation):
             converted[name] = _as_float(tree[name])
     return converted
-
-
-def _kind_of(name: str, section: Any) -> str:
-    """Of which kind a section is; '' where there is only one."""
-    if name not in UNNAMED or not isinstance(section, Mapping):
-        return ""
-    field, unnamed = UNNAMED[name]
-    return str(section.get(field, unnamed))
 
 
 def _as_float(value: Any) -> Any:

@@ -9,36 +9,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
-from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig
-from mcinterp.config.identity import IdentityConfig, LinearConfig
-from mcinterp.config.matrix import ModelConfig, TaskConfig
-from mcinterp.config.recurrent import RecurrentConfig, SwitchConfig
+from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig, ModelSection, TaskSection
+from mcinterp.config.kinds import default_model, default_task
 from mcinterp.errors import InputError
+from mcinterp.installed import architectures, task_kinds
 
-TaskSection = Annotated[TaskConfig | IdentityConfig | SwitchConfig, Field(discriminator="kind")]
-"""What the model is asked, by `kind`."""
-ModelSection = Annotated[ModelConfig | LinearConfig | RecurrentConfig, Field(discriminator="architecture")]
-"""What answers, by `architecture`."""
-UNNAMED = {"task": ("kind", "matrix-completion"), "model": ("architecture", "encoder")}
-"""The field that says of which kind a section is, and its value in a section that does not say it."""
-ARCHITECTURES = {
-    "matrix-completion": "encoder",
-    "matrix-sequence": "gpt",
-    "identity-mapping": "linear",
-    "delayed-switch": "recurrent",
-}
-"""The model that each kind of task is asked of."""
-RETRAINABLE = ("encoder",)
-"""Architectures whose components can be trained apart."""
+COMPONENTS = "components"
+"""What a model offers whose components can be trained apart."""
 
 
 class TrainConfig(FrozenConfig):
-    """Online training; the defaults are those of matrix completion's paper."""
+    """Online training; the defaults are those of arXiv 2410.22244."""
 
     steps: int = Field(50_000, ge=1, le=MOST_STEPS, description="Optimiser steps.")
     batch_size: int = Field(256, ge=1, description="Fresh samples a step.")
@@ -95,45 +81,33 @@ class StartConfig(FrozenConfig):
 class RunConfig(FrozenConfig):
     """Everything that decides a run's weights."""
 
-    task: TaskSection = Field(default_factory=lambda: TaskConfig(), description="What the model is asked.")
-    model: ModelSection = Field(default_factory=lambda: ModelConfig(), description="What answers.")
+    task: SerializeAsAny[TaskSection] = Field(default_factory=default_task, description="What the model is asked.")
+    model: SerializeAsAny[ModelSection] = Field(default_factory=default_model, description="What answers.")
     training: TrainConfig = Field(default_factory=lambda: TrainConfig(), description="How it learns.")
     start: StartConfig | None = Field(None, description="Where a retraining of one component starts; else nothing.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, tree: Any) -> Any:
-        """A section that does not say of which kind it is, as older files' do not, is of the first kind."""
-        if not isinstance(tree, Mapping):
-            return tree
-        named = {
-            name: {UNNAMED[name][0]: UNNAMED[name][1], **section}
-            for name, section in tree.items()
-            if name in UNNAMED and isinstance(section, Mapping)
-        }
-        return {**tree, **named}
-
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
-        needed = ARCHITECTURES[self.task.kind]
-        if self.model.architecture != needed:
-            raise ValueError(
-                f"task.kind {self.task.kind!r} needs model.architecture {needed!r}, got {self.model.architecture!r}"
-            )
-        if self.start is not None and self.model.architecture not in RETRAINABLE:
-            known = " or ".join(RETRAINABLE)
-            raise ValueError(
-                f"start: the weights of a run can be trained on of an {known}, not of a {self.model.architecture!r}"
-            )
+        needed, own = task_kinds()[self.task.kind].architectures, self.model.architecture
+        if own not in needed:
+            known = " or ".join(map(repr, needed))
+            raise ValueError(f"task.kind {self.task.kind!r} needs model.architecture {known}, got {own!r}")
+        if self.start is not None and COMPONENTS not in architectures()[own].offers:
+            known = " or ".join(name for name, kind in architectures().items() if COMPONENTS in kind.offers)
+            raise ValueError(f"start: the weights of a run can be trained on of an {known}, not of a {own!r}")
         return self
 
     @cached_property
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the resolved configuration in canonical JSON.
 
-        `YOUNGER` fields are left out where they have their default, so that older runs keep their hash.
+        Fields that came after the first runs (`YOUNGER`, and `younger` of the sections) are left out where they have
+        their default, so that older runs keep their hash.
         """
-        canonical = json.dumps(_without_younger(self.model_dump()), sort_keys=True, separators=(",", ":"))
+        sections = {"task": self.task.younger, "model": self.model.younger}
+        own = {f"{name}.{field}": value for name, fields in sections.items() for field, value in fields.items()}
+        tree = _without_younger(self.model_dump(), {**YOUNGER, **own})
+        canonical = json.dumps(tree, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
@@ -154,8 +128,6 @@ class RunConfig(FrozenConfig):
 
 YOUNGER: Mapping[str, Any] = {
     "start": None,
-    "task.sizes": None,
-    "model.architecture": "encoder",
     "training.precision": "float32",
     "training.optimiser": "adam",
 }
@@ -174,11 +146,11 @@ def check_same_kind(configs: Mapping[str, RunConfig]) -> None:
             raise InputError(f"{first} is asked {kind} and {name} {other}: runs of two kinds of task are not compared")
 
 
-def _without_younger(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _without_younger(tree: Mapping[str, Any], younger: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return {
-        key: _without_younger(value, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        key: _without_younger(value, younger, f"{prefix}{key}.") if isinstance(value, Mapping) else value
         for key, value in tree.items()
-        if not (prefix + key in YOUNGER and value == YOUNGER[prefix + key])
+        if not (prefix + key in younger and value == younger[prefix + key])
     }
 
 

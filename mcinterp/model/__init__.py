@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcinterp.model.encoder import MatrixEncoder
-    from mcinterp.model.gpt import MatrixGPT
     from mcinterp.model.heads import Head, HeadSet
     from mcinterp.model.interventions import Intervention, intervene
     from mcinterp.model.kinds import Model
-    from mcinterp.model.linear import LinearNetwork
     from mcinterp.model.plain import PlainModel
-    from mcinterp.model.recurrent import RecurrentNetworks
+    from mcinterp.studies.ghost_points.model import RecurrentNetworks
+    from mcinterp.studies.identity_mapping.model import LinearNetwork
+    from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 # transformer_lens imports tqdm's notebook bar, which complains in Jupyter where ipywidgets is not installed.
 warnings.filterwarnings("ignore", message="IProgress not found")

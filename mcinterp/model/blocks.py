@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mcinterp.model.encoder import MatrixEncoder
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.shapes import Absent, Answers, ByHead, Pattern, Resid, Tokens, Z
-from mcinterp.task.sequence import most_probable_values
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
+from mcinterp.studies.matrix_completion.task.sequence import most_probable_values
 
 BYTES = {"cpu": 2**24, "cuda": 2**31}
 """Activations held at a time: what fits a processor's cache, or keeps a GPU busy."""

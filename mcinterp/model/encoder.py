@@ -12,9 +12,9 @@ from torch import Tensor
 from transformer_lens import HookedEncoder, HookedTransformerConfig
 from transformer_lens.components.embed import Embed
 
-from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError
 from mcinterp.model.shapes import Answers, Resid, Tokens
+from mcinterp.studies.matrix_completion.config import ModelConfig
 
 
 class PaddedEmbed(Embed):

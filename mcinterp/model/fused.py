@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from mcinterp.model.encoder import MatrixEncoder
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.plain import PlainModel
 from mcinterp.model.shapes import Absent, Answers, Resid, Tokens, Z
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 
 def training_forward(model: MatrixEncoder | MatrixGPT | PlainModel) -> Callable[[Tensor], Tensor]:

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from mcinterp.model.blocks import Block, Blocks
 from mcinterp.model.encoder import MatrixEncoder
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
 from mcinterp.model.shapes import Absent, Answers, Resid, Tokens, Z
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.model.encoder import MatrixEncoder
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
 from mcinterp.model.shapes import Pattern, Z
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 Edit = Callable[[Tensor], Tensor]
 

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import os
 
-from mcinterp.config import IdentityConfig, LinearConfig, ModelConfig, RunConfig, SwitchConfig, TaskConfig, TaskSection
+from mcinterp.config import RunConfig, TaskSection
 from mcinterp.errors import InputError
 
-LAYER_OBJECTS = 50_000
-"""Bytes that the modules of a layer take beside its weights."""
 COPIES = 4
 """What training keeps of every weight: itself, its gradient, and the two means of Adam."""
 
 
-def least_size(config: ModelConfig) -> int:
-    """Bytes that the weights of a transformer's blocks take, told without making it."""
-    return 4 * config.n_layers * config.d_model * (4 * config.d_model + 2 * config.d_mlp)
-
-
 def weight_bytes(config: RunConfig) -> int:
     """Bytes that the weights of the run's model take at least, with the objects that hold them."""
-    model, task = config.model, config.task
-    if isinstance(model, ModelConfig) and isinstance(task, TaskConfig):
-        embeddings = 4 * model.d_model * (task.d_vocab + task.n_positions - 1)
-        return least_size(model) + embeddings + LAYER_OBJECTS * (model.n_layers - 1)
-    if isinstance(model, LinearConfig) and isinstance(task, IdentityConfig):
-        return model.layers * (4 * task.d**2 + 500)
-    if not isinstance(model, LinearConfig | ModelConfig) and isinstance(task, SwitchConfig):
-        return 8 * task.networks * model.units * model.rank
-    return 0
+    return config.model.weight_bytes(config.task)
 
 
 def batch_bytes(task: TaskSection, n: int) -> int:
     """Bytes that inputs and targets of `n` samples take at least."""
-    if isinstance(task, TaskConfig):
-        return n * (8 * task.n_positions + 4 * task.n_entries)
-    return n * 4 * (task.d if isinstance(task, IdentityConfig) else 4 * task.target)
+    return n * task.sample_bytes()
 
 
 def refuse_untrainable(config: RunConfig) -> None:
@@ -45,13 +28,9 @@ def refuse_untrainable(config: RunConfig) -> None:
         InputError: if its model or its batches are too large.
     """
     refuse_too_large(COPIES * weight_bytes(config), "training the configuration's model")
-    model, task, size = config.model, config.task, config.training.batch_size
-    per_sample = batch_bytes(task, 1)
-    if isinstance(model, ModelConfig) and isinstance(task, TaskConfig):
-        # A block's input and its heads' patterns are kept for the gradient.
-        kept = model.d_model + model.n_heads * task.n_positions
-        per_sample += 4 * model.n_layers * task.n_positions * kept
-    refuse_too_large(size * per_sample, f"a step of training.batch_size {size}")
+    size = config.training.batch_size
+    a_sample = config.task.sample_bytes() + config.model.kept_bytes(config.task)
+    refuse_too_large(size * a_sample, f"a step of training.batch_size {size}")
 
 
 def refuse_too_large(n_bytes: int, what: str) -> None:

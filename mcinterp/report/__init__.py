@@ -1,8 +1,7 @@
 """Reports: stored results as HTML pages that work offline, from a disk, without a model."""
 
 from mcinterp.report.compare import write_comparison_report
-from mcinterp.report.explore import write_explorer
 from mcinterp.report.site import write_report
 from mcinterp.report.sweep import write_sweep_report
 
-__all__ = ["write_comparison_report", "write_explorer", "write_report", "write_sweep_report"]
+__all__ = ["write_comparison_report", "write_report", "write_sweep_report"]

@@ -18,12 +18,13 @@ NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, ATTENTION, MAPS, ST
 
 @cache
 def asset(name: str) -> str:
-    """The text of one asset."""
+    """The text of one asset; `package:name` is one of another package, in a folder assets of its own."""
     if name == PLOTLY:
         return _inlinable(get_plotlyjs())
     if name == CIRCUITSVIS:
         return _inlinable(_circuitsvis())
-    return resources.files("mcinterp.report").joinpath("assets", name).read_text(encoding="utf-8")
+    package, _, own = name.rpartition(":")
+    return (resources.files(package or "mcinterp.report") / "assets" / own).read_text(encoding="utf-8")
 
 
 def _circuitsvis() -> str:

@@ -6,9 +6,10 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PLACE, PLOTLY, STYLE, TABLES, THEME, asset
@@ -16,6 +17,8 @@ from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 
 FOLDER = "assets"
+EXPLORER = "explore.html"
+"""Beside a report, the page in which the model runs."""
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'self' file: 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
@@ -31,7 +34,7 @@ def render(
     """One page.
 
     Args:
-        template: index, step, …
+        template: index, step, … or one of another package, such as `package:name`.
         single_file: whether scripts and style stand in the page.
         scripts: which scripts it needs.
         styles: which style sheets.
@@ -74,6 +77,13 @@ def _script_sources(single_file: bool, scripts: Sequence[str]) -> str:
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
+def _template(name: str) -> str:
+    """The text of a template of the report's, or of another package's as `package:name`."""
+    package, _, own = name.rpartition(":")
+    folder = resources.files(package) if package else resources.files("mcinterp.report") / "templates"
+    return (folder / own).read_text(encoding="utf-8")
+
+
 def _shown(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
@@ -81,7 +91,7 @@ def _shown(value: Any) -> Any:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("mcinterp.report"),
+        loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

@@ -12,11 +12,10 @@ from markupsafe import Markup
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report.assets import NAMES, asset
-from mcinterp.report.explore import EXPLORER
 from mcinterp.report.heads import PAGE as HEAD_PAGE
 from mcinterp.report.heads import HeadPages, linked, linked_table
 from mcinterp.report.numbers import number
-from mcinterp.report.page import FOLDER, render, scripts_for
+from mcinterp.report.page import EXPLORER, FOLDER, render, scripts_for
 from mcinterp.report.parts import Link, Section, embed_json
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, defined_passes, sections, study_sections, training

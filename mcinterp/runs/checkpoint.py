@@ -19,7 +19,7 @@ import torch
 from mcinterp.config import RunConfig
 from mcinterp.config.base import LARGEST_SEED
 from mcinterp.errors import CheckpointError, DamagedError, InputError
-from mcinterp.model.build import build_model, least_size_of, template
+from mcinterp.model.build import build_model, template
 from mcinterp.model.finite import check_answers, check_finite
 from mcinterp.model.plain import check_weights, load_weights
 from mcinterp.model.size import batch_bytes, refuse_too_large
@@ -206,7 +206,7 @@ def _read_weights(path: Path, digest: str, config: RunConfig) -> dict[str, torch
     """The weights, once they are known to be those that were saved and to fit the configuration."""
     if not path.is_file():
         raise DamagedError(f"{path} cannot be read: it is missing")
-    if path.stat().st_size < (least := least_size_of(config)):
+    if path.stat().st_size < (least := config.model.least_bytes()):
         raise DamagedError(f"{path} is damaged: a model of its configuration takes at least {least:,} bytes")
     expected = template(config)
     content = read_bounded(path, sum(parameter.nbytes for parameter in expected.values()))

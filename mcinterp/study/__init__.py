@@ -1,11 +1,12 @@
-"""Papers as code: runs, measurements, and claims with verdicts."""
+"""What a study is: settings, evidence, claims with rules and controls, and how it is carried out."""
 
+from mcinterp.declared import Study
 from mcinterp.errors import UsageError, nearest_name
-from mcinterp.study import ghost_points, identity_mapping, matrix_completion
+from mcinterp.installed import broken, studies
 from mcinterp.study.claims import Claim, Control, Evidence, Finding, Number, Rule
-from mcinterp.study.study import Setting, Study, reproduce
+from mcinterp.study.study import Setting, reproduce
 
-STUDIES = {study.name: study for study in (matrix_completion.STUDY, ghost_points.STUDY, identity_mapping.STUDY)}
+__all__ = ["Claim", "Control", "Evidence", "Finding", "Number", "Rule", "Setting", "Study", "find_study", "reproduce"]
 
 
 def find_study(name: str) -> Study:
@@ -14,21 +15,7 @@ def find_study(name: str) -> Study:
     Raises:
         UsageError: if there is none.
     """
-    if name not in STUDIES:
-        raise UsageError(f"no study is called {name!r}{nearest_name(name, STUDIES)}")
-    return STUDIES[name]
-
-
-__all__ = [
-    "STUDIES",
-    "Claim",
-    "Control",
-    "Evidence",
-    "Finding",
-    "Number",
-    "Rule",
-    "Setting",
-    "Study",
-    "find_study",
-    "reproduce",
-]
+    if name not in studies():
+        why = f"; {broken()[name]}" if name in broken() else nearest_name(name, studies())
+        raise UsageError(f"no study is called {name!r}{why}")
+    return studies()[name]

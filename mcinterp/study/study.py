@@ -1,17 +1,18 @@
-"""A paper as code: what it trains and measures, and what it claims."""
+"""Carry out a study: what it trains and measures, and what becomes of its claims."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcinterp.analysis.runner import DATA
+from mcinterp.declared import Study, resolved
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.results import Result
 from mcinterp.runs.train import Progress
-from mcinterp.study.claims import Claim, Evidence, claims_result
+from mcinterp.study.claims import Evidence, claims_result
 
 CLAIMS = "claims"
 STUDY_FOLDER = "study"
@@ -43,34 +44,6 @@ class Setting:
     watch: Callable[[int, str], AbstractContextManager[Progress]]
 
 
-@dataclass(frozen=True)
-class Study:
-    """A paper's experiments, with its claims.
-
-    Attributes:
-        name: of the study, as the command line has it.
-        title: of the paper.
-        source: where it is.
-        presets: configurations that it can be carried out with, the first by default.
-        measure: trains and analyses what is missing, and gives the results by key.
-        claims: decides from these alone.
-        alone: presets that have no run; their report stands by itself.
-        bounds: what the bounds of its rules ask for, in a sentence for the page.
-    """
-
-    name: str
-    title: str
-    source: str
-    presets: tuple[str, ...]
-    measure: Callable[[Setting], Mapping[str, Result]]
-    claims: Callable[[Evidence], tuple[Claim, ...]]
-    alone: tuple[str, ...] = ()
-    bounds: str = (
-        "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
-        "a smaller model does not have."
-    )
-
-
 def reproduce(study: Study, setting: Setting) -> Result:
     """Carry a study out and store what became of its claims under `out`/data/study.
 
@@ -82,12 +55,12 @@ def reproduce(study: Study, setting: Setting) -> Result:
     if setting.preset not in study.presets:
         hint = nearest_name(setting.preset, study.presets)
         raise UsageError(f"study {study.name} has no preset {setting.preset!r}{hint}")
-    results = study.measure(setting)
+    results = resolved(study.measure)(setting)
     facts = {"study": study.name, "title": study.title, "source": study.source, "preset": setting.preset}
     facts["bounds"] = study.bounds
     steps = {key: result.provenance.get("step") for key, result in results.items()}
     found = claims_result(
-        CLAIMS, "Is the paper right, here?", study.claims(Evidence(results)), facts | {"steps": steps}
+        CLAIMS, "Is the paper right, here?", resolved(study.claims)(Evidence(results)), facts | {"steps": steps}
     )
     found.save(setting.out / DATA / STUDY_FOLDER / CLAIMS)
     return found

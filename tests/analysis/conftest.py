@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 
 @pytest.fixture(scope="session")

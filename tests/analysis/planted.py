@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 D_MODEL = 4
 

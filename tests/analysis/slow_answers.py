@@ -11,12 +11,12 @@ from slow_attention import Rows, traces
 from slow_encoder import run_slowly
 from slow_statistics import Columns, Errors, columns, mean, pooled
 
-from mcinterp.analysis.distribution_shift import FRESH, _batch
-from mcinterp.analysis.token_intervention import _inputs
-from mcinterp.config import TaskConfig
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.passes.distribution_shift import FRESH, _batch
+from mcinterp.studies.matrix_completion.passes.token_intervention import _inputs
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 W_POS = "embed.pos_embed.W_pos"
 

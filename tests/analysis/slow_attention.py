@@ -12,7 +12,7 @@ from slow_statistics import mean
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 Rows = list[dict[str, object]]
 Pair = tuple[int, int]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import erf, softmax
 
-from mcinterp.config import ModelConfig
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import ModelConfig
 
 Edit = Callable[[int, int, np.ndarray], np.ndarray]
 

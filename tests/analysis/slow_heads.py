@@ -9,11 +9,11 @@ from slow_attention import Pair, Rows, heads_of, name_of, traces, uniform_map
 from slow_encoder import Edit, Trace, run_slowly
 from slow_statistics import Columns, Errors, estimate, ratio
 
-from mcinterp.analysis.ablation import random_groups
+from mcinterp.analysis.passes.ablation import random_groups
 from mcinterp.model import HeadSet
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 
 class Changed:

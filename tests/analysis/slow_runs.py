@@ -13,7 +13,7 @@ from slow_statistics import Columns, Errors, columns, mean, pooled
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 Curve = list[tuple[float, float, float]]
 """A value with the ends of its interval, a step each."""

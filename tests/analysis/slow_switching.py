@@ -13,7 +13,7 @@ from slow_statistics import Errors, columns, mean
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 PARAMETERS = {
     "attention-qkv": ("attn.W_Q", "attn.b_Q", "attn.W_K", "attn.b_K", "attn.W_V", "attn.b_V"),

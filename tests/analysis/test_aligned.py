@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcinterp.analysis.aligned import over_runs, spread, stretches
+from mcinterp.analysis.compare.aligned import over_runs, spread, stretches
 
 STEPS = np.arange(1, 4001, dtype=float)
 

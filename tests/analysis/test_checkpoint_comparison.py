@@ -16,7 +16,7 @@ from small_gpt import small_gpt_config
 from small_run import small_config
 
 from mcinterp.analysis import compare_checkpoints, head_taxonomy
-from mcinterp.analysis.head_columns import COMPARED, OTHER_MATRICES, SHUFFLED, UNTRAINED
+from mcinterp.analysis.compare.head_columns import COMPARED, OTHER_MATRICES, SHUFFLED, UNTRAINED
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import InputError
 from mcinterp.model import Head, HeadSet, intervene

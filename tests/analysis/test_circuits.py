@@ -16,12 +16,13 @@ from slow_circuits import Judge
 from small_gpt import small_gpt_config
 
 from mcinterp.analysis import circuits
-from mcinterp.analysis.circuits import MOST_VALUES
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.analysis.passes.circuits import MOST_VALUES
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.report.views import circuits as circuits_view
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 N, SEED = 6, 2
 SHARES = ["position_r2", "token_r2", "direct_r2", "shuffled_r2", "ov_r2", "ov_shuffled_r2"]

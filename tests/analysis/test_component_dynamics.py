@@ -14,7 +14,7 @@ from scipy import stats
 from small_run import interrupt_at, small_config
 
 from mcinterp.analysis import component_dynamics
-from mcinterp.analysis.component_dynamics import _Training, dynamics_fingerprint
+from mcinterp.analysis.passes.component_dynamics import _Training, dynamics_fingerprint
 from mcinterp.model.components import Component, transplant
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run, retrain, train

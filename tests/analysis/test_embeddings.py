@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mcinterp.analysis.embeddings import embeddings, occurring_tokens, principal_components
+from mcinterp.analysis.passes.embeddings import embeddings, occurring_tokens, principal_components
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.results import Result

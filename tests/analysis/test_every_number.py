@@ -25,12 +25,15 @@ from slow_statistics import assert_table
 from slow_switching import slow_components, slow_switching
 from small_gpt import small_gpt_config
 
-from mcinterp.analysis import PASSES, linear_probes, nuclear_norm, position_sensitivity
+from mcinterp.analysis import PASSES, linear_probes
 from mcinterp.analysis.registry import COMPARISONS
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
-from mcinterp.model.convert import to_bert
+from mcinterp.config import RunConfig
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run, retrain
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.convert import to_bert
+from mcinterp.studies.matrix_completion.passes.nuclear_norm import nuclear_norm
+from mcinterp.studies.matrix_completion.passes.position_sensitivity import position_sensitivity
 
 pytestmark = pytest.mark.no_cover
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcinterp.analysis.geometry import grouping, linear_cka, rank_correlation, silhouette, variance_explained
+from mcinterp.analysis.passes.geometry import grouping, linear_cka, rank_correlation, silhouette, variance_explained
 from mcinterp.errors import InputError
 
 GENERATOR = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from slow_attention import heads_of, traces, uniform_map
 from slow_statistics import estimate
 from small_gpt import small_gpt_config
 
-from mcinterp.analysis.head_matching import Products, best_assignment, similarity
+from mcinterp.analysis.compare.head_matching import Products, best_assignment, similarity
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.components import reorder_heads
 from mcinterp.runs import Checkpoint

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mcinterp.analysis.agreement import correlation, scaled, unexplained, unexplained_difference
-from mcinterp.analysis.geometry import rank_correlation
-from mcinterp.analysis.plateau import answer_spread
+from mcinterp.analysis.compare.agreement import correlation, scaled, unexplained, unexplained_difference
+from mcinterp.analysis.passes.geometry import rank_correlation
+from mcinterp.analysis.passes.plateau import answer_spread
 from mcinterp.analysis.statistics import (
     Estimate,
     mean_estimate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcinterp.analysis.onset import LEAD_COLUMNS, Crossing, Curve, crossing, lead_rows, plateau_step
+from mcinterp.analysis.passes.onset import LEAD_COLUMNS, Crossing, Curve, crossing, lead_rows, plateau_step
 from mcinterp.errors import InputError
 from mcinterp.runs import Run
 

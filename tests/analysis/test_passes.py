@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mcinterp.analysis import PASSES, ablation, attention_maps, linear_probes, patching, select_passes
-from mcinterp.analysis.ablation import COLUMNS, random_groups
-from mcinterp.analysis.probe_fits import smallest_solution
+from mcinterp.analysis.passes.ablation import COLUMNS, random_groups
+from mcinterp.analysis.passes.probe_fits import smallest_solution
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model import Head, HeadSet
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from slow_encoder import run_slowly
 
-from mcinterp.analysis.plateau import (
+from mcinterp.analysis.passes.plateau import (
     answer_spread,
     mean_cosine,
     plateau_measures,

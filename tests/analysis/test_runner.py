@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mcinterp.analysis import analyse, runner
-from mcinterp.analysis.registry import COMPARISONS, PASSES, Comparison, Pass, select_comparisons, select_passes
+from mcinterp.analysis.registry import COMPARISONS, PASSES, select_comparisons, select_passes
 from mcinterp.analysis.work import Report, Work, all_done, counted
+from mcinterp.declared import Comparison, Pass
 from mcinterp.errors import FailedPassesError, SolverError, UsageError
 from mcinterp.report import write_report
 from mcinterp.results import Result, Table

@@ -13,7 +13,7 @@ from slow_encoder import mse, run_slowly
 from small_run import small_config
 
 from mcinterp.analysis import model_switching, switch
-from mcinterp.analysis.exchange import BACK, FORTH, INTO_LAST, exchangeable_rows
+from mcinterp.analysis.passes.exchange import BACK, FORTH, INTO_LAST, exchangeable_rows
 from mcinterp.analysis.statistics import ratio_estimate
 from mcinterp.errors import InputError
 from mcinterp.results import Result

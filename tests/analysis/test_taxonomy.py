@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
-from mcinterp.analysis import class_members, head_taxonomy, taxonomy
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.analysis import class_members, head_taxonomy
+from mcinterp.analysis.passes import taxonomy
+from mcinterp.config import RunConfig
 from mcinterp.model import Head
 from mcinterp.model.blocks import Blocks
 from mcinterp.runs import Checkpoint
 from mcinterp.runs.checkpoint import build_model
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 ROWS, COLS = 5, 4
 

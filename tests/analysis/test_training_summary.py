@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcinterp.analysis import training_summary
-from mcinterp.analysis.training_summary import MAX_POINTS
+from mcinterp.analysis.summary import MAX_POINTS
 from mcinterp.runs import Run
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"

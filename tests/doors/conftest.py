@@ -22,11 +22,12 @@ from small_sweep import write_grid
 from mcinterp.cli import main
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import McinterpError
-from mcinterp.model import blocks, encoder, gpt
+from mcinterp.model import blocks, encoder
 from mcinterp.model.build import template
 from mcinterp.runs import Run, train
+from mcinterp.studies.matrix_completion import gpt
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 from mcinterp.study import STUDIES
-from mcinterp.task import MatrixCompletion
 
 BEGAN = "something heavy began"
 

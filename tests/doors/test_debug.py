@@ -103,9 +103,9 @@ def test_a_launchers_variable_that_is_no_number_is_no_launchers(
 def test_names_that_are_told_at_once_are_those_that_there_are() -> None:
     from mcinterp import study
     from mcinterp.analysis import COMPARISONS, PASSES
-    from mcinterp.analysis.ablation import METHODS
-    from mcinterp.analysis.head_scores import CLASSES
+    from mcinterp.analysis.passes.ablation import METHODS
     from mcinterp.cli import names
+    from mcinterp.studies.matrix_completion.head_scores import CLASSES
 
     assert (*PASSES, *COMPARISONS) == names.PASSES
     assert (names.METHODS, names.CLASSES) == (METHODS, CLASSES)

@@ -12,14 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from near_valid import changed_text, junk
 
-from mcinterp.analysis.head_scores import CLASSES
 from mcinterp.errors import CheckpointError, InputError, McinterpError, UsageError, nearest_name
 from mcinterp.model import Head, HeadSet
 from mcinterp.model.components import Component
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import LARGEST_SEED
 from mcinterp.runs.train import resolve_device
-from mcinterp.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.head_scores import CLASSES
+from mcinterp.studies.matrix_completion.task.masks import observed_mask
 
 LONG = "9" * 5000
 HEADS = ["all", "none", "layer:1", "L1H0,L0H1", " L0H0 , L1H1 ", *CLASSES]

@@ -8,13 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
-from mcinterp.model import MatrixEncoder
+from mcinterp.config import RunConfig, TrainConfig
+from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import training_forward
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
-from mcinterp.task import MatrixBatch, MatrixCompletion, make_task
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.task import make_task
 
 SHAPE = ModelConfig(n_layers=2, n_heads=2, d_model=16, d_mlp=32, init_std=0.4)
 TASKS = {

@@ -10,13 +10,16 @@ import torch
 from small_gpt import small_gpt_config
 from torch import Tensor
 
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
-from mcinterp.model import Head, HeadSet, Intervention, MatrixEncoder, MatrixGPT, intervene
+from mcinterp.config import RunConfig
+from mcinterp.model import Head, HeadSet, Intervention, intervene
 from mcinterp.model import blocks as module
 from mcinterp.model.blocks import Blocks
+from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.model.interventions import permuted_positions, replaced_z, uniform_pattern
 from mcinterp.runs.checkpoint import build_model
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 from mcinterp.task import make_task
 
 N, LAYERS, HEADS = 6, 3, 4

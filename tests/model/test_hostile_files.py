@@ -15,7 +15,7 @@ import torch
 from test_convert import N_HEADS, N_POSITIONS, put, tf_matcomp_file
 
 from mcinterp.errors import CheckpointError
-from mcinterp.model.convert import load_tf_matcomp
+from mcinterp.studies.matrix_completion.convert import load_tf_matcomp
 
 WORD = "_backbone.embeddings.word_embeddings.weight"
 MLP = "_backbone.encoder.layer.0.intermediate.dense."

@@ -9,14 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from mcinterp.config import ModelConfig, TaskConfig
 from mcinterp.errors import CheckpointError, InputError
-from mcinterp.model import HeadSet, MatrixEncoder, intervene
-from mcinterp.model.convert import from_bert, load_weights, to_bert
+from mcinterp.model import HeadSet, intervene
+from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import fused_complete
 from mcinterp.model.interventions import uniform_pattern
 from mcinterp.model.restricted import restricted_to
-from mcinterp.task import MatrixBatch, MatrixCompletion
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.convert import from_bert, load_weights, to_bert
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 TASK = MatrixCompletion(TaskConfig(rows=6, cols=7, rank=1, v_min=-2, v_max=2, sizes=((4, 4), (5, 5), (6, 7))))
 SHAPE = ModelConfig(n_layers=3, n_heads=2, d_model=16, d_mlp=32, init_std=0.4)

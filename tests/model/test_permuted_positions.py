@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError
-from mcinterp.model import MatrixEncoder, intervene
+from mcinterp.model import intervene
+from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.interventions import permuted_positions
+from mcinterp.studies.matrix_completion.config import ModelConfig
 
 ORDER = [2, 0, 1, 4, 3, 5]
 

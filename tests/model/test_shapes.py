@@ -6,9 +6,9 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from mcinterp.config import ModelConfig
-from mcinterp.model import MatrixEncoder
 from mcinterp.model.blocks import Blocks
+from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.studies.matrix_completion.config import ModelConfig
 
 
 def test_activations_that_do_not_belong_together_are_refused() -> None:

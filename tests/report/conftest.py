@@ -12,9 +12,10 @@ import pytest
 from forged import Forge
 from small_run import small_config
 
-from mcinterp.analysis.explorable import explorable
-from mcinterp.report import write_explorer, write_report
+from mcinterp.report import write_report
 from mcinterp.runs import Run, train
+from mcinterp.studies.matrix_completion.explorer.explorable import explorable
+from mcinterp.studies.matrix_completion.explorer.page import write_explorer
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 ARGUMENTS += ("--disable-sync", "--no-first-run")

@@ -23,7 +23,7 @@ from small_run import small_config
 
 import mcinterp
 from mcinterp.analysis import compare_checkpoints, compare_runs
-from mcinterp.analysis.comparing import Compared, compare
+from mcinterp.analysis.compare.comparing import Compared, compare
 from mcinterp.errors import CheckpointError
 from mcinterp.report import write_comparison_report
 from mcinterp.report.figures import aligned_figure, by_step_figure, classes_figure, pair_maps_figure, similarity_figure

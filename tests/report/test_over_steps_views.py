@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mcinterp.analysis import embeddings, plateau_measures, training_summary
-from mcinterp.analysis.onset import LEAD_COLUMNS
+from mcinterp.analysis.passes.onset import LEAD_COLUMNS
 from mcinterp.report import write_report
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.views import comparison_sections

@@ -11,12 +11,13 @@ from small_run import interrupt_at, small_config
 
 import mcinterp
 from mcinterp.analysis import ablation, analyse
-from mcinterp.config import RunConfig, TaskConfig, TrainConfig, parse_config
+from mcinterp.config import RunConfig, TrainConfig, parse_config
 from mcinterp.errors import ConfigError, InputError
-from mcinterp.model import LinearNetwork
 from mcinterp.report import write_report
 from mcinterp.runs import Run, densify, train
 from mcinterp.runs.retrain import retrain
+from mcinterp.studies.identity_mapping.model import LinearNetwork
+from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.training.optimisers import OPTIMISERS
 
 PACKAGE = Path(mcinterp.__file__).parent

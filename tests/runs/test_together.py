@@ -21,7 +21,7 @@ from mcinterp.cli import main
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError, UsageError
 from mcinterp.runs import Run, densify, load_sweep, retrain, run_sweep, train
-from mcinterp.task import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 from mcinterp.training import loop
 from mcinterp.training.together import join
 

@@ -15,7 +15,8 @@ from small_run import interrupt_at, small_config
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError, TrainingError
 from mcinterp.runs import Run, densify, train
-from mcinterp.task import MatrixBatch, MatrixCompletion
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 from mcinterp.training import loop
 
 pytestmark = pytest.mark.no_cover

@@ -16,12 +16,12 @@ from mcinterp.report import write_report
 from mcinterp.report.study import claims_page, claims_sentence
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
+from mcinterp.studies.ghost_points import study as ghost_study
+from mcinterp.studies.ghost_points.limits import zone
+from mcinterp.studies.matrix_completion import matrix_claims
+from mcinterp.studies.matrix_completion import study as matrix_study
 from mcinterp.study import Evidence, Setting, find_study, reproduce
 from mcinterp.study.claims import claims_result
-from mcinterp.study.ghost_points import study as ghost_study
-from mcinterp.study.ghost_points.limits import zone
-from mcinterp.study.matrix_completion import matrix_claims
-from mcinterp.study.matrix_completion import study as matrix_study
 
 DROP = {"transition": {"found": True, "plateau": 0.1}}
 

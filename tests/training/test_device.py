@@ -10,11 +10,12 @@ from small_gpt import small_gpt_config
 from small_run import small_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mcinterp.config import RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError
 from mcinterp.model.fused import training_forward
 from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
+from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.task import make_task
 from mcinterp.training import loop
 from mcinterp.training.loop import StepRecord, TrainState, training_steps

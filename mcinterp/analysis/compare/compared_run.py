@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcinterp.analysis.aligned import Curve, stretches
+from mcinterp.analysis.compare.aligned import Curve, stretches
+from mcinterp.analysis.passes.taxonomy import head_taxonomy
+from mcinterp.analysis.registry import PASSES, missing
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.analysis.sweep import last_steps
-from mcinterp.analysis.taxonomy import head_taxonomy
 from mcinterp.runs import Run
 from mcinterp.task import make_task
 from mcinterp.training import Transition
@@ -49,12 +50,12 @@ CLASS_COLUMNS = {
     "run": "what the run is called",
     "step": "of the checkpoint",
     "aligned_step": "the same less the step of the run's fastest fall; empty for a run without a drop",
-    "kind": "family or group",
+    "kind": "kind of class",
     "class": "class of the head taxonomy, or none of its kind",
     "heads": "of this class",
     "share": "of all heads; a count of this model's heads, without an interval",
-    "n": "matrices a mask that a head's class was decided with",
-    "seed": "seed of these matrices",
+    "n": "samples of each family of inputs that a head's class was decided with",
+    "seed": "seed of these samples",
 }
 
 
@@ -145,14 +146,14 @@ class Member:
 
     def class_rows(self, samples: int, seed: int) -> list[dict[str, Any]]:
         """Heads of each class at some checkpoints; none where heads have no classes."""
-        if not samples or self.task != "matrix-completion" or not self.run.steps:
+        if not samples or not self.run.steps or missing(PASSES["taxonomy"].asks, self.run.config):
             return []
         return [row for step in self.run.spread_steps(CLASS_CHECKPOINTS) for row in self._classes(step, samples, seed)]
 
     def _classes(self, step: int, samples: int, seed: int) -> list[dict[str, Any]]:
         result = head_taxonomy(self.run.checkpoint(step), samples, seed)
         heads = result.table("heads")
-        kinds = {"family": [*result.facts["families"], "none"], "group": [*result.facts["groups"], "none"]}
+        kinds = {kind: [*classes, "none"] for kind, classes in result.facts["kinds"].items()}
         return [
             {
                 "run": self.label,

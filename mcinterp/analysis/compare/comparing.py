@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcinterp.analysis.checkpoint_comparison import compare_checkpoints
-from mcinterp.analysis.registry import ENTRIES, SEQUENCES
-from mcinterp.analysis.run_comparison import compare_runs
+from mcinterp.analysis.compare.checkpoint_comparison import ASKS, compare_checkpoints
+from mcinterp.analysis.compare.run_comparison import compare_runs
+from mcinterp.analysis.registry import without
 from mcinterp.analysis.runner import DATA, KEPT, circumstances, kept_or_made
 from mcinterp.errors import CheckpointError, UsageError, WriteError
 from mcinterp.results import RECORD, Result
@@ -19,8 +19,6 @@ from mcinterp.runs.files import tidy
 SAMPLES = 256
 CLASS_SAMPLES = 64
 PAIR, RUNS = "compared-checkpoints", "compared-runs"
-MATRICES = ENTRIES + SEQUENCES
-"""Kinds of task whose checkpoints can be compared."""
 Report = Callable[[str], None]
 
 
@@ -72,12 +70,13 @@ def compare(
     labels = [one.label for one in compared]
     _refuse_others(out, labels)
     first, *others = compared
-    if first.run.config.task.kind in MATRICES or any(one.step is not None for one in compared):
+    why = without("comparing checkpoints", ASKS, first.run.config)
+    if not why or any(one.step is not None for one in compared):
         for index, other in enumerate(others, start=1):
             name = PAIR if index == 1 else f"{PAIR}-{index}"
             _pair(first, other, out / DATA / name, labels, samples or SAMPLES, seed, progress)
     elif progress:
-        progress(f"left out, not defined for {first.run.config.task.kind}: checkpoints side by side")
+        progress(f"left out: {why}")
     distinct = {one.run.path.resolve(): one for one in reversed(compared)}
     if len(distinct) > 1:
         runs = list(reversed(distinct.values()))

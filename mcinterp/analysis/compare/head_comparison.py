@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcinterp.analysis.attention import position_names
-from mcinterp.analysis.head_columns import (
+from mcinterp.analysis.compare.head_columns import (
     COMPARED,
     CONTROL_COLUMNS,
     MATCH_COLUMNS,
@@ -20,7 +19,7 @@ from mcinterp.analysis.head_columns import (
     SIMILARITY_COLUMNS,
     UNTRAINED,
 )
-from mcinterp.analysis.head_matching import (
+from mcinterp.analysis.compare.head_matching import (
     EFFECT,
     KINDS,
     Pairs,
@@ -31,14 +30,13 @@ from mcinterp.analysis.head_matching import (
     effects,
     similarity,
 )
-from mcinterp.analysis.sections import matrix_task, transformer
+from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import Floats
 from mcinterp.model import Head
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.components import reorder_heads
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class _Matching:
     effects: Products
 
     @classmethod
-    def of(cls, a: Checkpoint, b: Checkpoint, batch: MatrixBatch, apart: int = 0) -> _Matching:
-        """Match the heads on a batch; with `apart`, B is given the matrices so many places before A's."""
+    def of(cls, a: Checkpoint, b: Checkpoint, batch: Any, apart: int = 0) -> _Matching:
+        """Match the heads on a batch; with `apart`, B is given the samples so many places before A's."""
         half = len(batch) // 2
         models = Blocks(a.model), Blocks(b.model)
         parts = batch.inputs[:half], batch.inputs[half:]
@@ -86,10 +84,10 @@ def compare_heads(
     """Pair the heads of two checkpoints that take the same inputs, whatever their index and layer.
 
     Args:
-        a: A, from whose task the matrices are drawn.
+        a: A, from whose task the samples are drawn.
         b: B.
-        samples: matrices, half of them to pair heads and half to score the pairs.
-        seed: of the matrices, and of the order that A's heads are shuffled into.
+        samples: half of them to pair heads and half to score the pairs.
+        seed: of the samples, and of the order that A's heads are shuffled into.
         taxonomies: of A and of B, if heads have classes.
     """
     batch = a.sample(samples, seed)
@@ -117,7 +115,7 @@ def compare_heads(
         "unpaired_b": [name for index, name in enumerate(others) if index not in found.pairs[1]],
         "untrained_highest": _plain(np.nanmax(np.append(matchings[UNTRAINED].values("score"), -np.inf))),
         "agreement_by_chance": _chance(classes, heads, others),
-        "positions": position_names(matrix_task(a.config)),
+        "positions": a.task.position_labels(),
         "axes": {
             "similarity": ["head of A", "head of B"],
             "maps_a": ["head", "query", "key"],
@@ -246,11 +244,12 @@ def _listed(pairs: Pairs) -> list[tuple[int, int]]:
 
 
 def _classes(taxonomy: Result | None) -> dict[str, str]:
-    """Head → its family and group, `none` where it has neither; nothing where classes are not defined."""
+    """Head → its classes, `none` where it has none; nothing where classes are not defined."""
     if taxonomy is None:
         return {}
+    kinds = list(taxonomy.facts["kinds"])
     return {
-        row["head"]: " · ".join(name for name in (row["family"], row["group"]) if name != NONE) or NONE
+        row["head"]: " · ".join(row[kind] for kind in kinds if row[kind] != NONE) or NONE
         for row in taxonomy.table("heads").to_dict("records")
     }
 

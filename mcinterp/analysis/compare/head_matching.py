@@ -11,7 +11,7 @@ attention and about 0 for attention that has nothing in common:
 
 Beside them stands what the heads do, which takes no part in pairing them:
 
-- effect: over inputs and entries, of what the answers change by when a head attends uniformly; about 0, not about the
+- effect: over inputs and answers, of what the answers change by when a head attends uniformly; about 0, not about the
   mean.
 """
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mcinterp.analysis.statistics import Estimate, Floats, mean_estimate
-from mcinterp.model import Head, HeadSet, MatrixEncoder, MatrixGPT
+from mcinterp.model import Head, HeadSet
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.model.interventions import uniform_attention
@@ -137,8 +138,8 @@ def similarity(model_a: Blocks, model_b: Blocks, inputs_a: Tensor, inputs_b: Ten
     return Similarity(products, map_a, map_b)
 
 
-def effects(model: MatrixEncoder | MatrixGPT, inputs: Tensor) -> Floats:
-    """What the answers change by when a head attends uniformly, (n, head, entry).
+def effects(model: Any, inputs: Tensor) -> Floats:
+    """What the answers change by when a head attends uniformly, (n, head, answer).
 
     Exactly 0 for a head that changes them by no more than rounding does.
     """
@@ -149,13 +150,15 @@ def effects(model: MatrixEncoder | MatrixGPT, inputs: Tensor) -> Floats:
     for start in range(0, len(inputs), sweep.at_once):
         clean = sweep.clean(inputs[start : start + sweep.at_once])
         changed = dict(sweep.answers(clean, changes))
-        parts.append(torch.stack([changed[head] - clean.answers for head in heads], 1).double().cpu().numpy())
+        parts.append(
+            torch.stack([(changed[head] - clean.answers).flatten(1) for head in heads], 1).double().cpu().numpy()
+        )
     found = np.concatenate(parts)
     return np.where(np.square(found).mean((0, 2))[:, None] > ROUNDING**2, found, 0.0)
 
 
 def effect_products(a: Floats, b: Floats) -> Products:
-    """Inner products of two models' `effects`, on as many inputs with as many entries."""
+    """Inner products of two models' `effects`, on as many inputs with as many answers."""
     return Products(a @ b.swapaxes(1, 2), np.square(a).sum(-1), np.square(b).sum(-1))
 
 

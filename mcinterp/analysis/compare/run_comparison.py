@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mcinterp.analysis.aligned import LEAST_RUNS, over_runs, spread
-from mcinterp.analysis.compared_run import CLASS_COLUMNS, CURVE_COLUMNS, RUN_COLUMNS, Member
+from mcinterp.analysis.compare.aligned import LEAST_RUNS, over_runs, spread
+from mcinterp.analysis.compare.compared_run import CLASS_COLUMNS, CURVE_COLUMNS, RUN_COLUMNS, Member
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.config import check_same_kind
 from mcinterp.errors import InputError

@@ -2,73 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.attention import position_names
-from mcinterp.analysis.direct_circuits import DirectCircuits, attention_scores, per_head
-from mcinterp.analysis.embeddings import VALUE_RANGE
-from mcinterp.analysis.frozen_norms import FrozenNorms
-from mcinterp.analysis.sections import matrix_task
+from mcinterp.analysis.passes.direct_circuits import DirectCircuits, attention_scores, per_head
+from mcinterp.analysis.passes.frozen_norms import FrozenNorms
+from mcinterp.analysis.registry import check_offered
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, ratio_estimate
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.model import Head
 from mcinterp.model.blocks import Block, Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task.tokens import MASK_TOKEN, detokenise
 
-MOST_VALUES = 41
-"""Of the values that occur, so many are kept in the stored circuits, evenly spread."""
 SHUFFLES = 50
 _SHARE = (
     "share of the squares of the head's attention scores (each query's centred over keys, as softmax sees them) that "
 )
 _LEFT_OUT = "; at most 1, below 0 where it is further from the scores than their mean"
-COLUMNS = {
-    "head": "layer and head, from 0",
-    "n": "matrices with random masks",
-    "seed": "seed of matrices and of shuffled labels",
-    **interval_columns("position_r2", f"{_SHARE}the QK circuit of positions accounts for{_LEFT_OUT}"),
-    **interval_columns("token_r2", f"{_SHARE}the QK circuit of tokens accounts for"),
-    **interval_columns(
-        "direct_r2",
-        f"{_SHARE}both account for together, with their cross terms. What is left out is what attention and MLPs of "
-        "earlier layers write, and that the scale of a LayerNorm varies",
-    ),
-    **interval_columns(
-        "shuffled_r2", "control: direct_r2 with shuffled positions and shuffled tokens; about 0 or less"
-    ),
-    "same_row": "mean of the QK circuit of positions over pairs of the same row less that over pairs that share "
-    "neither row nor column, in units of the score (of the weights, not of samples: no interval)",
-    "same_column": "… of the same column",
-    "same_row_shuffled": f"control: 95 % quantile of the size of same_row under {SHUFFLES} shuffles of the positions",
-    "same_column_shuffled": "… of same_column",
-    "mask_key": "how much higher the average query scores a key that holds MASK than one that holds a value, over the "
-    "values as they occur (of the weights: no interval)",
-    **interval_columns(
-        "ov_r2",
-        "share of the squares of what the head writes towards the answer (its output along the residual stream to the "
-        "read-out, less what average keys would write) that its OV circuits give under its real attention",
-    ),
-    **interval_columns("ov_shuffled_r2", "control: ov_r2 with shuffled positions and shuffled tokens; about 0 or less"),
-    "ov_slope": "by how much the answer rises for each 1 by which the value at a key rises that has all the attention: "
-    "slope of the OV circuit of tokens over the values as they occur (of the weights: no interval)",
-    "ov_linear": "squared correlation of the OV circuit of tokens with the value, 1 where it is a straight line",
-}
 _OF_SCORES = ("position_r2", "token_r2", "direct_r2", "shuffled_r2")
 _OF_WRITES = ("ov_r2", "ov_shuffled_r2")
+
+
+def columns(task: Any) -> dict[str, str]:
+    """Columns of the table `heads`, for a task."""
+    near = {
+        f"same_{name}": f"mean of the QK circuit of positions over pairs of the same {name} less that over pairs that "
+        "share no group, in units of the score (of the weights, not of samples: no interval)"
+        for name in task.position_groups()
+    }
+    near |= {
+        f"same_{name}_shuffled": f"control: 95 % quantile of the size of same_{name} under {SHUFFLES} shuffles of the "
+        "positions"
+        for name in task.position_groups()
+    }
+    return {
+        "head": "layer and head, from 0",
+        "n": task.sample_names[1],
+        "seed": "seed of samples and of shuffled labels",
+        **interval_columns("position_r2", f"{_SHARE}the QK circuit of positions accounts for{_LEFT_OUT}"),
+        **interval_columns("token_r2", f"{_SHARE}the QK circuit of tokens accounts for"),
+        **interval_columns(
+            "direct_r2",
+            f"{_SHARE}both account for together, with their cross terms. What is left out is what attention and MLPs "
+            "of earlier layers write, and that the scale of a LayerNorm varies",
+        ),
+        **interval_columns(
+            "shuffled_r2", "control: direct_r2 with shuffled positions and shuffled tokens; about 0 or less"
+        ),
+        **near,
+        task.blank_name: f"how much higher the average query scores a key that holds {task.blank_meaning} than "
+        "one that holds a value, over the values as they occur (of the weights: no interval)",
+        **interval_columns(
+            "ov_r2",
+            "share of the squares of what the head writes towards the answer (its output along the residual stream to "
+            "the read-out, less what average keys would write) that its OV circuits give under its real attention",
+        ),
+        **interval_columns(
+            "ov_shuffled_r2", "control: ov_r2 with shuffled positions and shuffled tokens; about 0 or less"
+        ),
+        "ov_slope": "by how much the answer rises for each 1 by which the value at a key rises that has all the "
+        "attention: slope of the OV circuit of tokens over the values as they occur (of the weights: no interval)",
+        "ov_linear": "squared correlation of the OV circuit of tokens with the value, 1 where it is a straight line",
+    }
 
 
 def circuits(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> Result:
     """Compute every head's QK and OV circuits, and how much of what the head does they account for.
 
     An embedding reaches a head along the residual stream through LayerNorms. With their scales frozen (see
-    `FrozenNorms`) a block's input is its mean over matrices and positions, plus what the token's embedding and what the
+    `FrozenNorms`) a block's input is its mean over samples and positions, plus what the token's embedding and what the
     position's embedding differ from their means by, each through the same linear map, plus what heads and MLPs of
     earlier blocks write, which is left out here. Attention scores of the first two parts are a sum of
 
@@ -84,27 +91,28 @@ def circuits(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> Resul
     is left out.
 
     Args:
-        checkpoint: of an encoder.
-        samples: matrices on which the frozen scales, the means and the shares are measured, at least 2.
+        checkpoint: of an encoder that answers a number at every position.
+        samples: on which the frozen scales, the means and the shares are measured, at least 2.
         seed: of these and of the shuffled labels.
 
     Returns:
         table `heads`; arrays `qk_position` (layer, head, query, key), `qk_token` (layer, head, query token, key token),
-        `ov_position` (layer, head, position), `ov_token` (layer, head, token), and `values` (token), NaN for MASK, the
-        first: MASK and at most 41 of the values that occur within ± 1.5. Source: Elhage et al. 2021, A Mathematical
+        `ov_position` (layer, head, position), `ov_token` (layer, head, token), and `values` (token), NaN for those that
+        stand for none, of the tokens that the task shows. Source: Elhage et al. 2021, A Mathematical
         Framework for Transformer Circuits; the frozen scales and the shares are this package's.
     """
     if samples < 2:
         raise InputError(f"circuits: samples must be at least 2, got {samples}")
-    task = matrix_task(checkpoint.config)
-    blocks = Blocks(checkpoint.encoder)
+    check_offered("circuits", checkpoint.config)
+    task, blocks = checkpoint.task, Blocks(checkpoint.model)
     tokens = checkpoint.sample(samples, seed).inputs
     frozen = FrozenNorms.of(blocks, tokens)
     layers = [DirectCircuits.of(blocks, frozen, layer, tokens) for layer in range(len(blocks.blocks))]
-    labels = _shuffled_labels(tokens, task, seed)
+    values = task.token_values()
+    labels = _shuffled_labels(tokens, len(values), seed)
     squares = _squares(blocks, frozen, layers, [layer.relabelled(*labels) for layer in layers], tokens)
-    shown = _shown_tokens(tokens, task)
-    counts = torch.bincount(tokens.flatten().cpu(), minlength=task.d_vocab).double().numpy()
+    shown = task.shown_tokens(tokens)
+    counts = torch.bincount(tokens.flatten().cpu(), minlength=len(values)).double().numpy()
     about = {"n": samples, "seed": seed}
     rows = [
         {
@@ -117,13 +125,13 @@ def circuits(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> Resul
         for head in range(layer.query.shape[0])
     ]
     arrays = {name: np.stack([layer.stored(shown)[name] for layer in layers]) for name in _AXES if name != "values"}
-    arrays["values"] = detokenise(shown.cpu(), task).numpy()
+    arrays["values"] = values[shown.cpu().numpy()]
     return Result(
         "circuits",
         "What each head reads and writes",
         {"samples": samples, "seed": seed},
-        {"rows": task.rows, "cols": task.cols, "positions": position_names(task), "axes": _AXES},
-        {"heads": Table.of(COLUMNS, rows)},
+        {**task.position_facts(), "positions": task.position_labels(), "axes": _AXES, **_near_facts(task)},
+        {"heads": Table.of(columns(task), rows)},
         {name: array.astype(np.float32) for name, array in arrays.items()},
     )
 
@@ -159,11 +167,11 @@ def _share(left: Floats, total: Floats) -> Estimate:
 def _squares(
     blocks: Blocks, frozen: FrozenNorms, layers: list[DirectCircuits], controls: list[DirectCircuits], tokens: Tensor
 ) -> list[dict[str, Floats]]:
-    """Of each layer's heads and each matrix, (n, head): of `_OF_SCORES` and `_OF_WRITES` what is left."""
+    """Of each layer's heads and each sample, (n, head): of `_OF_SCORES` and `_OF_WRITES` what is left."""
     found: list[list[dict[str, Tensor]]] = [[] for _ in layers]
     # Scores of all terms in float64.
-    for matrices in blocks.parts(len(tokens), kept=16 * blocks.blocks[0].n_heads * tokens.shape[1]):
-        own = tokens[matrices]
+    for samples in blocks.parts(len(tokens), kept=16 * blocks.blocks[0].n_heads * tokens.shape[1]):
+        own = tokens[samples]
         for layer, resid in zip(range(len(layers)), blocks.residual_stream(own), strict=False):
             circuit, control, mean = layers[layer], controls[layer], frozen.means[layer]
             found[layer].append(_part(blocks.blocks[layer], circuit, control, resid.double(), mean, own))
@@ -173,7 +181,7 @@ def _squares(
 def _part(
     block: Block, layer: DirectCircuits, control: DirectCircuits, resid: Tensor, mean: Tensor, tokens: Tensor
 ) -> dict[str, Tensor]:
-    """The same of some matrices with a block's input, each (batch, head)."""
+    """The same of some samples with a block's input, each (batch, head)."""
     weight, bias = block.qkv.double(), block.qkv_bias.double()
     scores = _centred(attention_scores(per_head(resid, weight[:, 0]) + bias[0], per_head(resid, weight[:, 1])))
     terms = (layer.of_positions(), layer.of_tokens(tokens), layer.together(tokens), control.together(tokens))
@@ -192,67 +200,61 @@ def _attended(pattern: Tensor, keys: Tensor) -> Tensor:
     return torch.einsum("bhqk,bkh->bqh", pattern, keys)
 
 
-def _shuffled_labels(tokens: Tensor, task: TaskConfig, seed: int) -> tuple[Tensor, Tensor]:
+def _shuffled_labels(tokens: Tensor, n_tokens: int, seed: int) -> tuple[Tensor, Tensor]:
     """A random order of the positions, and of the tokens that occur; other tokens stay."""
     generator = np.random.default_rng(seed)
     positions = torch.from_numpy(generator.permutation(tokens.shape[1]))
     occurring = torch.unique(tokens).cpu()
-    order = torch.arange(task.d_vocab)
+    order = torch.arange(n_tokens)
     order[occurring] = occurring[torch.from_numpy(generator.permutation(len(occurring)))]
     return positions.to(tokens.device), order.to(tokens.device)
 
 
-def _shown_tokens(tokens: Tensor, task: TaskConfig) -> Tensor:
-    """MASK, and at most `MOST_VALUES` of the values that occur within ± `VALUE_RANGE`, evenly spread."""
-    occurring = torch.unique(tokens)
-    values = detokenise(occurring.cpu(), task).double()
-    kept = occurring.cpu()[values.abs() <= VALUE_RANGE]  # not MASK, whose value is NaN
-    values = values[values.abs() <= VALUE_RANGE]
-    if len(kept) > MOST_VALUES:
-        wanted = torch.linspace(float(values[0]), float(values[-1]), MOST_VALUES, dtype=torch.float64)
-        kept = kept[torch.unique((values - wanted[:, None]).abs().argmin(1))]
-    return torch.cat([torch.tensor([MASK_TOKEN]), kept]).to(tokens.device)
+def _near_facts(task: Any) -> dict[str, Any]:
+    """By what positions are grouped, and what the token without a value is called."""
+    return {"position_groups": list(task.position_groups()), "blank": [task.blank_name, task.blank_meaning]}
 
 
-def _numbers(layer: DirectCircuits, head: int, counts: Floats, task: TaskConfig, seed: int) -> dict[str, float]:
+def _numbers(layer: DirectCircuits, head: int, counts: Floats, task: Any, seed: int) -> dict[str, float]:
     """What the table says of a head's circuits; `counts` (d_vocab,) tells how often each token occurs."""
-    tokens = torch.arange(task.d_vocab)
+    values = task.token_values()
+    tokens = torch.arange(len(values))
     circuit = layer.of_positions()[head].cpu().numpy()
     scores = (layer.keys[1][tokens, head] @ layer.query[head]).cpu().numpy()
-    values = detokenise(tokens, task).double().numpy()
     return {
-        **_neighbours(circuit, task.rows, task.cols, seed),
-        "mask_key": _above_values(scores, counts, values),
+        **_neighbours(circuit, task.position_groups(), seed),
+        task.blank_name: _above_values(scores, counts, values, task.blank_token),
         **_line(layer.writes[1][tokens, head].cpu().numpy(), counts, values),
     }
 
 
-def _neighbours(circuit: Floats, rows: int, cols: int, seed: int) -> dict[str, float]:
-    """How much higher a position scores those of its row or column, and what shuffled positions give."""
-    row, column = np.divmod(np.arange(rows * cols), cols)
+def _neighbours(circuit: Floats, groups: Mapping[str, Sequence[int]], seed: int) -> dict[str, float]:
+    """How much higher a position scores those of its group, and what shuffled positions give."""
     generator = np.random.default_rng(seed)
-    orders = [generator.permutation(rows * cols) for _ in range(SHUFFLES)]
-    found: dict[str, float] = {}
-    for name, own, other in (("same_row", row, column), ("same_column", column, row)):
-        found[name] = _preference(circuit, own, other)
-        sizes = [abs(_preference(circuit[np.ix_(order, order)], own, other)) for order in orders]
-        found[f"{name}_shuffled"] = float(np.quantile(sizes, 0.95))
-    return {name: found[name] for name in ("same_row", "same_column", "same_row_shuffled", "same_column_shuffled")}
+    orders = [generator.permutation(len(circuit)) for _ in range(SHUFFLES)]
+    labels = {name: np.asarray(own) for name, own in groups.items()}
+    found, shuffled = {}, {}
+    for name, own in labels.items():
+        others = [other for also, other in labels.items() if also != name]
+        found[f"same_{name}"] = _preference(circuit, own, others)
+        sizes = [abs(_preference(circuit[np.ix_(order, order)], own, others)) for order in orders]
+        shuffled[f"same_{name}_shuffled"] = float(np.quantile(sizes, 0.95))
+    return found | shuffled
 
 
-def _preference(circuit: Floats, own: np.ndarray, other: np.ndarray) -> float:
+def _preference(circuit: Floats, own: np.ndarray, others: Sequence[np.ndarray]) -> float:
     same, apart = own[:, None] == own, own[:, None] != own
-    elsewhere = other[:, None] != other
+    elsewhere = np.all([other[:, None] != other for other in others] or [np.ones_like(same)], axis=0)
     near, far = circuit[same & elsewhere], circuit[apart & elsewhere]
     return float(near.mean() - far.mean()) if near.size and far.size else float("nan")
 
 
-def _above_values(scores: Floats, counts: Floats, values: Floats) -> float:
-    """The score of MASK less the mean score of values, as often as they occur; NaN where either does not."""
+def _above_values(scores: Floats, counts: Floats, values: Floats, blank: int) -> float:
+    """The score of a token less the mean score of values, as often as they occur; NaN where either does not."""
     is_value = np.isfinite(values)
-    if not (counts[MASK_TOKEN] and counts[is_value].any()):
+    if not (counts[blank] and counts[is_value].any()):
         return float("nan")
-    return float(scores[MASK_TOKEN] - np.average(scores[is_value], weights=counts[is_value]))
+    return float(scores[blank] - np.average(scores[is_value], weights=counts[is_value]))
 
 
 def _line(writes: Floats, counts: Floats, values: Floats) -> dict[str, float]:

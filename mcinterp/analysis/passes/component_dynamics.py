@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from mcinterp.analysis.passes.weight_bench import WeightBench
+from mcinterp.analysis.registry import check_offered
+from mcinterp.analysis.sample_scores import main_score, score_facts
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
-from mcinterp.analysis.weight_bench import WeightBench
 from mcinterp.errors import McinterpError
 from mcinterp.model.components import Component, transplant
 from mcinterp.results import Result, Table
@@ -18,6 +20,7 @@ from mcinterp.runs import Run
 from mcinterp.runs.checkpoint import saved_digest
 from mcinterp.runs.retrain import retrained_runs
 from mcinterp.runs.run import METRICS
+from mcinterp.task import make_task
 
 WHOLE = "whole model"
 STRETCHES = 240
@@ -26,7 +29,6 @@ AVERAGED = 50
 """… and over so many last steps where it is asked when a level is reached."""
 NEAR = 0.25
 """A plateau is the run's if its level differs from that by at most this share."""
-CURVES = ("loss", "observed_mse", "masked_mse")
 LEVELS = {"half_at": 0.5, "fifth_at": 0.2}
 """Columns, and the shares of the run's plateau that they are about."""
 
@@ -35,47 +37,6 @@ _ABOUT = {
     "kind": "run; component: re-initialised and trained with the rest frozen; control: trained on likewise, but not "
     "re-initialised",
     "seed": "of the retraining's weights (seed) and data (seed + 1)",
-}
-CURVE_COLUMNS = {
-    **_ABOUT,
-    "step": "middle of the stretch of steps that the row averages",
-    "n": "training matrices in the stretch",
-    **interval_columns("loss", "the loss that is minimised; interval over the steps of the stretch"),
-    **interval_columns("observed_mse", "L_obs, likewise"),
-    **interval_columns("masked_mse", "L_mask, likewise"),
-}
-TRANSITION_COLUMNS = {
-    **_ABOUT,
-    "n": "seeds that this component was retrained with",
-    "steps": "steps of the training",
-    "done": "steps done so far",
-    "warmup_steps": "steps over which the learning rate rose",
-    "found": "whether the curve of L_mask has a plateau and a sudden drop",
-    "plateau": "level of the flat stretch (a single curve: no interval over seeds, as the following)",
-    "from_run_plateau": "whether that drop is from the run's plateau: from a level at most "
-    f"{NEAR:.0%} away; components may rest at a lower level too",
-    "plateau_start": "step at which it begins",
-    "start": "step at which the drop starts",
-    "steepest": "step of the fastest fall",
-    "end": "step at which the drop ends",
-    "half_at": f"first step at which L_mask, averaged over the last {AVERAGED} steps, is at half of the run's plateau "
-    f"(step {AVERAGED} at the earliest)",
-    "fifth_at": "… at a fifth of it",
-    **interval_columns("last_mse", f"L_mask over the last {AVERAGED} steps; interval over these steps"),
-    "statement": "the finding in words",
-}
-CONTROL_COLUMNS = {
-    **_ABOUT,
-    "n": "matrices",
-    "sample_seed": "seed of these matrices",
-    "step": "last checkpoint of the retraining",
-    **interval_columns("donor_mse", "L_mask of the model that the retraining started from"),
-    **interval_columns("first_change", "L_mask before the first step minus that, paired: what re-initialising costs"),
-    **interval_columns("last_change", "L_mask of the last checkpoint minus that, paired: what was not learned again"),
-    **interval_columns(
-        "restored_change",
-        "null control: the same with the original component put back, which is 0 if nothing else was trained",
-    ),
 }
 TIME_COLUMNS = {
     "component": "what was trained",
@@ -90,6 +51,70 @@ TIME_COLUMNS = {
 }
 
 
+def curve_columns(task: Any) -> dict[str, str]:
+    """Columns of the table `curves`, for a task."""
+    scores = {name: task.score_kinds[name].meaning for name in _followed(task)}
+    return {
+        **_ABOUT,
+        "step": "middle of the stretch of steps that the line averages",
+        "n": f"training {task.sample_names[1]} in the stretch",
+        **interval_columns("loss", "the loss that is minimised; interval over the steps of the stretch"),
+        **{key: value for name, meaning in scores.items() for key, value in interval_columns(name, meaning).items()},
+    }
+
+
+def _followed(task: Any) -> list[str]:
+    """Scores of every step that have the loss's unit."""
+    return [name for name, kind in task.score_kinds.items() if not kind.beside]
+
+
+def transition_columns(task: Any) -> dict[str, str]:
+    """Columns of the table `transitions`, for a task."""
+    score = task.score_kinds[task.progress_score].meaning
+    return {
+        **_ABOUT,
+        "n": "seeds that this component was retrained with",
+        "steps": "steps of the training",
+        "done": "steps done so far",
+        "warmup_steps": "steps over which the learning rate rose",
+        "found": f"whether the curve of {score} has a plateau and a sudden drop",
+        "plateau": "level of the flat stretch (a single curve: no interval over seeds, as the following)",
+        "from_run_plateau": "whether that drop is from the run's plateau: from a level at most "
+        f"{NEAR:.0%} away; components may rest at a lower level too",
+        "plateau_start": "step at which it begins",
+        "start": "step at which the drop starts",
+        "steepest": "step of the fastest fall",
+        "end": "step at which the drop ends",
+        "half_at": f"first step at which the curve, averaged over the last {AVERAGED} steps, is at half of the run's "
+        f"plateau (step {AVERAGED} at the earliest)",
+        "fifth_at": "… at a fifth of it",
+        **interval_columns(f"last_{task.score_unit}", f"the curve over the last {AVERAGED} steps; interval over these"),
+        "statement": "the finding in words",
+    }
+
+
+def control_columns(task: Any) -> dict[str, str]:
+    """Columns of the table `control`, for a task."""
+    score = task.sample_score_kinds[main_score(task)].meaning
+    return {
+        **_ABOUT,
+        "n": task.sample_names[1],
+        "sample_seed": f"seed of these {task.sample_names[1]}",
+        "step": "last checkpoint of the retraining",
+        **interval_columns(f"donor_{task.score_unit}", f"{score} of the model that the retraining started from"),
+        **interval_columns(
+            "first_change", f"{score} before the first step minus that, paired: what re-initialising costs"
+        ),
+        **interval_columns(
+            "last_change", f"{score} of the last checkpoint minus that, paired: what was not learned again"
+        ),
+        **interval_columns(
+            "restored_change",
+            "null control: the same with the original component put back, which is 0 if nothing else was trained",
+        ),
+    }
+
+
 def component_dynamics(run: Run, samples: int = 512, seed: int = 0) -> Result:
     """Compare a run's curve with those of its retrained components (see `mcinterp.retrain`).
 
@@ -99,13 +124,15 @@ def component_dynamics(run: Run, samples: int = 512, seed: int = 0) -> Result:
 
     Args:
         run: the run; its retrainings are looked for in `RUN/retrained/`.
-        samples: matrices for the controls, at least 2.
-        seed: of these matrices.
+        samples: for the controls, at least 2.
+        seed: of these samples.
 
     Returns:
         tables `curves`, `transitions`, `times` and `control`; facts name the retrainings, and those left out with the
         reason. Source: Sec. 4 and Fig. 8 of arXiv 2410.22244.
     """
+    check_offered("components", run.config)
+    task = make_task(run.config.task)
     retrained, left_out = _retrained(run)
     trainings = [_Training.of(run), *map(_Training.of, retrained)]
     own = run.transition
@@ -119,6 +146,8 @@ def component_dynamics(run: Run, samples: int = 512, seed: int = 0) -> Result:
         "retrained": [training.run.name for training in trainings[1:]],
         "left_out": left_out,
         "command": "mcinterp retrain",
+        "progress_score": task.progress_score,
+        **score_facts(task),
     }
     return Result(
         "components",
@@ -126,12 +155,17 @@ def component_dynamics(run: Run, samples: int = 512, seed: int = 0) -> Result:
         {"samples": samples, "seed": seed},
         facts,
         {
-            "curves": Table.of(CURVE_COLUMNS, [row for training in trainings for row in training.curve()]),
-            "transitions": Table.of(TRANSITION_COLUMNS, transitions),
+            "curves": Table.of(curve_columns(task), [row for training in trainings for row in training.curve()]),
+            "transitions": Table.of(transition_columns(task), transitions),
             "times": Table.of(TIME_COLUMNS, _time_rows(transitions)),
-            "control": Table.of(CONTROL_COLUMNS, [_control_row(run, t, bench) for t in trainings[1:] if bench]),
+            "control": Table.of(control_columns(task), [_control_row(run, t, bench) for t in trainings[1:] if bench]),
         },
     )
+
+
+def compared_components(run: Run, steps: Sequence[int], samples: int, seed: int) -> Result:
+    """As `component_dynamics`: whole curves are compared, not checkpoints, so that `steps` choose nothing."""
+    return component_dynamics(run, samples, seed)
 
 
 def dynamics_fingerprint(run: Run) -> str:
@@ -147,7 +181,7 @@ class _Training:
 
     def __init__(self, run: Run, component: str, kind: str) -> None:
         self.run, self.component, self.kind = run, component, kind
-        self.metrics = run.metrics
+        self.metrics, self.task = run.metrics, make_task(run.config.task)
 
     @classmethod
     def of(cls, run: Run) -> _Training:
@@ -163,7 +197,7 @@ class _Training:
         """Averages over stretches of steps."""
         if not len(self.metrics):
             return []
-        values = self.metrics[["step", *CURVES]].to_numpy(dtype=np.float64)
+        values = self.metrics[["step", "loss", *_followed(self.task)]].to_numpy(dtype=np.float64)
         return [self._stretch(rows) for rows in np.array_split(values, min(STRETCHES, len(values)))]
 
     def _stretch(self, rows: Floats) -> dict[str, Any]:
@@ -172,13 +206,18 @@ class _Training:
             **self.about(),
             "step": float(rows[:, 0].mean()),
             "n": len(rows) * self.run.config.training.batch_size,
-            **{key: value for i, name in enumerate(CURVES) for key, value in averages.columns(name, i).items()},
+            **{
+                key: value
+                for i, name in enumerate(["loss", *_followed(self.task)])
+                for key, value in averages.columns(name, i).items()
+            },
         }
 
     def reached(self, level: float) -> float:
-        """First step at which the averaged masked error is at or below `level`; NaN if it never is."""
-        measured = self.metrics[["step", "masked_mse"]].dropna()
-        below = measured["step"][measured["masked_mse"].rolling(AVERAGED).mean() <= level]
+        """First step at which the averaged progress score is at or below `level`; NaN if it never is."""
+        score = self.task.progress_score
+        measured = self.metrics[["step", score]].dropna()
+        below = measured["step"][measured[score].rolling(AVERAGED).mean() <= level]
         return float(below.iloc[0]) if len(below) else np.nan
 
 
@@ -210,7 +249,7 @@ def _why_not(run: Run, other: Run) -> str:
 def _transition_row(training: _Training, trainings: Sequence[_Training], plateau: float) -> dict[str, Any]:
     found = asdict(training.run.transition)
     alike = [other for other in trainings if (other.component, other.kind) == (training.component, training.kind)]
-    last = training.metrics["masked_mse"].to_numpy()[-AVERAGED:]
+    last = training.metrics[training.task.progress_score].to_numpy()[-AVERAGED:]
     return {
         **training.about(),
         "n": len(alike),
@@ -220,7 +259,7 @@ def _transition_row(training: _Training, trainings: Sequence[_Training], plateau
         **{name: found[name] for name in ("found", "plateau", "plateau_start", "start", "steepest", "end")},
         "from_run_plateau": bool(found["found"] and abs(found["plateau"] - plateau) <= NEAR * plateau),
         **{name: training.reached(share * plateau) for name, share in LEVELS.items()},
-        **mean_estimate(last).columns("last_mse"),
+        **mean_estimate(last).columns(f"last_{training.task.score_unit}"),
         "statement": found["statement"],
     }
 
@@ -258,15 +297,15 @@ def _control_row(run: Run, training: _Training, bench: WeightBench) -> dict[str,
         raise McinterpError(f"{training.run.path} is not a retraining")
     first, last = (training.run.checkpoint(step).weights for step in ("first", "last"))
     donor = run.checkpoint(start.step).weights
-    original = bench.errors(donor)
+    original, main = bench.scores(donor), main_score(bench.task)
     restored = transplant(donor, last, Component.parse(start.component, donor))
     models = {"first_change": first, "last_change": last, "restored_change": restored}
-    changes = {name: bench.errors(weights).minus(original, "masked") for name, weights in models.items()}
+    changes = {name: bench.scores(weights).minus(original, main) for name, weights in models.items()}
     return {
         **training.about(),
         "n": bench.sizes()["n"],
         "sample_seed": bench.seed,
         "step": training.run.steps[-1],
-        **original.mse("masked").columns("donor_mse"),
+        **original.mean(main).columns(f"donor_{bench.task.score_unit}"),
         **{key: value for name, change in changes.items() for key, value in change.columns(name).items()},
     }

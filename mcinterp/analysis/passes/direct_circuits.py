@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.frozen_norms import FrozenNorms
+from mcinterp.analysis.passes.frozen_norms import FrozenNorms
 from mcinterp.analysis.statistics import Floats
 from mcinterp.model.blocks import Blocks
 

@@ -9,25 +9,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.geometry import grouping, linear_cka, rank_correlation
-from mcinterp.analysis.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
-from mcinterp.analysis.sections import matrix_task
+from mcinterp.analysis.passes.geometry import grouping, linear_cka, rank_correlation
+from mcinterp.analysis.passes.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
+from mcinterp.analysis.registry import check_offered
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.errors import InputError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
-from mcinterp.task.tokens import tokenise
+from mcinterp.task import make_task
 
-VALUE_RANGE = 1.5
-"""Values beyond ± this are left out, as in Fig. 7 of arXiv 2410.22244."""
 SHUFFLES = 50
 PICTURES = 6
 """So many checkpoints are drawn; the tables have all."""
 
 TOKEN_COLUMNS = {
     "step": "checkpoint",
-    "n": "tokens: the values within ± 1.5 that occur in the sampled matrices; others are never trained",
-    "seed": "seed of the matrices and of the untrained control",
+    "n": "tokens that occur in the samples and are followed; others are never trained",
+    "seed": "seed of the samples and of the untrained control",
     **interval_columns("norm_rank", "rank correlation (Spearman) of the embedding's ℓ2 norm with |value|"),
     **interval_columns(
         "component_rank",
@@ -65,7 +63,7 @@ def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096
     Args:
         run: whose checkpoints.
         steps: which, at least one; None for all. The last is what the others are compared with.
-        samples: matrices that decide which values occur.
+        samples: that decide which tokens occur.
         seed: of these, of shuffled labels and of t-SNE.
 
     Returns:
@@ -75,6 +73,7 @@ def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096
     """
     if samples < 2:
         raise InputError(f"embeddings: samples must be at least 2, got {samples}")
+    check_offered("embeddings", run.config)
     steps = run.steps if steps is None else sorted(steps)
     final = run.checkpoint(steps[-1])
     frame = _Frame.of(final, samples, seed)
@@ -124,7 +123,7 @@ class _Frame:
     """What every checkpoint is compared with: the last one's tokens, components and positions.
 
     Attributes:
-        ids: tokens that are looked at; `values` and `counts` (occurrences in the sampled matrices) beside them.
+        ids: tokens that are looked at; `values` and `counts` (occurrences in the samples) beside them.
         mean, components: of the last checkpoint's token embeddings: (d_model,), (2, d_model).
         layout: t-SNE of the last checkpoint's positions, (position, 2).
         labels: name → label of every position.
@@ -143,15 +142,13 @@ class _Frame:
 
     @classmethod
     def of(cls, final: Checkpoint, samples: int, seed: int) -> _Frame:
-        ids, values, counts = occurring_tokens(final, samples, seed)
+        ids, values, counts = final.task.followed_tokens(final.sample(samples, seed))
         tokens, positions = _token_rows(final, ids), _positions(final)
         components = principal_components(tokens)
         along = rank_correlation((tokens - tokens.mean(0)) @ components[0], values).value
         if along < 0:
             components[0] *= -1
-        task = matrix_task(final.config)
-        rows, cols = np.divmod(np.arange(task.n_positions), task.cols)
-        labels = {"row": rows.tolist(), "column": cols.tolist()}
+        labels = {name: list(groups) for name, groups in final.task.position_groups().items()}
         layout = _layout(positions, None, seed)
         return cls(ids, values, counts, tokens.mean(0), components, tokens, positions, layout, labels, seed)
 
@@ -204,14 +201,6 @@ class _Frame:
         ]
 
 
-def occurring_tokens(checkpoint: Checkpoint, samples: int, seed: int) -> tuple[np.ndarray, Floats, np.ndarray]:
-    """Tokens of the values within ± `VALUE_RANGE` that occur in sampled matrices: ids, values, occurrences."""
-    targets = checkpoint.sample(samples, seed).targets.cpu()
-    values, counts = torch.unique(targets[targets.abs() <= VALUE_RANGE], return_counts=True)
-    ids, _ = tokenise(values[None], torch.ones(1, len(values), dtype=torch.bool), matrix_task(checkpoint.config))
-    return ids[0].numpy(), values.double().numpy(), counts.numpy()
-
-
 def principal_components(points: Floats) -> Floats:
     """The first two principal components of points (n, d): (2, d), sign as scikit-learn fixes it; 0 for none."""
     from sklearn.decomposition import PCA
@@ -236,11 +225,16 @@ def _drop(run: Run) -> list[float]:
 
 
 def _token_rows(checkpoint: Checkpoint, ids: np.ndarray) -> Floats:
-    return checkpoint.weights["embed.embed.W_E"][torch.as_tensor(ids)].double().numpy()
+    return _weight(checkpoint, "embed.W_E")[torch.as_tensor(ids)].double().numpy()
 
 
 def _positions(checkpoint: Checkpoint) -> Floats:
-    return checkpoint.weights["embed.pos_embed.W_pos"].double().numpy()
+    return _weight(checkpoint, "pos_embed.W_pos").double().numpy()
+
+
+def _weight(checkpoint: Checkpoint, name: str) -> torch.Tensor:
+    """A weight of the embeddings, which stand apart in an encoder and by themselves in a causal transformer."""
+    return next(weight for own, weight in checkpoint.weights.items() if own in (name, f"embed.{name}"))
 
 
 def _layout(positions: Floats, like: Floats | None, seed: int) -> Floats:
@@ -267,24 +261,25 @@ def _leads(
     position_rows: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """When each number takes its last value, against the loss of the training batches near each checkpoint."""
+    groups = list(dict.fromkeys(row["labels"] for row in position_rows))
     measures = {
         "token alignment": _exact(token_rows, "alignment"),
         "token norm with |value|": _ranged(token_rows, "norm_rank"),
         "token component with value": _ranged(token_rows, "component_rank"),
-        "position alignment": _exact(position_rows[::2], "alignment"),
-        "positions by row": _exact(position_rows[::2], "explained"),
-        "positions by column": _exact(position_rows[1::2], "explained"),
+        "position alignment": _exact(position_rows[:: len(groups)], "alignment"),
+        **{
+            f"positions by {name}": _exact(position_rows[at :: len(groups)], "explained")
+            for at, name in enumerate(groups)
+        },
     }
     return lead_rows(steps, start, _loss(run, steps), measures)
 
 
 def _loss(run: Run, steps: Sequence[int]) -> Curve:
     """The progress score averaged over the stretch of training next to each checkpoint."""
-    from mcinterp.task import MatrixCompletion
-
     metrics = run.metrics
     around = max(1, len(metrics) // 200)
-    values = metrics[MatrixCompletion.progress_score].to_numpy()
+    values = metrics[make_task(run.config.task).progress_score].to_numpy()
     at = np.searchsorted(metrics["step"].to_numpy(), steps)
     near = [mean_estimate(values[max(0, i - around) : i + around + 1]) for i in at]
     return Curve(*(np.array([float(getattr(one, end)) for one in near]) for end in ("value", "low", "high")))

@@ -7,40 +7,49 @@ from typing import Any
 
 import numpy as np
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.passes.weight_bench import WeightBench
+from mcinterp.analysis.sample_scores import SampleScores, main_score
 from mcinterp.analysis.statistics import interval_columns
-from mcinterp.analysis.weight_bench import WeightBench
 from mcinterp.model.components import Component
 from mcinterp.runs import Checkpoint, Run
 
 INTO_LAST, BACK, FORTH = "into the last", "later → earlier", "earlier → later"
 EVERYTHING = "everything"
 TOLERANCE = 0.05
-"""A component counts as exchangeable while it raises the masked error by less than this share of the plateau."""
+"""A component counts as exchangeable while it raises the main score by less than this share of the plateau."""
 
-EXCHANGE_COLUMNS = {
-    "comparison": f"{INTO_LAST}: from each checkpoint into the last; {BACK}, {FORTH}: between neighbours",
-    "component": "what is switched; everything is the donor itself, as table pre_post confirms",
-    "donor_step": "checkpoint that the component comes from",
-    "recipient_step": "checkpoint that it goes into",
-    "n": "matrices",
-    "seed": "seed of the batch",
-    **interval_columns("recipient_mse", "L_mask of the recipient as it is"),
-    **interval_columns("donor_mse", "L_mask of the donor as it is"),
-    **interval_columns("change", "change of the recipient's L_mask, paired over matrices"),
-}
-EXCHANGEABLE_COLUMNS = {
-    "component": "what is switched into the last checkpoint",
-    "n": "matrices",
-    "seed": "seed of the batch",
-    "plateau": "masked error that the tolerance is a share of",
-    "tolerance": "largest increase of L_mask of the last checkpoint that counts as none",
-    "from_step": "first checkpoint from which on the upper end of the increase's 95 % interval stays below the "
-    "tolerance; empty if only the last does",
-    "failing_step": "last checkpoint whose component is not exchangeable; empty if every one is",
-    **interval_columns("failing_change", "increase of L_mask with that component, paired over matrices"),
-    "checkpoints": "checkpoints before the last that were looked at",
-}
+
+def exchange_columns(task: Any) -> dict[str, str]:
+    """Columns of the table `exchange`, for a task."""
+    unit, main = task.score_unit, task.sample_score_kinds[main_score(task)].meaning
+    return {
+        "comparison": f"{INTO_LAST}: from each checkpoint into the last; {BACK}, {FORTH}: between neighbours",
+        "component": "what is switched; everything is the donor itself, as table pre_post confirms",
+        "donor_step": "checkpoint that the component comes from",
+        "recipient_step": "checkpoint that it goes into",
+        "n": task.sample_names[1],
+        "seed": "seed of the batch",
+        **interval_columns(f"recipient_{unit}", f"{main} of the recipient as it is"),
+        **interval_columns(f"donor_{unit}", f"{main} of the donor as it is"),
+        **interval_columns("change", f"change of the recipient's {main}, paired over {task.sample_names[1]}"),
+    }
+
+
+def exchangeable_columns(task: Any) -> dict[str, str]:
+    """Columns of the table `exchangeable`, for a task."""
+    main, samples = task.sample_score_kinds[main_score(task)].meaning, task.sample_names[1]
+    return {
+        "component": "what is switched into the last checkpoint",
+        "n": samples,
+        "seed": "seed of the batch",
+        "plateau": f"{main} that the tolerance is a share of",
+        "tolerance": f"largest increase of {main} of the last checkpoint that counts as none",
+        "from_step": "first checkpoint from which on the upper end of the increase's 95 % interval stays below the "
+        "tolerance; empty if only the last does",
+        "failing_step": "last checkpoint whose component is not exchangeable; empty if every one is",
+        **interval_columns("failing_change", f"increase of {main} with that component, paired over {samples}"),
+        "checkpoints": "checkpoints before the last that were looked at",
+    }
 
 
 def exchange_rows(
@@ -52,7 +61,7 @@ def exchange_rows(
         run: the run.
         steps: its checkpoints to compare, in order.
         components: what to switch; everything is added, as the reference: it is the donor itself.
-        bench: the matrices of the switches into the last checkpoint.
+        bench: the samples of the switches into the last checkpoint.
         neighbours: those of the switches between neighbours.
     """
     final = run.checkpoint(steps[-1])
@@ -81,14 +90,14 @@ def exchangeable_rows(exchange: Sequence[dict[str, Any]], plateau: float) -> lis
 
 
 class _Model:
-    """A checkpoint's weights with its own errors."""
+    """A checkpoint's weights with its own scores."""
 
-    def __init__(self, checkpoint: Checkpoint, errors: EntryErrors) -> None:
-        self.step, self.weights, self.errors = checkpoint.step, checkpoint.weights, errors
+    def __init__(self, checkpoint: Checkpoint, scores: SampleScores) -> None:
+        self.step, self.weights, self.scores = checkpoint.step, checkpoint.weights, scores
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, bench: WeightBench) -> _Model:
-        return cls(checkpoint, bench.errors(checkpoint.weights))
+        return cls(checkpoint, bench.scores(checkpoint.weights))
 
 
 def _rows(
@@ -98,17 +107,18 @@ def _rows(
 
 
 def _row(bench: WeightBench, comparison: str, donor: _Model, recipient: _Model, component: Component) -> dict[str, Any]:
+    unit, main = bench.task.score_unit, main_score(bench.task)
     everything = component.name == EVERYTHING
-    switched = donor.errors if everything else bench.switched(donor.weights, recipient.weights, component)
+    switched = donor.scores if everything else bench.switched(donor.weights, recipient.weights, component)
     return {
         "comparison": comparison,
         "component": component.name,
         "donor_step": donor.step,
         "recipient_step": recipient.step,
         **bench.sizes(),
-        **recipient.errors.mse("masked").columns("recipient_mse"),
-        **donor.errors.mse("masked").columns("donor_mse"),
-        **switched.minus(recipient.errors, "masked").columns("change"),
+        **recipient.scores.mean(main).columns(f"recipient_{unit}"),
+        **donor.scores.mean(main).columns(f"donor_{unit}"),
+        **switched.minus(recipient.scores, main).columns("change"),
     }
 
 

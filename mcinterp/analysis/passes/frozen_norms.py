@@ -15,13 +15,13 @@ class FrozenNorms:
     """LayerNorms with their scales fixed to what they are on average.
 
     A LayerNorm centres a vector, divides it by its standard deviation σ, multiplies it by weights and adds biases. Here
-    σ² is replaced by its mean over matrices and positions, and the biases are left out: they are part of `means`.
-    (The mean of 1/σ would be that of a single vector near 0, such as a masked entry's may be.)
+    σ² is replaced by its mean over samples and positions, and the biases are left out: they are part of `means`.
+    (The mean of 1/σ would be that of a single vector near 0, such as a blank token's may be.)
 
     Attributes:
         norms: the embedding's, then both of each block, in the order in which the stream passes them.
         scales: 1/√(mean of σ²) of each.
-        means: the input of each block averaged over matrices and positions, each (d_model,).
+        means: the input of each block averaged over samples and positions, each (d_model,).
     """
 
     norms: tuple[Norm, ...]
@@ -38,8 +38,8 @@ class FrozenNorms:
         means = [
             torch.zeros(len(blocks.first.weight), dtype=torch.float64, device=tokens.device) for _ in blocks.blocks
         ]
-        for matrices in blocks.parts(len(tokens)):
-            own, share = tokens[matrices], (matrices.stop - matrices.start) / len(tokens)
+        for samples in blocks.parts(len(tokens)):
+            own, share = tokens[samples], (samples.stop - samples.start) / len(tokens)
             resid, absent = blocks.first(embedded := blocks.embedded(own)), blocks.absent(own)
             variances[0] += share * _variance(embedded, norms[0])
             for layer, block in enumerate(blocks.blocks):

@@ -1,13 +1,14 @@
-"""Activation patching: heads' outputs of one input put into the run on its negative."""
+"""Activation patching: heads' outputs of one input put into the run on its counterpart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.registry import check_offered
+from mcinterp.analysis.sample_scores import SampleScores, parts_of, score_facts
 from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.errors import InputError
@@ -16,33 +17,38 @@ from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 
-COLUMNS = {
-    "direction": "whose z goes into whose run",
-    "group": "name of the set of heads, or of the control",
-    "heads": "its heads, layer and head from 0",
-    "kind": "all, layer, head, custom or control",
-    "entries": "masked or observed",
-    "n": "matrices",
-    "seed": "seed of the batch",
-    **interval_columns("mse_to_source", "MSE between the patched output and the matrix that z came from"),
-    **interval_columns("mse_to_base", "MSE between the patched output and the matrix the model was run on"),
-    **interval_columns("nearer", "mse_to_base − mse_to_source, paired: positive means nearer to the source"),
-}
-_DIRECTIONS = ("X into −X", "−X into X")
 _SOURCE, _BASE, _OTHER = "source", "base", "another source"
 
 
-def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0) -> Result:
-    """Run the model on −X while z, the heads' outputs before W_O, of chosen heads is that of X; and the other way.
+def columns(task: Any) -> dict[str, str]:
+    """Columns of the table `patching`, for a task."""
+    unit, said = task.score_unit, task.score_unit.replace("_", " ")
+    parts = " or ".join(parts_of(task))
+    return {
+        "direction": "whose z goes into whose run",
+        "group": "name of the set of heads, or of the control",
+        "heads": "its heads, layer and head from 0",
+        "kind": "all, layer, head, custom or control",
+        "entries": parts,
+        "n": task.sample_names[1],
+        "seed": "seed of the batch",
+        **interval_columns(f"{unit}_to_source", f"{said} of the patched answers as those to the input z came from"),
+        **interval_columns(f"{unit}_to_base", f"{said} of the patched answers as those to the input that was run"),
+        **interval_columns("nearer", f"{unit}_to_base − {unit}_to_source, paired: positive is nearer to the source"),
+    }
 
-    X and −X have the same mask. Two controls patch all heads: with the base run's own z (the output must not change,
-    so that its error to the base stays the clean one) and with z of another matrix under its own mask (which carries
-    nothing of X, so that the output must not come nearer to it).
+
+def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0) -> Result:
+    """Run the model on an input's counterpart while z, the output before W_O, of chosen heads is that of the input.
+
+    And the other way. Two controls patch all heads: with the base run's own z (the output must not change, so that its
+    score as an answer to the base stays the clean one) and with z of another sample (which carries nothing of the
+    source, so that the output must not come nearer to it).
 
     Args:
         checkpoint: what to look at.
         heads: sets, as `HeadSet.parse` reads them; None for all heads, each layer and each head.
-        samples: matrices, at least 2.
+        samples: at least 2.
         seed: of the batch.
 
     Returns:
@@ -50,21 +56,23 @@ def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples
     """
     if samples < 2:
         raise InputError(f"patching: samples must be at least 2, got {samples}")
-    shape = transformer(checkpoint.config)
+    check_offered("patching", checkpoint.config)
+    shape, task = transformer(checkpoint.config), checkpoint.task
     everything = HeadSet.parse("all", shape.n_layers, shape.n_heads).heads
     patches = [
         *(_Patch(kind, own, _SOURCE) for kind, own in _head_sets(heads, shape.n_layers, shape.n_heads)),
         _Patch("control", HeadSet("self", everything), _BASE),
-        _Patch("control", HeadSet("other matrix", everything), _OTHER),
+        _Patch("control", HeadSet(f"other {task.sample_names[0]}", everything), _OTHER),
     ]
-    errors = _errors(checkpoint, patches, samples, seed)
-    rows = [row for key, parts in errors.items() for row in _rows(*key, parts, samples, seed)]
+    found = _scores(checkpoint, patches, samples, seed)
+    about = {"n": samples, "seed": seed}
+    rows = [row for key, parts in found.items() for row in _rows(task, *key, parts, about)]
     return Result(
         "patching",
         "Activation patching",
         {"heads": heads, "samples": samples, "seed": seed},
-        {"directions": list(_DIRECTIONS)},
-        {"patching": Table.of(COLUMNS, rows)},
+        {"directions": list(_directions(task)), "counterparts": list(task.counterpart_names), **score_facts(task)},
+        {"patching": Table.of(columns(task), rows)},
     )
 
 
@@ -78,50 +86,56 @@ class _Patch:
 
 
 @dataclass(frozen=True)
-class _Errors:
-    """Of the patched answers: to the matrices that z came from, and to those that the model was run on."""
+class _Scores:
+    """Of the patched answers: as those to the inputs that z came from, and to those that the model was run on."""
 
-    to_source: EntryErrors
-    to_base: EntryErrors
+    to_source: SampleScores
+    to_base: SampleScores
 
 
-def _errors(
+def _directions(task: Any) -> tuple[str, str]:
+    one, other = task.counterpart_names
+    return f"{one} into {other}", f"{other} into {one}"
+
+
+def _scores(
     checkpoint: Checkpoint, patches: Sequence[_Patch], samples: int, seed: int
-) -> dict[tuple[str, _Patch], list[_Errors]]:
-    """The errors in both directions under each patch, in parts of the batch."""
-    positive = checkpoint.sample(samples, seed)
-    negative = checkpoint.task.to(checkpoint.task.negated(positive), positive.inputs.device)
-    sweep = HeadSweep(checkpoint.model)
-    found: dict[tuple[str, _Patch], list[_Errors]] = {key: [] for key in product(_DIRECTIONS, patches)}
-    for plus, minus in zip(sweep.parts(positive.inputs), sweep.parts(negative.inputs), strict=True):
-        ways = (((positive, plus), (negative, minus)), ((negative, minus), (positive, plus)))
-        for direction, ((source, given), (base, own)) in zip(_DIRECTIONS, ways, strict=True):
+) -> dict[tuple[str, _Patch], list[_Scores]]:
+    """The scores in both directions under each patch, in parts of the batch."""
+    task, one = checkpoint.task, checkpoint.sample(samples, seed)
+    other = task.to(task.counterpart(one), one.inputs.device)
+    sweep, directions = HeadSweep(checkpoint.model), _directions(task)
+    found: dict[tuple[str, _Patch], list[_Scores]] = {key: [] for key in product(directions, patches)}
+    for of_one, of_other in zip(sweep.parts(one.inputs), sweep.parts(other.inputs), strict=True):
+        ways = (((one, of_one), (other, of_other)), ((other, of_other), (one, of_one)))
+        for direction, ((source, given), (base, own)) in zip(directions, ways, strict=True):
             z = {_SOURCE: given.run.z, _BASE: own.run.z, _OTHER: given.neighbours}
-            to_source, to_base = source.part(given.matrices), base.part(own.matrices)
+            batches = source.part(given.matrices), base.part(own.matrices)
             changes = {patch: HeadChange(patch.heads, z[patch.giver]) for patch in patches}
             for patch, answers in sweep.answers(own.run, changes):
-                errors = (EntryErrors.of(answers, batch.targets, to_base) for batch in (to_source, to_base))
-                found[direction, patch].append(_Errors(*errors))
+                told = (SampleScores.told(task, answers, batch) for batch in batches)
+                found[direction, patch].append(_Scores(*told))
     return found
 
 
-def _rows(direction: str, patch: _Patch, parts: Sequence[_Errors], samples: int, seed: int) -> list[dict[str, Any]]:
-    to_source = EntryErrors.joined([part.to_source for part in parts])
-    to_base = EntryErrors.joined([part.to_base for part in parts])
+def _rows(
+    task: Any, direction: str, patch: _Patch, parts: Sequence[_Scores], about: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    to_source = SampleScores.joined([part.to_source for part in parts])
+    to_base = SampleScores.joined([part.to_base for part in parts])
     return [
         {
             "direction": direction,
             "group": patch.heads.name,
             "heads": str(patch.heads),
             "kind": patch.kind,
-            "entries": entries,
-            "n": samples,
-            "seed": seed,
-            **to_source.mse(entries).columns("mse_to_source"),
-            **to_base.mse(entries).columns("mse_to_base"),
-            **to_base.minus(to_source, entries).columns("nearer"),
+            "entries": name,
+            **about,
+            **to_source.mean(name).columns(f"{task.score_unit}_to_source"),
+            **to_base.mean(name).columns(f"{task.score_unit}_to_base"),
+            **to_base.minus(to_source, name).columns("nearer"),
         }
-        for entries in ("masked", "observed")
+        for name in parts_of(task)
     ]
 
 

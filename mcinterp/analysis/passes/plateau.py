@@ -4,47 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
-from mcinterp.analysis.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
-from mcinterp.analysis.sections import matrix_task
+from mcinterp.analysis.passes.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
+from mcinterp.analysis.registry import check_offered
+from mcinterp.analysis.sample_scores import SampleScores, main_score
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
-from mcinterp.model import Head, MatrixEncoder
+from mcinterp.model import Head
+from mcinterp.model.interventions import uniform_attention
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
-from mcinterp.task import MatrixBatch
 
 CHUNK = 64
-"""Matrices of one forward pass; patterns of more at once would take much memory of a large model."""
+"""Samples of one forward pass; patterns of more at once would take much memory of a large model."""
 
-COLUMNS = {
-    "step": "checkpoint",
-    "measure": "collapse: mean cosine between the hidden states of two positions of a matrix, 1 when all positions are "
-    "the same; attention progress: 1 − total variation between a head's attention and that at the last step, 1 at the "
-    "last step; answer spread: variance of the answers at masked entries over the mean square of their targets, 0 when "
-    "all answers are the same; repeated answers: share of masked entries that get the most frequent answer, rounded as "
-    "the targets are; loss: MSE at masked entries",
-    "where": "layer or head; the mean over heads for 'all heads'; answers for the rest",
-    "n": "matrices",
-    "seed": "seed of the batch",
-    **interval_columns("value", "the measure, over matrices"),
-    "untrained": "control: the same of an untrained model with another seed",
-    "floor": "control: for attention progress, that of attention uniform over all positions",
-}
+
+def columns(task: Any) -> dict[str, str]:
+    """Columns of the table `measures`, for a task."""
+    answers = "".join(f"{name}: {meaning}; " for name, meaning in task.answer_measure_kinds.items())
+    return {
+        "step": "checkpoint",
+        "measure": "collapse: mean cosine between the hidden states of two positions of a sample, 1 when all positions "
+        "are the same; attention progress: 1 − total variation between a head's attention and that at the last step, 1 "
+        f"at the last step; {answers}loss: {task.sample_score_kinds[main_score(task)].meaning}",
+        "where": "layer or head; the mean over heads for 'all heads'; answers for the rest",
+        "n": task.sample_names[1],
+        "seed": "seed of the batch",
+        **interval_columns("value", f"the measure, over {task.sample_names[1]}"),
+        "untrained": "control: the same of an untrained model with another seed",
+        "floor": "control: for attention progress, that of attention uniform over the positions that a query may see",
+    }
 
 
 def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int = 128, seed: int = 0) -> Result:
-    """Follow what might move while the loss stands still, on the same matrices at every checkpoint.
+    """Follow what might move while the loss stands still, on the same samples at every checkpoint.
 
     Args:
         run: whose checkpoints.
         steps: which, at least one; None for all. The last one's attention is what the others progress to.
-        samples: matrices, at least 2.
+        samples: at least 2.
         seed: of the batch and of the untrained control (seed + 1).
 
     Returns:
@@ -53,12 +56,13 @@ def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int 
     """
     if samples < 2:
         raise InputError(f"plateau_measures: samples must be at least 2, got {samples}")
+    check_offered("plateau", run.config)
     steps = run.steps if steps is None else sorted(steps)
     final = run.checkpoint(steps[-1])
     batch = final.sample(samples, seed)
-    bench = _Bench(batch, _patterns(final.encoder, batch), matrix_task(final.config).decimals)
+    bench = _Bench(final.task, batch, _patterns(final.model, batch.inputs))
     control = bench.measured(Checkpoint.untrained(run.config, seed=seed + 1))
-    floor = bench.progress(torch.full_like(bench.final, 1 / bench.final.shape[-1]))
+    floor = bench.progress(_uniform(final.model, bench.final))
     found = {step: bench.measured(run.checkpoint(step)) for step in steps}
     rows = [
         {
@@ -83,7 +87,7 @@ def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int 
         "What moves during the plateau",
         {"steps": steps, "samples": samples, "seed": seed},
         {"plateau_step": start, "measures": list(followed)},
-        {"measures": Table.of(COLUMNS, rows), "lead": Table.of(LEAD_COLUMNS, leads)},
+        {"measures": Table.of(columns(final.task), rows), "lead": Table.of(LEAD_COLUMNS, leads)},
     )
 
 
@@ -97,18 +101,17 @@ class _Bench:
 
     Attributes:
         final: (batch, layer, head, query, key).
-        decimals: of the targets.
     """
 
-    batch: MatrixBatch
+    task: Any
+    batch: Any
     final: Tensor
-    decimals: int
 
     def measured(self, checkpoint: Checkpoint) -> Measured:
         """Every measure of a checkpoint."""
         collapse, distance, outputs = [], [], []
         for chunk, final in zip(torch.split(self.batch.inputs, CHUNK), torch.split(self.final, CHUNK), strict=True):
-            hidden, patterns, output = _activations(checkpoint.encoder, chunk)
+            hidden, patterns, output = _activations(checkpoint.model, chunk)
             collapse.append(np.stack([mean_cosine(states) for states in hidden], axis=1))
             distance.append(total_variation(patterns, final))
             outputs.append(output)
@@ -122,14 +125,11 @@ class _Bench:
         """Attention progress of given patterns: by head, and over all heads."""
         return _progress(total_variation(patterns, self.final))
 
-    def _answers(self, output: Tensor) -> Measured:
-        masked = (~self.batch.observed).cpu().numpy()
-        answers = np.where(masked, output.double().cpu().numpy(), 0.0)
-        targets = np.where(masked, self.batch.targets.double().cpu().numpy(), 0.0)
-        spread, repeated = answer_spread(answers, targets, masked), repeated_answers(answers, masked, self.decimals)
-        loss = EntryErrors.of(output, self.batch.targets, self.batch).mse("masked")
-        values = {"answer spread": spread, "repeated answers": repeated, "loss": loss}
-        return {(measure, "answers"): estimate for measure, estimate in values.items()}
+    def _answers(self, answers: Tensor) -> Measured:
+        measures = self.task.answer_measures(answers, self.batch)
+        found = {(name, "answers"): pooled_estimate(*one) for name, one in measures.items()}
+        loss = SampleScores.told(self.task, answers, self.batch).mean(main_score(self.task))
+        return {**found, ("loss", "answers"): loss}
 
 
 def mean_cosine(states: Tensor) -> Floats:
@@ -148,26 +148,6 @@ def total_variation(patterns: Tensor, others: Tensor) -> Floats:
     return np.asarray((patterns - others).abs().sum(-1).mean(-1).double().cpu().numpy() / 2)
 
 
-def answer_spread(answers: Floats, targets: Floats, masked: np.ndarray) -> Estimate:
-    """Variance of the answers at masked entries over the mean square of their targets.
-
-    Args:
-        answers, targets: 0 where not masked, (n, pos).
-        masked: bool, (n, pos).
-    """
-    centre = answers.sum() / max(1, masked.sum())
-    variance = (np.where(masked, answers - centre, 0.0) ** 2).sum(1)
-    return pooled_estimate(variance, (targets**2).sum(1))
-
-
-def repeated_answers(answers: Floats, masked: np.ndarray, decimals: int) -> Estimate:
-    """Share of masked entries that get the most frequent answer of the batch, answers rounded; shapes as above."""
-    rounded = np.where(masked, np.round(answers, decimals) + 0.0, np.nan)
-    values, counts = np.unique(rounded[masked], return_counts=True)
-    common = values[counts.argmax()] if len(values) else np.nan
-    return pooled_estimate((rounded == common).sum(1), masked.sum(1))
-
-
 def _progress(distance: Floats) -> dict[str, Estimate]:
     """1 − distance (batch, layer, head), by head and over all heads."""
     heads = mean_estimate(1 - distance)
@@ -179,18 +159,30 @@ def _progress(distance: Floats) -> dict[str, Estimate]:
 
 
 @torch.no_grad()
-def _activations(model: MatrixEncoder, tokens: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+def _activations(model: Any, tokens: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
     """Hidden states after the embedding and each block, patterns (batch, layer, head, query, key) and answers."""
     layers = range(model.cfg.n_layers)
-    states = ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_normalized_resid_post" for layer in layers)]
+    states = ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.{_after_block(model)}" for layer in layers)]
     patterns = [f"blocks.{layer}.attn.hook_pattern" for layer in layers]
     wanted = {*states, *patterns}
     output, cache = model.run_with_cache(tokens, names_filter=lambda name: name in wanted, return_cache_object=False)
-    return [cache[name] for name in states], torch.stack([cache[name] for name in patterns], dim=1), output[..., 0]
+    return [cache[name] for name in states], torch.stack([cache[name] for name in patterns], 1), model.read(output)
 
 
-def _patterns(model: MatrixEncoder, batch: MatrixBatch) -> Tensor:
-    return torch.cat([_activations(model, chunk)[1] for chunk in torch.split(batch.inputs, CHUNK)])
+def _after_block(model: Any) -> str:
+    """The hook at the residual stream after a block: of an encoder, after its last LayerNorm."""
+    normalised = "hook_normalized_resid_post"
+    return normalised if f"blocks.0.{normalised}" in model.hook_dict else "hook_resid_post"
+
+
+def _uniform(model: Any, patterns: Tensor) -> Tensor:
+    """Patterns of the same shape that spread over all keys that a query may see."""
+    causal = model.cfg.attention_dir == "causal"
+    return uniform_attention(patterns.shape[-1], causal).to(patterns).expand_as(patterns)
+
+
+def _patterns(model: Any, inputs: Tensor) -> Tensor:
+    return torch.cat([_activations(model, chunk)[1] for chunk in torch.split(inputs, CHUNK)])
 
 
 def _element(estimate: Estimate, at: int | tuple[int, ...]) -> Estimate:

@@ -8,28 +8,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from mcinterp.analysis.probe_fits import TARGETS, Fitted, Targets, fitted
+from mcinterp.analysis.passes.probe_fits import Fitted, fitted
+from mcinterp.analysis.registry import check_offered
 from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
+from mcinterp.task.offers import ProbeTargets
 
 COLUMNS = {
     "layer": "0 for the embeddings, l for the residual stream after block l (counted from 1)",
-    "target": "masked row, entry or singular vector",
-    "entries": "positions the error is averaged over: all, masked or observed",
-    "n_train": "matrices the probe is fitted on",
-    "n_test": "other matrices it is tested on",
+    "target": "what the probe reads",
+    "entries": "positions the error is averaged over",
+    "n_train": "samples the probe is fitted on",
+    "n_test": "other samples it is tested on",
     "seed": "seed of both",
-    "train_mse": "MSE on the training matrices",
-    **interval_columns("test_mse", "MSE on the test matrices"),
-    "train_cosine": "mean |cosine| between prediction and target on the training matrices (vector targets)",
-    **interval_columns("test_cosine", "the same on the test matrices"),
-    **interval_columns("control_mse", "control: test MSE of a probe fitted to the targets of other matrices"),
+    "train_mse": "MSE on the training samples",
+    **interval_columns("test_mse", "MSE on the test samples"),
+    "train_cosine": "mean |cosine| between prediction and target on the training samples (vector targets)",
+    **interval_columns("test_cosine", "the same on the test samples"),
+    **interval_columns("control_mse", "control: test MSE of a probe fitted to the targets of other samples"),
     "control_cosine": "control: its mean |cosine|",
     "constant_mse": "test MSE of predicting the mean training target",
 }
@@ -38,30 +40,30 @@ COLUMNS = {
 def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int = 256, seed: int = 0) -> Result:
     """Fit and test least-squares probes, without intercept, at every layer.
 
-    At every position (i, j) of a matrix X the targets are: *masked row*, the entries of row i with masked ones set to
-    0; *entry*, the true X_ij, reported for masked and observed positions apart; *singular vector*, the top left
-    singular vector of X with the sign that makes its largest element positive (for the error; the cosine is taken
-    without sign). The control is a probe fitted with each training target taken from another matrix, which can learn
-    nothing: its error should be that of predicting the mean target. Intervals are over test matrices.
+    What is read is the task's choice (`probe_targets`). Where a target is a vector the cosine is taken without sign.
+    The control is a probe fitted with each training target taken from another sample, which can learn nothing: its
+    error should be that of predicting the mean target. Intervals are over test samples.
 
     Args:
         checkpoint: what to look at.
-        samples: training matrices.
-        test_samples: test matrices, at least 2.
+        samples: to train on, at least 2.
+        test_samples: to test on, at least 2.
         seed: of the training batch; the test batch has seed + 1.
 
     Returns:
         table `probes`. Source: Fig. 6 and App. K of arXiv 2410.22244.
     """
     if samples < 2 or test_samples < 2:
-        raise InputError(f"linear_probes: needs 2 matrices to train and to test, got {samples} and {test_samples}")
+        raise InputError(f"linear_probes: needs 2 samples to train and to test, got {samples} and {test_samples}")
+    check_offered("probes", checkpoint.config)
+    task = checkpoint.task
     train, test = checkpoint.sample(samples, seed), checkpoint.sample(test_samples, seed + 1)
     shuffled = np.random.default_rng(seed).permutation(samples)
-    blocks, own, others = Blocks(checkpoint.encoder), Targets.of(train), Targets.of(test)
+    blocks, own, others = Blocks(checkpoint.model), task.probe_targets(train), task.probe_targets(test)
     weights = fitted(blocks, train.inputs, own, shuffled)
     constants = own.means()
-    train_scores = _scores(blocks, train, own, weights, constants)
-    test_scores = _scores(blocks, test, others, weights, constants)
+    train_scores = _scores(blocks, train.inputs, own, weights, constants)
+    test_scores = _scores(blocks, test.inputs, others, weights, constants)
     sizes = {"n_train": samples, "n_test": test_samples, "seed": seed}
     rows = [
         {"layer": layer, "target": target, "entries": entries, **sizes, **_columns(one, other)}
@@ -72,14 +74,14 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
         "probes",
         "Linear probes",
         {"samples": samples, "test_samples": test_samples, "seed": seed},
-        {"targets": list(TARGETS), "n_layers": transformer(checkpoint.config).n_layers},
+        {"targets": list(own.names), "n_layers": transformer(checkpoint.config).n_layers},
         {"probes": Table.of(COLUMNS, rows)},
     )
 
 
 @dataclass
 class _Score:
-    """How well probes did, matrix by matrix: arrays (n,), in parts.
+    """How well probes did, sample by sample: arrays (n,), in parts.
 
     Attributes:
         counts: positions that count.
@@ -108,31 +110,23 @@ _PROBE, _CONTROL, _CONSTANT = range(3)
 
 
 def _scores(
-    blocks: Blocks, batch: MatrixBatch, targets: Targets, weights: Sequence[Fitted], constants: Mapping[str, Floats]
+    blocks: Blocks, inputs: Tensor, targets: ProbeTargets, weights: Sequence[Fitted], constants: Mapping[str, Floats]
 ) -> dict[tuple[int, str, str], _Score]:
-    """Scores of every layer's probes of each target at each kind of entry."""
+    """Scores of every layer's probes of each target at each kind of position."""
     scores: dict[tuple[int, str, str], _Score] = defaultdict(_Score)
-    for matrices in blocks.parts(len(batch), kept=2 * blocks.model.model_config.d_model):
-        here = targets.at(matrices)
-        for layer, resid in enumerate(blocks.residual_stream(batch.inputs[matrices])):
+    for samples in blocks.parts(len(inputs), kept=2 * blocks.model.model_config.d_model):
+        here = targets.at(samples)
+        for layer, resid in enumerate(blocks.residual_stream(inputs[samples])):
             predicted = weights[layer].predictions(resid)
             for target, truth in here.items():
-                for entries, weight in _entries(batch.part(matrices), target):
-                    scores[layer, target, entries].add((*predicted[target], constants[target]), truth, weight)
+                for places, weight in targets.places(target, samples).items():
+                    scores[layer, target, places].add((*predicted[target], constants[target]), truth, weight)
     return dict(scores)
-
-
-def _entries(batch: MatrixBatch, target: str) -> list[tuple[str, Floats]]:
-    """Which entries, and where they are, (n, pos)."""
-    if target != "entry":
-        return [("all", np.ones(batch.inputs.shape))]
-    seen = batch.observed.cpu().numpy()
-    return [("observed", seen.astype(float)), ("masked", (~seen).astype(float))]
 
 
 def _columns(train: _Score, test: _Score) -> dict[str, Any]:
     nan = float("nan")
-    # A target of one number, such as an entry or the row of a matrix with one column, has no direction.
+    # A target of one number has no direction.
     vector = bool(test.cosines[_PROBE])
     cosine = mean_estimate(np.concatenate(test.cosines[_PROBE])).columns("test_cosine") if vector else {}
     return {

@@ -5,44 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mcinterp.analysis.errors_by_entry import ENTRIES, EntryErrors
-from mcinterp.analysis.exchange import (
-    EXCHANGE_COLUMNS,
-    EXCHANGEABLE_COLUMNS,
+from mcinterp.analysis.passes.exchange import (
     TOLERANCE,
+    exchange_columns,
     exchange_rows,
+    exchangeable_columns,
     exchangeable_rows,
 )
+from mcinterp.analysis.passes.weight_bench import WeightBench
+from mcinterp.analysis.sample_scores import SampleScores, main_score, score_facts
 from mcinterp.analysis.statistics import interval_columns, ratio_estimate
-from mcinterp.analysis.weight_bench import WeightBench
 from mcinterp.errors import InputError
 from mcinterp.model.components import Component
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
 
-COLUMNS = {
-    "direction": "whose component goes into whose model",
-    "component": "what is switched",
-    "kind": "component, or a control: nothing (must change nothing), everything (must give the donor), untrained (the "
-    "component of a fresh model of another seed)",
-    "donor": "run that the component comes from",
-    "donor_step": "its checkpoint",
-    "recipient": "run that it goes into",
-    "recipient_step": "its checkpoint",
-    "parameters": "how many numbers are switched",
-    "entries": "masked, observed or total",
-    "n": "matrices",
-    "seed": "seed of the batch",
-    **interval_columns("recipient_mse", "MSE of the recipient as it is"),
-    **interval_columns("donor_mse", "MSE of the donor as it is"),
-    **interval_columns("switched_mse", "MSE of the recipient with the donor's component"),
-    **interval_columns("change", "switched_mse − recipient_mse, paired over matrices"),
-    **interval_columns(
-        "moved",
-        "change / (donor_mse − recipient_mse), paired: 0 as the recipient, 1 as the donor; empty where the two do not "
-        "measurably differ",
-    ),
-}
 COMPONENTS = (
     "attention-qkv",
     "attention",
@@ -54,6 +31,34 @@ COMPONENTS = (
     "everything-but:attention",
 )
 CONTROLS = {"none": "nothing", "everything": "everything"}
+
+
+def columns(task: Any) -> dict[str, str]:
+    """Columns of the tables `switching` and `pre_post`, for a task."""
+    unit, said = task.score_unit, task.score_unit.replace("_", " ")
+    return {
+        "direction": "whose component goes into whose model",
+        "component": "what is switched",
+        "kind": "component, or a control: nothing (must change nothing), everything (must give the donor), untrained "
+        "(the component of a fresh model of another seed)",
+        "donor": "run that the component comes from",
+        "donor_step": "its checkpoint",
+        "recipient": "run that it goes into",
+        "recipient_step": "its checkpoint",
+        "parameters": "how many numbers are switched",
+        "entries": " or ".join(task.sample_score_kinds),
+        "n": task.sample_names[1],
+        "seed": "seed of the batch",
+        **interval_columns(f"recipient_{unit}", f"{said} of the recipient as it is"),
+        **interval_columns(f"donor_{unit}", f"{said} of the donor as it is"),
+        **interval_columns(f"switched_{unit}", f"{said} of the recipient with the donor's component"),
+        **interval_columns("change", f"switched_{unit} − recipient_{unit}, paired over {task.sample_names[1]}"),
+        **interval_columns(
+            "moved",
+            f"change / (donor_{unit} − recipient_{unit}), paired: 0 as the recipient, 1 as the donor; empty where the "
+            "two do not measurably differ",
+        ),
+    }
 
 
 def switch(
@@ -70,13 +75,13 @@ def switch(
 
     Args:
         donor: where components come from.
-        recipient: where they go; its task gives the matrices.
+        recipient: where they go; its task gives the samples.
         components: one or several, as `mcinterp.model.components` describes them.
-        samples: matrices, at least 2.
-        seed: of the matrices.
+        samples: at least 2.
+        seed: of the samples.
 
     Returns:
-        table `switching`, three rows a component: masked, observed and all entries. Source: Sec. 3.1.2 and 3.2.1 of
+        table `switching`, a line for each component and score of the task. Source: Sec. 3.1.2 and 3.2.1 of
         arXiv 2410.22244.
 
     Raises:
@@ -91,8 +96,8 @@ def switch(
         "switch",
         "Switched components",
         {"components": names, "samples": samples, "seed": seed},
-        {"donor_digest": donor.digest, "recipient_digest": recipient.digest},
-        {"switching": Table.of(COLUMNS, rows)},
+        {"donor_digest": donor.digest, "recipient_digest": recipient.digest, **score_facts(bench.task)},
+        {"switching": Table.of(columns(bench.task), rows)},
     )
 
 
@@ -112,9 +117,8 @@ def model_switching(
     Args:
         run: the run.
         steps: checkpoints to compare; None for all.
-        samples: matrices, at least 2, the same for every model; between neighbours, of which there are many, a
-            quarter of them.
-        seed: of the matrices.
+        samples: at least 2, the same for every model; between neighbours, of which there are many, a quarter of them.
+        seed: of the samples.
         components: which, as `mcinterp.model.components` describes them.
 
     Returns:
@@ -137,6 +141,7 @@ def model_switching(
         "tolerance": TOLERANCE * plateau,
         "plateau": plateau,
         "plateau_source": source,
+        **score_facts(bench.task),
     }
     return Result(
         "switching",
@@ -144,22 +149,22 @@ def model_switching(
         {"samples": samples, "seed": seed, "components": list(components)},
         facts,
         {
-            "pre_post": Table.of(COLUMNS, _before_and_after(bench, before, last, components)),
-            "exchangeable": Table.of(EXCHANGEABLE_COLUMNS, exchangeable_rows(exchange, plateau)),
-            "exchange": Table.of(EXCHANGE_COLUMNS, exchange),
+            "pre_post": Table.of(columns(bench.task), _before_and_after(bench, before, last, components)),
+            "exchangeable": Table.of(exchangeable_columns(bench.task), exchangeable_rows(exchange, plateau)),
+            "exchange": Table.of(exchange_columns(bench.task), exchange),
         },
     )
 
 
 class _Pair:
-    """A donor and a recipient on the same matrices."""
+    """A donor and a recipient on the same samples."""
 
     def __init__(self, bench: WeightBench, direction: str, donor: Checkpoint, recipient: Checkpoint) -> None:
         self.bench, self.direction, self.donor, self.recipient = bench, direction, donor, recipient
-        self.donor_errors, self.recipient_errors = bench.errors(donor.weights), bench.errors(recipient.weights)
+        self.donor_scores, self.recipient_scores = bench.scores(donor.weights), bench.scores(recipient.weights)
 
     def rows(self, name: str, kind: str) -> list[dict[str, Any]]:
-        """The rows of one component: masked, observed and all entries."""
+        """The lines of one component, one for each score."""
         donor, recipient = self.donor.weights, self.recipient.weights
         component = Component.parse(name, recipient)
         switched = self.bench.switched(donor, recipient, component)
@@ -174,19 +179,19 @@ class _Pair:
             "recipient_step": self.recipient.step,
             "parameters": size,
         }
-        return [{**about, "entries": entries, **self._columns(switched, entries)} for entries in ENTRIES]
+        return [
+            {**about, "entries": name, **self._columns(switched, name)} for name in self.bench.task.sample_score_kinds
+        ]
 
-    def _columns(self, switched: EntryErrors, entries: str) -> dict[str, Any]:
-        donor, recipient = self.donor_errors, self.recipient_errors
-        moved = ratio_estimate(
-            switched.sums[entries] - recipient.sums[entries], donor.sums[entries] - recipient.sums[entries]
-        )
+    def _columns(self, switched: SampleScores, name: str) -> dict[str, Any]:
+        donor, recipient, unit = self.donor_scores, self.recipient_scores, self.bench.task.score_unit
+        moved = ratio_estimate(switched.sums[name] - recipient.sums[name], donor.sums[name] - recipient.sums[name])
         return {
             **self.bench.sizes(),
-            **recipient.mse(entries).columns("recipient_mse"),
-            **donor.mse(entries).columns("donor_mse"),
-            **switched.mse(entries).columns("switched_mse"),
-            **switched.minus(recipient, entries).columns("change"),
+            **recipient.mean(name).columns(f"recipient_{unit}"),
+            **donor.mean(name).columns(f"donor_{unit}"),
+            **switched.mean(name).columns(f"switched_{unit}"),
+            **switched.minus(recipient, name).columns("change"),
             **moved.columns("moved"),
         }
 
@@ -206,12 +211,12 @@ def _before_and_after(
 
 
 def _plateau(run: Run, bench: WeightBench) -> tuple[float, str]:
-    """The masked error that tolerances are measured by, and where it comes from."""
+    """The main score that tolerances are measured by, and where it comes from."""
     transition = run.transition
     if transition.found:
         return transition.plateau, "the run's plateau"
-    zero = EntryErrors.of(bench.batch.targets * 0, bench.batch.targets, bench.batch)
-    return float(zero.mse("masked").value), "the error of answering 0 at masked entries, as the run has no drop"
+    zero = SampleScores.told(bench.task, bench.task.zero_answers(bench.batch), bench.batch)
+    return float(zero.mean(main_score(bench.task)).value), f"{bench.task.zero_sentence}, as the run has no drop"
 
 
 def _check_shapes(donor: Checkpoint, recipient: Checkpoint) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
+from mcinterp.analysis.registry import check_offered
+from mcinterp.analysis.sample_scores import SampleScores
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.model.components import Component, transplant
@@ -19,29 +20,30 @@ Weights = Mapping[str, Tensor]
 
 
 class WeightBench:
-    """A model of a checkpoint's shape and fresh matrices of its task.
+    """A model of a checkpoint's shape and fresh samples of its task.
 
     Args:
         checkpoint: of the shape and the task; its weights are not used.
-        samples: matrices, at least 2.
-        seed: of the matrices.
+        samples: at least 2.
+        seed: of the samples.
     """
 
     def __init__(self, checkpoint: Checkpoint, samples: int, seed: int) -> None:
         if samples < 2:
             raise InputError(f"switching: samples must be at least 2, got {samples}")
-        self.batch, self.seed = checkpoint.sample(samples, seed), seed
-        self._model = copy.deepcopy(checkpoint.encoder)
+        check_offered("switching", checkpoint.config)
+        self.task, self.batch, self.seed = checkpoint.task, checkpoint.sample(samples, seed), seed
+        self._model = copy.deepcopy(checkpoint.model)
 
     @torch.no_grad()
-    def errors(self, weights: Weights) -> EntryErrors:
-        """Errors of the model with these weights, matrix by matrix."""
+    def scores(self, weights: Weights) -> SampleScores:
+        """Scores of the model with these weights, sample by sample."""
         load_weights(self._model, weights, source="the switched model")
-        return EntryErrors.of(Blocks(self._model).complete(self.batch.inputs), self.batch.targets, self.batch)
+        return SampleScores.told(self.task, Blocks(self._model).complete(self.batch.inputs), self.batch)
 
-    def switched(self, donor: Weights, recipient: Weights, component: Component) -> EntryErrors:
-        """Errors of the recipient with a component of the donor."""
-        return self.errors(transplant(donor, recipient, component))
+    def switched(self, donor: Weights, recipient: Weights, component: Component) -> SampleScores:
+        """Scores of the recipient with a component of the donor."""
+        return self.scores(transplant(donor, recipient, component))
 
     def sizes(self) -> dict[str, int]:
         """`{n, seed}` as table columns."""

@@ -1,7 +1,6 @@
 """Plotly figures of stored results, the same on a page and in a notebook."""
 
 from mcinterp.report.figures.ablation import ablation_figure
-from mcinterp.report.figures.algorithm import algorithm_bins_figure, algorithm_figure
 from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
 from mcinterp.report.figures.attention import entropy_figure
 from mcinterp.report.figures.circuits import circuits_figure, written_figure
@@ -9,18 +8,23 @@ from mcinterp.report.figures.compare import pair_maps_figure, similarity_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
-from mcinterp.report.figures.generation import generation_figure
-from mcinterp.report.figures.nuclear import completion_error_figure, nuclear_norm_figure, regularised_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
-from mcinterp.report.figures.positions import moved_figure, positions_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
-from mcinterp.report.figures.shift import laws_figure, shift_figure
-from mcinterp.report.figures.sizes import sizes_figure
 from mcinterp.report.figures.sweep import sweep_curves_figure, sweep_drops_figure
 from mcinterp.report.figures.switching import exchange_figure, switching_figure
-from mcinterp.report.figures.tokens import tokens_figure
+from mcinterp.studies.matrix_completion.figures.algorithm import algorithm_bins_figure, algorithm_figure
+from mcinterp.studies.matrix_completion.figures.generation import generation_figure
+from mcinterp.studies.matrix_completion.figures.nuclear import (
+    completion_error_figure,
+    nuclear_norm_figure,
+    regularised_figure,
+)
+from mcinterp.studies.matrix_completion.figures.positions import moved_figure, positions_figure
+from mcinterp.studies.matrix_completion.figures.shift import laws_figure, shift_figure
+from mcinterp.studies.matrix_completion.figures.sizes import sizes_figure
+from mcinterp.studies.matrix_completion.figures.tokens import tokens_figure
 
 __all__ = [
     "ablation_figure",

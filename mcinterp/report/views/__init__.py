@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from mcinterp.declared import Place, load
+from mcinterp.installed import studies
 from mcinterp.report.parts import Section
 from mcinterp.report.views import (
     ablation,
-    algorithm,
     aligned,
     attention,
     circuits,
     compare,
     components,
     embeddings,
-    generation,
     generic,
-    ghost_networks,
-    ghost_points,
-    identity,
-    nuclear,
     patching,
     plateau,
-    positions,
     probes,
-    shift,
-    sizes,
     switching,
     taxonomy,
-    tokens,
 )
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
+
+
+def _standing_at(place: Place) -> View:
+    """The view that stands at a place, loaded when it is first used."""
+    return lambda result, beside: load(place)(result, beside)
+
+
+def _of_studies(compared: bool) -> dict[str, tuple[str, View]]:
+    """Titles and views of what studies bring: of comparisons, or of passes."""
+    return {
+        name: (view.title, _standing_at(view.function))
+        for study in studies().values()
+        for name, view in study.views.items()
+        if (name in {entry.name for entry in study.comparisons}) == compared
+    }
+
 
 VIEWS: dict[str, tuple[str, View]] = {
     "attention": ("Attention maps", attention.view),
@@ -41,13 +49,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "patching": ("Activation patching", patching.view),
     "circuits": ("What each head reads and writes", circuits.view),
     "probes": ("Linear probes", probes.view),
-    "tokens": ("Token intervention", tokens.view),
-    "positions": ("Position sensitivity", positions.view),
-    "shift": ("Distribution shift", shift.view),
-    "algorithm": ("What algorithm is it?", algorithm.view),
-    "nuclear": ("Nuclear norm minimisation", nuclear.view),
-    "sizes": ("Errors by matrix size", sizes.view),
-    "generation": ("Generation", generation.view),
+    **_of_studies(compared=False),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""
 
@@ -57,20 +59,12 @@ COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
     "plateau": ("What moves during the plateau", plateau.view),
     "switching": ("Model switching", switching.view),
     "components": ("Training of single components", components.view),
+    **_of_studies(compared=True),
 }
 """The comparisons of the run's page, in order: name → heading where it was not run, and view."""
 
 COMPARED_VIEWS: dict[str, View] = {"compared-checkpoints": compare.view, "compared-runs": aligned.view}
 """What stands side by side on the page of a comparison: checkpoints, and runs."""
-
-STUDY_VIEWS: dict[str, dict[str, View]] = {
-    "ghost-points": ghost_points.VIEWS | ghost_networks.VIEWS,
-    "identity-mapping": {"equations": identity.equations, "networks": identity.networks},
-}
-"""What studies measure themselves, in order: study → name → view."""
-
-NOT_OF_ENCODERS = {"generation"}
-"""Passes that a run cannot have whose results do not list those defined for it: such runs are of encoders."""
 
 
 def view_of(name: str) -> View:
@@ -95,15 +89,14 @@ def comparison_sections(results: Mapping[str, Result], run: Result | None) -> li
 
 def study_sections(study: str, results: Mapping[str, Result]) -> list[Section]:
     """What a study measured itself; what it has no view for shows its tables."""
-    views = STUDY_VIEWS.get(study, {})
-    known = [view(results[name], results) for name, view in views.items() if name in results]
+    views = studies()[study].measured_views if study in studies() else {}
+    known = [load(place)(results[name], results) for name, place in views.items() if name in results]
     return known + [generic.view(results[name], results) for name in sorted(results.keys() - views.keys())]
 
 
 def defined_passes(run: Result | None) -> set[str]:
-    """The passes and comparisons that are defined for the task of a run, given its `training` result."""
-    known = {*VIEWS, *COMPARISON_VIEWS} - NOT_OF_ENCODERS
-    return set(run.facts.get("passes", known)) if run else known
+    """The passes and comparisons that a run can answer, given its `training` result; all where there is none."""
+    return set(run.facts["passes"]) if run else {*VIEWS, *COMPARISON_VIEWS}
 
 
 def _sections(

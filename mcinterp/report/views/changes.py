@@ -12,22 +12,11 @@ from mcinterp.report.numbers import number
 from mcinterp.report.palette import class_colour
 from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.tables import head_list
-from mcinterp.report.views import (
-    ablation,
-    algorithm,
-    circuits,
-    generation,
-    nuclear,
-    patching,
-    positions,
-    probes,
-    shift,
-    sizes,
-    tokens,
-)
+from mcinterp.report.views import ablation, circuits, patching, probes
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.taxonomy import classes, members
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.views import algorithm, generation, nuclear, positions, shift, sizes, tokens
 
 
 def changes_table(steps: Steps, pages: Mapping[int, str]) -> TableView:

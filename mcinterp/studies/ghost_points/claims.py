@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mcinterp.studies.ghost_points.drops import RATES, TYPICAL
+from mcinterp.studies.ghost_points.limits import BELOW, SMALL_RATE, TARGETS
+from mcinterp.studies.ghost_points.network_claims import network_claims
 from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
-from mcinterp.study.ghost_points.drops import RATES, TYPICAL
-from mcinterp.study.ghost_points.limits import BELOW, SMALL_RATE, TARGETS
-from mcinterp.study.ghost_points.network_claims import network_claims
 
 PAPER = "arXiv 2501.02378"
 DERIVED = f"derived here from the update rule of {PAPER}"

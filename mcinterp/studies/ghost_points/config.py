@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mcinterp.config.base import FrozenConfig
+from mcinterp.config.base import ModelSection, TaskSection
 
 
-class SwitchConfig(FrozenConfig):
+class SwitchConfig(TaskSection):
     """The delayed switch (arXiv 2501.02378): stay off for so many steps, then be on for as many."""
 
     kind: Literal["delayed-switch"] = Field("delayed-switch", description="Which task the model is asked.")
@@ -23,8 +23,12 @@ class SwitchConfig(FrozenConfig):
         "counted from 0, as that of training.seed + i.",
     )
 
+    def sample_bytes(self) -> int:
+        """Bytes of inputs and targets at 2T steps."""
+        return 16 * self.target
 
-class RecurrentConfig(FrozenConfig):
+
+class RecurrentConfig(ModelSection):
     """A recurrent network of tanh units whose recurrent weights are of low rank."""
 
     architecture: Literal["recurrent"] = Field(
@@ -47,3 +51,7 @@ class RecurrentConfig(FrozenConfig):
                 f"gain is that of readout 'overlap', which needs one; got {self.gain} for {self.readout!r}"
             )
         return self
+
+    def weight_bytes(self, task: SwitchConfig) -> int:
+        """Bytes of M and N of every network."""
+        return 8 * task.networks * self.units * self.rank

@@ -8,7 +8,7 @@ import numpy as np
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
-from mcinterp.study.ghost_points.dynamics import (
+from mcinterp.studies.ghost_points.dynamics import (
     Floats,
     critical_rate,
     epochs_between,
@@ -18,7 +18,7 @@ from mcinterp.study.ghost_points.dynamics import (
     r_of_loss,
     switch_time,
 )
-from mcinterp.study.ghost_points.limits import TARGET, share
+from mcinterp.studies.ghost_points.limits import TARGET, share
 from mcinterp.training.transition import Transition, find_transition
 
 RATES = (0.05, 0.1, 0.2, 0.5)

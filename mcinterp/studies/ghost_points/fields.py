@@ -11,9 +11,9 @@ import torch
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run, densify
-from mcinterp.study.ghost_points.dynamics import Floats
-from mcinterp.study.ghost_points.limits import share
-from mcinterp.study.ghost_points.networks import losses_of, transitions
+from mcinterp.studies.ghost_points.dynamics import Floats
+from mcinterp.studies.ghost_points.limits import share
+from mcinterp.studies.ghost_points.networks import losses_of, transitions
 from mcinterp.study.study import Setting
 from mcinterp.task import make_task
 from mcinterp.training.transition import Transition

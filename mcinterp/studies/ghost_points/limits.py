@@ -8,7 +8,7 @@ import numpy as np
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
 from mcinterp.results import Result, Table
-from mcinterp.study.ghost_points.dynamics import (
+from mcinterp.studies.ghost_points.dynamics import (
     Floats,
     critical_rate,
     gradient,

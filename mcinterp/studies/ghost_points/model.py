@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mcinterp.config import RecurrentConfig
 from mcinterp.model.plain import PlainModel
+from mcinterp.studies.ghost_points.config import RecurrentConfig, SwitchConfig
 
 
 class RecurrentNetworks(PlainModel):
@@ -112,3 +112,8 @@ def _side_by_side(along: Tensor) -> Tensor:
 def _normal(generators: list[torch.Generator], units: int, *shape: int) -> Tensor:
     """Draws of variance 1/units, each network's from its own generator, (networks, …)."""
     return torch.stack([torch.randn(shape, generator=generator) for generator in generators]) / units**0.5
+
+
+def build(model: RecurrentConfig, task: SwitchConfig, seed: int) -> RecurrentNetworks:
+    """The networks that a configuration describes, with the initial weights of seeds from this one on."""
+    return RecurrentNetworks(model, task.networks, seed)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mcinterp.studies.ghost_points.fields import FIELDS, NEAR_ZERO
+from mcinterp.studies.ghost_points.networks import GAINS, NETWORKS, RANKS, RATES, STRICT
+from mcinterp.studies.ghost_points.revival import DEADLY, LOWER, REVIVAL, UPDATES
 from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
-from mcinterp.study.ghost_points.fields import FIELDS, NEAR_ZERO
-from mcinterp.study.ghost_points.networks import GAINS, NETWORKS, RANKS, RATES, STRICT
-from mcinterp.study.ghost_points.revival import DEADLY, LOWER, REVIVAL, UPDATES
 
 PAPER = "arXiv 2501.02378"
 TRAINED, SEEN, REVIVED = f"study/{NETWORKS}", f"study/{FIELDS}", f"study/{REVIVAL}"

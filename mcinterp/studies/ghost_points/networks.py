@@ -9,11 +9,12 @@ from typing import Any, cast
 import numpy as np
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
-from mcinterp.config import RecurrentConfig, RunConfig
+from mcinterp.config import RunConfig
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
-from mcinterp.study.ghost_points.dynamics import Floats
-from mcinterp.study.ghost_points.limits import share
+from mcinterp.studies.ghost_points.config import RecurrentConfig
+from mcinterp.studies.ghost_points.dynamics import Floats
+from mcinterp.studies.ghost_points.limits import share
 from mcinterp.study.study import Setting
 from mcinterp.study.trained import FEW, changed, train_variants
 from mcinterp.training.transition import Transition, find_transition

@@ -11,14 +11,14 @@ import torch
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.config import RunConfig
-from mcinterp.model import RecurrentNetworks
 from mcinterp.model.plain import load_weights, trainable
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
-from mcinterp.study.ghost_points.dynamics import Floats
-from mcinterp.study.ghost_points.networks import losses_of, outcomes
+from mcinterp.studies.ghost_points.dynamics import Floats
+from mcinterp.studies.ghost_points.model import RecurrentNetworks
+from mcinterp.studies.ghost_points.networks import losses_of, outcomes
+from mcinterp.studies.ghost_points.task import DelayedSwitch
 from mcinterp.study.trained import changed
-from mcinterp.task import DelayedSwitch
 from mcinterp.training.loop import TrainState, training_steps
 
 REVIVAL = "revival"

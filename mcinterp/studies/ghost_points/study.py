@@ -10,18 +10,16 @@ from mcinterp.analysis.runner import DATA, analyse
 from mcinterp.config import load_preset
 from mcinterp.results import Result
 from mcinterp.runs.checkpoint import package_versions
-from mcinterp.study.ghost_points.claims import ghost_claims
-from mcinterp.study.ghost_points.drops import drops
-from mcinterp.study.ghost_points.fields import dense_around, fields
-from mcinterp.study.ghost_points.limits import critical, oscillation, sweep, zone
-from mcinterp.study.ghost_points.networks import REFERENCE, networks, train_networks
-from mcinterp.study.ghost_points.revival import DEADLY, revival
-from mcinterp.study.ghost_points.velocity import velocity
-from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+from mcinterp.studies.ghost_points import EXACT
+from mcinterp.studies.ghost_points.drops import drops
+from mcinterp.studies.ghost_points.fields import dense_around, fields
+from mcinterp.studies.ghost_points.limits import critical, oscillation, sweep, zone
+from mcinterp.studies.ghost_points.networks import REFERENCE, networks, train_networks
+from mcinterp.studies.ghost_points.revival import DEADLY, revival
+from mcinterp.studies.ghost_points.velocity import velocity
+from mcinterp.study.study import STUDY_FOLDER, Setting
 from mcinterp.study.trained import train_preset
 
-EXACT = "exact"
-"""The preset that has the system of one parameter only, and trains nothing."""
 SEED = 0
 MEASURES = {"velocity": (velocity, 40), "critical": (critical, 300), "rates": (sweep, 200)}
 MEASURES |= {"zone": (zone, 300), "oscillation": (oscillation, 30), "drops": (drops, 40)}
@@ -68,16 +66,3 @@ def _kept(setting: Setting, result: Result, provenance: Mapping[str, Any]) -> Re
     result = replace(result, provenance=provenance)
     result.save(setting.out / DATA / STUDY_FOLDER / result.name)
     return result
-
-
-STUDY = Study(
-    "ghost-points",
-    "A ghost mechanism: An analytical model of abrupt learning",
-    "arXiv 2501.02378",
-    ("delayed-switch", EXACT),
-    measure,
-    ghost_claims,
-    alone=(EXACT,),
-    bounds="The bounds are this package's own: about the system of one parameter, what the closed forms say; about "
-    "trained networks, the shape of what the paper shows, at a third of its units and half of its target time.",
-)

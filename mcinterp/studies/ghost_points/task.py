@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mcinterp.config import SwitchConfig
+from mcinterp.studies.ghost_points.config import SwitchConfig
 from mcinterp.task.batch import Batch, ScoreKind
 
 

@@ -9,8 +9,8 @@ from scipy.integrate import solve_ivp
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
-from mcinterp.study.ghost_points.dynamics import Floats, critical_rate, loss, optimum, path, switch_time, zone_edge
-from mcinterp.study.ghost_points.limits import EPOCHS, TARGET, starts
+from mcinterp.studies.ghost_points.dynamics import Floats, critical_rate, loss, optimum, path, switch_time, zone_edge
+from mcinterp.studies.ghost_points.limits import EPOCHS, TARGET, starts
 
 RUNS = {"learns": 0.1, "dies": 1.5}
 """Two runs that are drawn: relative learning rates."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mcinterp.studies.identity_mapping.equations import EQUATIONS
+from mcinterp.studies.identity_mapping.runs import NETWORKS
 from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
-from mcinterp.study.identity_mapping.equations import EQUATIONS
-from mcinterp.study.identity_mapping.runs import NETWORKS
 
 PAPER = "arXiv 2410.08309"
 EXACT = f"study/{EQUATIONS}"

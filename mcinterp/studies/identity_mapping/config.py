@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mcinterp.config.base import FrozenConfig
+from mcinterp.config.base import ModelSection, TaskSection
 
 
 def _floats(value: Any) -> Any:
@@ -22,7 +22,7 @@ def _floats(value: Any) -> Any:
 Floats = Annotated[tuple[float, ...], BeforeValidator(_floats)]
 
 
-class IdentityConfig(FrozenConfig):
+class IdentityConfig(TaskSection):
     """The structured identity mapping task (arXiv 2410.08309): answer what is given, of clusters along the axes."""
 
     kind: Literal["identity-mapping"] = Field("identity-mapping", description="Which task the model is asked.")
@@ -43,6 +43,10 @@ class IdentityConfig(FrozenConfig):
             )
         return self
 
+    def sample_bytes(self) -> int:
+        """Bytes of an input."""
+        return 4 * self.d
+
     @property
     def d(self) -> int:
         """Dimensions of inputs and answers, which is the number of clusters."""
@@ -54,7 +58,7 @@ class IdentityConfig(FrozenConfig):
         return tuple(signal**2 / self.d + std**2 for signal, std in zip(self.signals, self.noise, strict=True))
 
 
-class LinearConfig(FrozenConfig):
+class LinearConfig(ModelSection):
     """A linear network without biases, x → W x."""
 
     architecture: Literal["linear"] = Field("linear", description="W x, W a product of `layers` square factors.")
@@ -75,3 +79,7 @@ class LinearConfig(FrozenConfig):
         if self.layers > 1 and self.diagonal == 0.0 and self.init_std == 0.0:
             raise ValueError("several layers that all begin at 0 never learn: give a diagonal or an init_std")
         return self
+
+    def weight_bytes(self, task: IdentityConfig) -> int:
+        """Bytes of the factors, with the objects that hold them."""
+        return self.layers * (4 * task.d**2 + 500)

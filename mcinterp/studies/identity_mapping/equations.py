@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcinterp.config import IdentityConfig, LinearConfig
-from mcinterp.model.linear import initial_factor
 from mcinterp.results import Result, Table
+from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
+from mcinterp.studies.identity_mapping.model import initial_factor
 
 Floats = NDArray[np.float64]
 

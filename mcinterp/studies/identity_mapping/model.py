@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mcinterp.config import LinearConfig
 from mcinterp.errors import InputError
 from mcinterp.model.plain import PlainModel
+from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
 
 
 class LinearNetwork(PlainModel):
@@ -57,3 +57,8 @@ def initial_factor(config: LinearConfig, d: int) -> Tensor:
     if values[0] < -1e-12:
         raise InputError(f"model.correlation {config.correlation} must be at least −1/(d − 1) for layers > 1, d {d}")
     return (vectors * values.clamp(min=0.0) ** (1 / config.layers)) @ vectors.T
+
+
+def build(model: LinearConfig, task: IdentityConfig, seed: int) -> LinearNetwork:
+    """The network that a configuration describes, with the initial weights of a seed."""
+    return LinearNetwork(model, task.d, seed)

@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
-from mcinterp.config import IdentityConfig, LinearConfig, RunConfig
+from mcinterp.config import RunConfig
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
-from mcinterp.study.identity_mapping.equations import descended, learned_after, rise_of
+from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
+from mcinterp.studies.identity_mapping.equations import descended, learned_after, rise_of
 from mcinterp.study.study import Setting
 from mcinterp.study.trained import FEW, changed, train_variants
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mcinterp.analysis.runner import DATA, analyse
-from mcinterp.config import IdentityConfig, load_preset
+from mcinterp.config import load_preset
 from mcinterp.errors import TrainingError
 from mcinterp.results import Result
-from mcinterp.study.identity_mapping.claims import identity_claims
-from mcinterp.study.identity_mapping.equations import equations
-from mcinterp.study.identity_mapping.runs import networks
-from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+from mcinterp.studies.identity_mapping.config import IdentityConfig
+from mcinterp.studies.identity_mapping.equations import equations
+from mcinterp.studies.identity_mapping.runs import networks
+from mcinterp.study.study import STUDY_FOLDER, Setting
 from mcinterp.study.trained import train_preset
 
 
@@ -37,14 +37,3 @@ def measure(setting: Setting) -> Mapping[str, Result]:
         kept.save(setting.out / DATA / STUDY_FOLDER / result.name)
         results[f"{STUDY_FOLDER}/{result.name}"] = kept
     return results
-
-
-STUDY = Study(
-    "identity-mapping",
-    "Swing-by Dynamics in Concept Learning and Compositional Generalization",
-    "arXiv 2410.08309",
-    ("identity-mapping",),
-    measure,
-    identity_claims,
-    bounds="Exact findings hold to the integration's precision; those of trained networks lie near the closed form.",
-)

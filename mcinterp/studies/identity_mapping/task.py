@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mcinterp.config import IdentityConfig
+from mcinterp.studies.identity_mapping.config import IdentityConfig
 from mcinterp.task.batch import Batch, ScoreKind
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mcinterp.report.figures.identity import concepts_figure, swing_figure
 from mcinterp.report.numbers import interval, number, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
+from mcinterp.studies.identity_mapping.figures import concepts_figure, swing_figure
 
 
 def equations(result: Result, _: Mapping[str, Result]) -> Section:

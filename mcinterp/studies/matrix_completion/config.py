@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mcinterp.config.base import FrozenConfig
+from mcinterp.config.base import ModelSection, TaskSection
+from mcinterp.errors import InputError
+
+if TYPE_CHECKING:
+    from mcinterp.config import RunConfig
 
 MOST_VALUES = 2**31
+LAYER_OBJECTS = 50_000
+"""Bytes that the modules of a layer take beside its weights."""
 SPARE_TOKENS = 2
 """Ids after the separator that no sequence holds.
 
@@ -29,8 +36,10 @@ Sizes = Annotated[tuple[tuple[int, int], ...] | None, BeforeValidator(_pairs)]
 """(rows, cols) of each size of a mixture."""
 
 
-class TaskConfig(FrozenConfig):
+class TaskConfig(TaskSection):
     """Low-rank matrix completion; the defaults are those of the paper (arXiv 2410.22244)."""
+
+    younger: ClassVar[Mapping[str, Any]] = {"sizes": None}
 
     kind: Literal["matrix-completion", "matrix-sequence"] = Field(
         "matrix-completion",
@@ -100,6 +109,10 @@ class TaskConfig(FrozenConfig):
         if self.factors != "full-rank" and self.rank > smallest:
             raise ValueError(f"rank {self.rank} exceeds the smallest side of sizes, {smallest}")
 
+    def sample_bytes(self) -> int:
+        """Bytes that token ids and targets of a matrix take."""
+        return 8 * self.n_positions + 4 * self.n_entries
+
     @property
     def n_entries(self) -> int:
         """Entries of the matrix, of the largest where there are several sizes."""
@@ -127,8 +140,10 @@ class TaskConfig(FrozenConfig):
         return None if self.sizes is None else self.d_vocab - 1
 
 
-class ModelConfig(FrozenConfig):
+class ModelConfig(ModelSection):
     """A BERT-style encoder with a scalar read-out, or a GPT; the defaults are those of the paper's encoder."""
+
+    younger: ClassVar[Mapping[str, Any]] = {"architecture": "encoder"}
 
     architecture: Literal["encoder", "gpt"] = Field(
         "encoder",
@@ -157,6 +172,19 @@ class ModelConfig(FrozenConfig):
             raise ValueError(f"init_std {self.init_std} must be positive or 'width'")
         return self
 
+    def least_bytes(self) -> int:
+        """Bytes that the weights of the blocks take."""
+        return 4 * self.n_layers * self.d_model * (4 * self.d_model + 2 * self.d_mlp)
+
+    def weight_bytes(self, task: TaskConfig) -> int:
+        """The same with the embeddings, and the modules of each layer."""
+        embeddings = 4 * self.d_model * (task.d_vocab + task.n_positions - 1)
+        return self.least_bytes() + embeddings + LAYER_OBJECTS * (self.n_layers - 1)
+
+    def kept_bytes(self, task: TaskConfig) -> int:
+        """Bytes a matrix of each block's input and its heads' patterns."""
+        return 4 * self.n_layers * task.n_positions * (self.d_model + self.n_heads * task.n_positions)
+
     @property
     def d_head(self) -> int:
         """Width of one head."""
@@ -171,3 +199,14 @@ class ModelConfig(FrozenConfig):
     def weight_std(self) -> float:
         """Standard deviation of the initial weights as a number."""
         return self.d_model**-0.5 if self.init_std == "width" else float(self.init_std)
+
+
+def matrix_task(config: RunConfig) -> TaskConfig:
+    """The task, for a pass that is defined for matrices.
+
+    Raises:
+        InputError: if it is of another kind.
+    """
+    if not isinstance(config.task, TaskConfig):
+        raise InputError(f"this analysis is defined for matrices; the run's task is {config.task.kind}")
+    return config.task

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from mcinterp.config import ModelConfig
 from mcinterp.errors import CheckpointError
 from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.plain import load_weights
-from mcinterp.model.size import least_size
+from mcinterp.studies.matrix_completion.config import ModelConfig
 
 if TYPE_CHECKING:
     from transformers import BertModel
@@ -115,7 +114,7 @@ def from_bert(
             f"BERT weights of {n_layers} layers, {tuple(word.shape)} and {d_mlp} are no model"
         ) from None
     given = sum(weight.numel() * 4 for weight in bert.values() if isinstance(weight, Tensor))
-    if given < (least := least_size(config)):
+    if given < (least := config.least_bytes()):
         raise CheckpointError(f"BERT weights hold {given:,} bytes; a model of their shape takes at least {least:,}")
     if pad_token is not None and not 0 <= pad_token < len(word):
         raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the BERT weights")

@@ -10,11 +10,11 @@ from torch import Tensor
 from transformer_lens import HookedTransformer, HookedTransformerConfig
 from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache
 
-from mcinterp.config import ModelConfig
 from mcinterp.errors import InputError
 from mcinterp.model.encoder import PaddedEmbed
 from mcinterp.model.shapes import Answers, Resid, Tokens
-from mcinterp.task.sequence import most_probable_values
+from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.task.sequence import most_probable_values
 
 
 class MatrixGPT(HookedTransformer):

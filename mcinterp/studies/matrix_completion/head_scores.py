@@ -99,7 +99,8 @@ def group_scores(
         column_runs: for each column that holds the longest run, the patterns under such a mask; may be empty.
         random: patterns under random masks, (sample, head, query, key).
     """
-    average = average_pattern([random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))])
+    under_each_mask = [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
+    average = torch.stack([patterns.mean(0) for patterns in under_each_mask]).mean(0)
     scores = group_scores_by_run(masked_rows, column_runs, random, average)
     return {**scores, LONGEST_RUN: of_worst_run(scores[LONGEST_RUN])}
 
@@ -113,7 +114,7 @@ def group_scores_by_run(
         masked_rows: as in `group_scores`.
         column_runs: the same.
         random: the same.
-        average: `average_pattern` of all matrices, (head, query, key).
+        average: mean pattern of all matrices under all masks, (head, query, key).
 
     Returns:
         (sample, head) for every group, but for the longest run (sample, head, column of the run), for `of_worst_run`.
@@ -124,11 +125,6 @@ def group_scores_by_run(
     under_each_mask = [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
     scores["input-processing"] = _static_score(under_each_mask, average)
     return scores
-
-
-def average_pattern(under_each_mask: list[Tensor]) -> Tensor:
-    """The mean over samples and masks, (head, query, key), of patterns (sample, head, query, key)."""
-    return torch.stack([patterns.mean(0) for patterns in under_each_mask]).mean(0)
 
 
 def of_worst_run(scores: Tensor) -> Tensor:

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcinterp.analysis import PASSES, ablation, analyse
-from mcinterp.analysis.head_scores import CLASSES
 from mcinterp.analysis.runner import DATA, comparison_folder, step_folder
 from mcinterp.config import load_preset
 from mcinterp.errors import TrainingError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.retrain import COMPONENTS, retrain_together, retraining
+from mcinterp.studies.matrix_completion.claims import behaviour, parts
+from mcinterp.studies.matrix_completion.head_scores import CLASSES
 from mcinterp.study.claims import Claim, Evidence
-from mcinterp.study.matrix_completion import behaviour, parts
-from mcinterp.study.study import STUDY_FOLDER, Setting, Study
+from mcinterp.study.study import STUDY_FOLDER, Setting
 from mcinterp.study.trained import train_preset
 
 UNCLASSIFIED = "unclassified"
@@ -95,13 +95,3 @@ def _unclassified(checkpoint: Checkpoint, taxonomy: Result, setting: Setting) ->
     )
     found.save(setting.out / DATA / STUDY_FOLDER / UNCLASSIFIED)
     return {f"{STUDY_FOLDER}/{UNCLASSIFIED}": found}
-
-
-STUDY = Study(
-    "matrix-completion",
-    "Abrupt Learning in Transformers: A Case Study on Matrix Completion",
-    "NeurIPS 2024, arXiv 2410.22244",
-    ("tiny", "7x7-rank1", "small", "paper", "paper-12-layer"),
-    measure,
-    matrix_claims,
-)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from forging import Tables, as_evidence, with_interval
 
+from mcinterp.studies.ghost_points import networks as trained
+from mcinterp.studies.ghost_points.drops import RATES, TYPICAL
+from mcinterp.studies.ghost_points.limits import TARGETS
+from mcinterp.studies.ghost_points.revival import LOWER
 from mcinterp.study import Evidence
-from mcinterp.study.ghost_points import networks as trained
-from mcinterp.study.ghost_points.drops import RATES, TYPICAL
-from mcinterp.study.ghost_points.limits import TARGETS
-from mcinterp.study.ghost_points.revival import LOWER
 
 
 def ghost_tables() -> Tables:

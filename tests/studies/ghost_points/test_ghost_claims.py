@@ -12,12 +12,12 @@ from forged_ghost import ghost_evidence, ghost_tables
 from forging import spoilt, with_interval
 
 from mcinterp.results import Result
+from mcinterp.studies.ghost_points import drops as module
+from mcinterp.studies.ghost_points import ghost_claims
+from mcinterp.studies.ghost_points import networks as trained
+from mcinterp.studies.ghost_points.drops import RATES, TYPICAL, drops
+from mcinterp.studies.ghost_points.revival import LOWER
 from mcinterp.study import Evidence
-from mcinterp.study.ghost_points import drops as module
-from mcinterp.study.ghost_points import ghost_claims
-from mcinterp.study.ghost_points import networks as trained
-from mcinterp.study.ghost_points.drops import RATES, TYPICAL, drops
-from mcinterp.study.ghost_points.revival import LOWER
 
 # For every finding: its claim, its place among the findings, and a row to change — so that it fails, so that it cannot
 # be told (nothing where the number is exact).

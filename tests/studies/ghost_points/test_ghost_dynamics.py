@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from mcinterp.study.ghost_points.dynamics import (
+from mcinterp.studies.ghost_points.dynamics import (
     critical_rate,
     epochs_between,
     gradient,
@@ -20,8 +20,8 @@ from mcinterp.study.ghost_points.dynamics import (
     trained,
     zone_edge,
 )
-from mcinterp.study.ghost_points.limits import SMALL_RATE, critical, oscillation, share, sweep, zone
-from mcinterp.study.ghost_points.velocity import velocity
+from mcinterp.studies.ghost_points.limits import SMALL_RATE, critical, oscillation, share, sweep, zone
+from mcinterp.studies.ghost_points.velocity import velocity
 
 TARGETS = [50.0, 100.0, 200.0]
 

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from mcinterp.config import RecurrentConfig, RunConfig, load_preset, parse_config
-from mcinterp.model import RecurrentNetworks
+from mcinterp.config import RunConfig, load_preset, parse_config
 from mcinterp.report import write_report
-from mcinterp.report.views import ghost_networks as view
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run, train
+from mcinterp.studies.ghost_points import fields, networks, revival, study
+from mcinterp.studies.ghost_points.config import RecurrentConfig
+from mcinterp.studies.ghost_points.limits import zone
+from mcinterp.studies.ghost_points.model import RecurrentNetworks
+from mcinterp.studies.ghost_points.views import networks as view
 from mcinterp.study import Setting, find_study, reproduce
-from mcinterp.study.ghost_points import fields, networks, revival, study
-from mcinterp.study.ghost_points.limits import zone
 from mcinterp.training import loop
 from mcinterp.training.loop import TrainState
 from mcinterp.training.transition import find_transition

@@ -17,13 +17,13 @@ from drawn import draw_all
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report import write_report
-from mcinterp.report.figures.ghost_points import ghost_loss_figure, ghost_rates_figure, velocity_figure
-from mcinterp.report.views import ghost_points as view
 from mcinterp.report.views import study_sections
 from mcinterp.results import Result, Table
+from mcinterp.studies.ghost_points import drops, velocity
+from mcinterp.studies.ghost_points import study as module
+from mcinterp.studies.ghost_points.figures.exact import ghost_loss_figure, ghost_rates_figure, velocity_figure
+from mcinterp.studies.ghost_points.views import exact as view
 from mcinterp.study import Setting, find_study, reproduce
-from mcinterp.study.ghost_points import drops, velocity
-from mcinterp.study.ghost_points import study as module
 
 NAMES = ("velocity", "critical", "rates", "zone", "oscillation", "drops")
 

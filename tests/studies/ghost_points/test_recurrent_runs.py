@@ -10,12 +10,13 @@ import torch
 from small_run import interrupt_at
 
 from mcinterp.analysis import analyse
-from mcinterp.config import RecurrentConfig, RunConfig, SwitchConfig, load_preset, parse_config
+from mcinterp.config import RunConfig, load_preset, parse_config
 from mcinterp.errors import ConfigError
-from mcinterp.model import RecurrentNetworks
 from mcinterp.report import write_report
 from mcinterp.runs import Run, densify, train
-from mcinterp.task import DelayedSwitch, SwitchBatch
+from mcinterp.studies.ghost_points.config import RecurrentConfig, SwitchConfig
+from mcinterp.studies.ghost_points.model import RecurrentNetworks
+from mcinterp.studies.ghost_points.task import DelayedSwitch, SwitchBatch
 
 OVERLAP = RecurrentConfig(units=6, alpha=0.3, readout="overlap", gain=4.0)
 TRAINED = RecurrentConfig(units=6, rank=3, alpha=0.3)

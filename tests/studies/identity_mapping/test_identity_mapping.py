@@ -12,17 +12,18 @@ import scipy.integrate
 import torch
 
 from mcinterp.cli import main
-from mcinterp.config import IdentityConfig, LinearConfig, load_preset
+from mcinterp.config import load_preset
 from mcinterp.errors import InputError
-from mcinterp.model import LinearNetwork
 from mcinterp.report import write_report
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
+from mcinterp.studies.identity_mapping import equations as exact
+from mcinterp.studies.identity_mapping import identity_claims, runs, study
+from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
+from mcinterp.studies.identity_mapping.equations import descended, equations, learned_after, rise_of
+from mcinterp.studies.identity_mapping.model import LinearNetwork
+from mcinterp.studies.identity_mapping.task import IdentityMapping
 from mcinterp.study import Evidence, Setting, find_study, reproduce
-from mcinterp.study.identity_mapping import equations as exact
-from mcinterp.study.identity_mapping import identity_claims, runs, study
-from mcinterp.study.identity_mapping.equations import descended, equations, learned_after, rise_of
-from mcinterp.task import IdentityMapping
 
 TASK = IdentityConfig()
 

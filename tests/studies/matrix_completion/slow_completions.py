@@ -11,11 +11,12 @@ from slow_attention import Rows
 from slow_encoder import run_slowly
 from slow_statistics import Columns, Errors, columns, estimate, mean, pooled
 
-from mcinterp.analysis import CANDIDATES
-from mcinterp.analysis.algorithm import TRUTH, posed_problem
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch, MatrixCompletion
+from mcinterp.studies.matrix_completion.baselines.candidates import CANDIDATES
+from mcinterp.studies.matrix_completion.passes.algorithm import TRUTH, posed_problem
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 
 def drawn(checkpoint: Checkpoint, n: int, seed: int, share: float) -> MatrixBatch:

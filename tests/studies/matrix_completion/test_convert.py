@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from mcinterp.config import ModelConfig
 from mcinterp.errors import CheckpointError
-from mcinterp.model import MatrixEncoder
-from mcinterp.model.convert import from_bert, load_tf_matcomp, load_weights, to_bert
+from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.convert import from_bert, load_tf_matcomp, load_weights, to_bert
 
 D_VOCAB, N_POSITIONS, N_LAYERS, N_HEADS = 60, 9, 3, 2
 

@@ -9,12 +9,14 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2Model
 
 from mcinterp.errors import InputError
-from mcinterp.model import HeadSet, MatrixGPT, intervene
+from mcinterp.model import HeadSet, intervene
 from mcinterp.model.fused import fused_answer_logits, training_forward
 from mcinterp.model.interventions import replaced_z, uniform_attention, uniform_pattern
 from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
-from mcinterp.task import MatrixBatch, make_task
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.task import make_task
 
 CONFIG = small_gpt_config()
 N_ENTRIES, D_VOCAB, D_MODEL = 6, 25, 16

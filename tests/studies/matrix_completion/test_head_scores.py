@@ -7,9 +7,16 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from mcinterp.analysis.head_scores import FAMILIES, GROUPS, MaskedPatterns, family_scores, group_scores, target_score
-from mcinterp.analysis.structured import column_run_masks, masked_row_masks
-from mcinterp.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.head_scores import (
+    FAMILIES,
+    GROUPS,
+    MaskedPatterns,
+    family_scores,
+    group_scores,
+    target_score,
+)
+from mcinterp.studies.matrix_completion.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.task.structured import column_run_masks, masked_row_masks
 
 ROWS = COLS = 5
 N_POS = ROWS * COLS

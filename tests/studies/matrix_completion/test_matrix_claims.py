@@ -10,8 +10,8 @@ import pytest
 from forged_evidence import FACTS, evidence, tables
 from forging import spoilt, with_interval
 
+from mcinterp.studies.matrix_completion import matrix_claims
 from mcinterp.study import Evidence
-from mcinterp.study.matrix_completion import matrix_claims
 
 ALL = {"group": "all", "method": "uniform"}
 QKV = {"component": "attention-qkv"}

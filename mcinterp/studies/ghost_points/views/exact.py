@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from mcinterp.report.figures.ghost_points import (
+from mcinterp.report.numbers import interval, number, plural
+from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.tables import table_view
+from mcinterp.results import Result
+from mcinterp.studies.ghost_points.figures.exact import (
     ghost_loss_figure,
     ghost_rates_figure,
     oscillation_figure,
     velocity_figure,
 )
-from mcinterp.report.numbers import interval, number, plural
-from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.tables import table_view
-from mcinterp.results import Result
 
 LEARNS = (
     "Velocity against state at stages of a run at a tenth of the critical rate. Its lowest point, at x = 0, is r: what "
@@ -189,13 +189,3 @@ def _section(
 
 def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-VIEWS: dict[str, Callable[[Result, Mapping[str, Result]], Section]] = {
-    "velocity": velocity,
-    "critical": critical,
-    "rates": rates,
-    "zone": zone,
-    "oscillation": oscillation,
-    "drops": drops,
-}

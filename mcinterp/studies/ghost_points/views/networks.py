@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from mcinterp.report.figures.ghost_networks import (
-    network_losses_figure,
-    network_outcomes_figure,
-    network_velocity_figure,
-)
 from mcinterp.report.numbers import ABSENT, interval, is_absent, number, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
+from mcinterp.studies.ghost_points.figures.networks import (
+    network_losses_figure,
+    network_outcomes_figure,
+    network_velocity_figure,
+)
 
 LOSSES = "Losses of the first networks of every learning rate, on a logarithmic axis."
 SWEEPS = {
@@ -150,10 +150,3 @@ def _share(row: Mapping[Any, Any], name: str) -> str:
 
 def _power(row: pd.Series) -> str:
     return ABSENT if is_absent(row["gradient"]) else f"about {number(10 ** float(row['gradient']), 2)}"
-
-
-VIEWS: dict[str, Callable[[Result, Mapping[str, Result]], Section]] = {
-    "networks": networks,
-    "fields": fields,
-    "revival": revival,
-}

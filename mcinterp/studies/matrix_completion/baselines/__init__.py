@@ -1,13 +1,13 @@
 """Ways to complete a low-rank matrix from its observed entries, without a model: what a model is compared with."""
 
-from mcinterp.analysis.baselines.nuclear import (
+from mcinterp.studies.matrix_completion.baselines.nuclear import (
     Completion,
     has_unique_minimiser,
     nuclear_norm_completion,
     regularised_completion,
     solve_nuclear_norm,
 )
-from mcinterp.analysis.baselines.reference import nuclear_norm_reference, regularised_reference
+from mcinterp.studies.matrix_completion.baselines.reference import nuclear_norm_reference, regularised_reference
 
 __all__ = [
     "Completion",

@@ -11,21 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mcinterp.analysis.baselines.completion import CompletionSettings
-from mcinterp.analysis.baselines.factorisation import (
+from mcinterp.analysis.statistics import Floats
+from mcinterp.errors import InputError
+from mcinterp.studies.matrix_completion.baselines.completion import CompletionSettings
+from mcinterp.studies.matrix_completion.baselines.factorisation import (
     RESTARTS,
     RIDGE,
     alternating_least_squares,
     unrolled_descent,
     unrolled_least_squares,
 )
-from mcinterp.analysis.baselines.impute import hard_impute, soft_impute
-from mcinterp.analysis.baselines.means import column_mean, row_and_column_mean, row_mean, zero
-from mcinterp.analysis.baselines.minors import CAP, largest_minor, largest_pivot, weighted_minors
-from mcinterp.analysis.baselines.nuclear import nuclear_norm_completion
-from mcinterp.analysis.baselines.regression import column_regression, row_regression
-from mcinterp.analysis.statistics import Floats
-from mcinterp.errors import InputError
+from mcinterp.studies.matrix_completion.baselines.impute import hard_impute, soft_impute
+from mcinterp.studies.matrix_completion.baselines.means import column_mean, row_and_column_mean, row_mean, zero
+from mcinterp.studies.matrix_completion.baselines.minors import CAP, largest_minor, largest_pivot, weighted_minors
+from mcinterp.studies.matrix_completion.baselines.nuclear import nuclear_norm_completion
+from mcinterp.studies.matrix_completion.baselines.regression import column_regression, row_regression
 
 Complete = Callable[[Tensor, Tensor, CompletionSettings], Tensor]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.completion import CompletionSettings, filled, until_still, zero_filled
+from mcinterp.studies.matrix_completion.baselines.completion import CompletionSettings, filled, until_still, zero_filled
 
 RIDGE = 1e-9
 """Keeps the systems of rows with too few observed entries solvable; far below the rounding of the entries."""

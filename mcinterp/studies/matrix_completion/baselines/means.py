@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.completion import CompletionSettings, filled, zero_filled
+from mcinterp.studies.matrix_completion.baselines.completion import CompletionSettings, filled, zero_filled
 
 
 def zero(values: Tensor, observed: Tensor, settings: CompletionSettings) -> Tensor:

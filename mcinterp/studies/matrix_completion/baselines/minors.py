@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.completion import CompletionSettings, filled, zero_filled
+from mcinterp.studies.matrix_completion.baselines.completion import CompletionSettings, filled, zero_filled
 
 CAP = 2048
 """At most so many pivots are tried; of more, a random subset is taken."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.interior_point import minimise
 from mcinterp.errors import InputError, SolverError
+from mcinterp.studies.matrix_completion.baselines.interior_point import minimise
 
 TOLERANCE = 5e-7
 """Relative duality gap aimed at; below about 2e-7 rounding in the nearly singular systems gets the upper hand."""

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.nuclear import ACCEPTED, has_unique_minimiser, solve_nuclear_norm
-from mcinterp.analysis.baselines.reference import nuclear_norm_reference, regularised_reference
-from mcinterp.config import TaskConfig
 from mcinterp.errors import SolverError
-from mcinterp.task import MatrixBatch, MatrixCompletion
+from mcinterp.studies.matrix_completion.baselines.nuclear import ACCEPTED, has_unique_minimiser, solve_nuclear_norm
+from mcinterp.studies.matrix_completion.baselines.reference import nuclear_norm_reference, regularised_reference
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 RECOVERED = 0.02
 """A matrix counts as recovered when the error's Frobenius norm is at most this share of its own. Rounding to two

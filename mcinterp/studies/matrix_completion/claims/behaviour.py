@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mcinterp.study.claims import NAN, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
-from mcinterp.study.matrix_completion.scales import (
+from mcinterp.studies.matrix_completion.claims.scales import (
     LARGE,
     LESS_THAN_HALF,
     NEGLIGIBLE,
@@ -15,6 +14,7 @@ from mcinterp.study.matrix_completion.scales import (
     share_of_zero,
     zero_error,
 )
+from mcinterp.study.claims import NAN, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
 
 ALL = {"group": "all", "method": "uniform"}
 BACK = Rule(0.8, 1.2)

@@ -7,8 +7,15 @@ from itertools import pairwise
 
 import pandas as pd
 
+from mcinterp.studies.matrix_completion.claims.scales import (
+    LESS_THAN_HALF,
+    NULL,
+    PAPER,
+    SMALL,
+    nothing_ablated,
+    plateau,
+)
 from mcinterp.study.claims import MISSING, NAN, Claim, Control, Evidence, Finding, Number, Rule, extreme, number_of
-from mcinterp.study.matrix_completion.scales import LESS_THAN_HALF, NULL, PAPER, SMALL, nothing_ablated, plateau
 
 GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-column", "input-processing")
 DEEP = 6

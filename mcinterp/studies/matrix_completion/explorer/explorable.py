@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor
 
-from mcinterp.analysis.sections import matrix_task, transformer
-from mcinterp.analysis.structured import viewer_masks
-from mcinterp.config import RunConfig, TaskConfig
+from mcinterp.analysis.sections import transformer
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Run
 from mcinterp.runs.checkpoint import package_versions
-from mcinterp.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
+from mcinterp.studies.matrix_completion.task.masks import observed_mask
+from mcinterp.studies.matrix_completion.task.structured import viewer_masks
 
 MAX_STEPS = 8
 """Checkpoints that are taken where none are named."""

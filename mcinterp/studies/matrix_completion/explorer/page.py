@@ -1,4 +1,4 @@
-"""The live explorer: one page in which the model itself runs, from what `mcinterp.analysis.explorable` gathered."""
+"""The live explorer: one page in which the model itself runs, from what `explorable` gathered."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from markupsafe import Markup
 from mcinterp.errors import InputError
 from mcinterp.report.assets import STYLE, THEME
 from mcinterp.report.numbers import number, plural
-from mcinterp.report.page import render
+from mcinterp.report.page import EXPLORER, render
 from mcinterp.report.palette import CLASSES, SERIES
 from mcinterp.report.parts import embed_json
 from mcinterp.results import Result
 from mcinterp.runs.files import explained, write_atomic
 
-EXPLORER = "explore.html"
+HERE = "mcinterp.studies.matrix_completion.explorer"
 PARTS = ("encoder", "linear", "nuclear", "task", "live", "numbers", "grid", "heads", "course", "view")
-SCRIPTS = (THEME, *(f"explore/{name}.js" for name in PARTS))
-STYLES = (STYLE, "explore/explore.css")
+SCRIPTS = (THEME, *(f"{HERE}:{name}.js" for name in PARTS))
+STYLES = (STYLE, f"{HERE}:explore.css")
 COLOURS = {
     "negative": SERIES[0],
     "positive": SERIES[1],
@@ -60,7 +60,7 @@ def explorer_page(found: Result) -> str:
     weights = np.ascontiguousarray(found.arrays["weights"], dtype="<f4")
     common = (weights == weights[0]).all(0)
     return render(
-        "explore",
+        f"{HERE}:explore",
         True,
         SCRIPTS,
         STYLES,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mcinterp.analysis.agreement import (
+from mcinterp.analysis.compare.agreement import (
     best_scale,
     correlation,
     mean_square,
@@ -19,20 +19,21 @@ from mcinterp.analysis.agreement import (
     unexplained,
     unexplained_difference,
 )
-from mcinterp.analysis.algorithm_bins import COLUMNS as BIN_COLUMNS
-from mcinterp.analysis.algorithm_bins import bin_rows, observed_bins, pivot_bins
-from mcinterp.analysis.baselines.candidates import CANDIDATES, Completions, completions
-from mcinterp.analysis.baselines.completion import CompletionSettings
-from mcinterp.analysis.combination import COLUMNS as COMBINATION_COLUMNS
-from mcinterp.analysis.combination import WEIGHT_COLUMNS, combination_rows
-from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns
-from mcinterp.config import RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError, UnansweredError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch, MatrixCompletion
-from mcinterp.task.tokens import detokenise
+from mcinterp.studies.matrix_completion.baselines.candidates import CANDIDATES, Completions, completions
+from mcinterp.studies.matrix_completion.baselines.completion import CompletionSettings
+from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
+from mcinterp.studies.matrix_completion.passes.algorithm_bins import COLUMNS as BIN_COLUMNS
+from mcinterp.studies.matrix_completion.passes.algorithm_bins import bin_rows, observed_bins, pivot_bins
+from mcinterp.studies.matrix_completion.passes.combination import COLUMNS as COMBINATION_COLUMNS
+from mcinterp.studies.matrix_completion.passes.combination import WEIGHT_COLUMNS, combination_rows
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.tokens import detokenise
 
 TRUTH = "the truth"
 

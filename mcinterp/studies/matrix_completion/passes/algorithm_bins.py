@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcinterp.analysis.agreement import mean_square, unexplained
+from mcinterp.analysis.compare.agreement import mean_square, unexplained
 from mcinterp.analysis.statistics import Floats, interval_columns
 
 QUANTILES = 4

@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
-from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import interval_columns
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.model import MatrixEncoder
+from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.restricted import restricted_to
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
+from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 COLUMNS = {
     "size": "rows × columns of the matrices",

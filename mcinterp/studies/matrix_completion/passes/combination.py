@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from mcinterp.analysis.agreement import best_scale, unexplained, unexplained_difference
+from mcinterp.analysis.compare.agreement import best_scale, unexplained, unexplained_difference
 from mcinterp.analysis.statistics import Floats, interval_columns
 
 COLUMNS = {

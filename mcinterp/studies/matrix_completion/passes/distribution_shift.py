@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
-from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Floats, interval_columns, pooled_difference, pooled_estimate
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch, MatrixCompletion
-from mcinterp.task.masks import random_observed
-from mcinterp.task.matrices import sample_matrices
+from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
+from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.masks import random_observed
+from mcinterp.studies.matrix_completion.task.matrices import sample_matrices
 
 LAWS = {
     "uniform factors": ("uniform", 1.0),

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import Floats, interval_columns, pooled_estimate
 from mcinterp.errors import InputError
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
-from mcinterp.task.sequence import most_probable_values
-from mcinterp.task.tokens import detokenise, value_token
+from mcinterp.studies.matrix_completion.config import matrix_task
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.sequence import most_probable_values
+from mcinterp.studies.matrix_completion.task.tokens import detokenise, value_token
 
 TEACHER_FORCED = "teacher forced"
 GREEDY = "greedy"

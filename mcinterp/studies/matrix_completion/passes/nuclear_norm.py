@@ -8,14 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines.solved import RECOVERED, Solved, SolvedExactly, solved_exactly, solved_regularised
-from mcinterp.analysis.errors_by_entry import EntryErrors
-from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.baselines.solved import (
+    RECOVERED,
+    Solved,
+    SolvedExactly,
+    solved_exactly,
+    solved_regularised,
+)
+from mcinterp.studies.matrix_completion.config import matrix_task
+from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
 
 SHARES = tuple(round(0.05 * step, 2) for step in range(2, 13))
 """p_mask of the paper's figure."""

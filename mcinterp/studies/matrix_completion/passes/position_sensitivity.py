@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis import permutations
-from mcinterp.analysis.errors_by_entry import EntryErrors
-from mcinterp.analysis.permutations import Order
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch
+from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
+from mcinterp.studies.matrix_completion.passes import permutations
+from mcinterp.studies.matrix_completion.passes.permutations import Order
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 
 NULL = {
     "transposition": "on average",

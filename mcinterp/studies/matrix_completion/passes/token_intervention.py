@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.errors_by_entry import EntryErrors
-from mcinterp.analysis.sections import matrix_task
 from mcinterp.analysis.statistics import interval_columns
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixBatch, MatrixCompletion
-from mcinterp.task.matrices import sample_matrices
-from mcinterp.task.tokens import MASK_TOKEN, value_token
+from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
+from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.matrices import sample_matrices
+from mcinterp.studies.matrix_completion.task.tokens import MASK_TOKEN, value_token
 
 PAPER_VALUES = (0.44, -0.24)
 OWN, FULL_RANK = "own law", "full rank"

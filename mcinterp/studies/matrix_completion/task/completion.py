@@ -3,63 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.task.batch import Batch, ScoreKind
+from mcinterp.studies.matrix_completion.answer_measures import answer_spread, repeated_answers
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.head_classes import MatrixHeadClasses
+from mcinterp.studies.matrix_completion.probe_targets import MatrixTargets
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch, double, entry_sums, entry_weights
+from mcinterp.studies.matrix_completion.task.masks import MaskLike, observed_mask, random_observed
+from mcinterp.studies.matrix_completion.task.matrices import sample_matrices
+from mcinterp.studies.matrix_completion.task.sizes import SizeLike, fixed_size, present_entries
+from mcinterp.studies.matrix_completion.task.structured import viewer_masks
+from mcinterp.studies.matrix_completion.task.tokens import (
+    MASK_TOKEN,
+    detokenise,
+    n_outside,
+    outside_sentence,
+    token_ids,
+    tokenise,
+)
+from mcinterp.task.batch import ScoreKind
 from mcinterp.task.finite import not_finite
-from mcinterp.task.masks import MaskLike, observed_mask, random_observed
-from mcinterp.task.matrices import sample_matrices
-from mcinterp.task.sizes import SizeLike, fixed_size, present_entries
-from mcinterp.task.tokens import n_outside, outside_sentence, token_ids, tokenise
+from mcinterp.task.offers import Comparable, Floats, SampleScore, Sums
 
+VALUE_RANGE = 1.5
+"""Tokens of values beyond ± this are left out where tokens are shown, as in Fig. 7 of arXiv 2410.22244."""
+MOST_SHOWN = 41
+"""Of the values that occur, so many are kept in stored circuits, evenly spread."""
+RANDOM = "random"
+"""Masks drawn anew for every matrix."""
 _Tokeniser = Callable[[Tensor, Tensor, TaskConfig], tuple[Tensor, int]]
 
 
-@dataclass(frozen=True)
-class MatrixBatch(Batch):
-    """Matrices with masks; entries are in row-major order.
-
-    Attributes:
-        inputs: token ids, int64, (n, rows·cols), MASK where an entry is not observed; for a sequence (n, 2·rows·cols +
-            1), the same followed by the separator and the tokens of all entries.
-        targets: the rounded matrices, float32, (n, rows·cols); 0 where there is no entry.
-        observed: False where the model is given MASK or PAD.
-        shape: (rows, cols), of the largest matrix where there are several sizes.
-        n_clipped: how many observed values were clipped to the vocabulary; not counted (0) in a batch of `draw`.
-        present: False where a smaller matrix has no entry (`mcinterp.task.sizes`); None where every matrix has all.
-    """
-
-    observed: Bool[Tensor, "n entry"]
-    shape: tuple[int, int]
-    n_clipped: int = 0
-    present: Bool[Tensor, "n entry"] | None = None
-
-    @property
-    def masked(self) -> Bool[Tensor, "n entry"]:
-        """True where the input is MASK: entries that there are and that are not observed."""
-        return ~self.observed if self.present is None else self.present & ~self.observed
-
-    def part(self, matrices: slice) -> MatrixBatch:
-        """Some of the matrices; `n_clipped` stays that of the whole batch."""
-        present = None if self.present is None else self.present[matrices]
-        return replace(
-            self,
-            inputs=self.inputs[matrices],
-            targets=self.targets[matrices],
-            observed=self.observed[matrices],
-            present=present,
-        )
-
-
-class MatrixCompletion:
-    """The task of arXiv 2410.22244: mean squared error over all entries, observed and masked together."""
+class MatrixTask:
+    """Matrices with masks, and mean squared error over all entries, observed and masked together."""
 
     score_kinds: Mapping[str, ScoreKind] = {
         "observed_mse": ScoreKind("L_obs, mean squared error over observed entries"),
@@ -69,6 +54,20 @@ class MatrixCompletion:
     score_names: tuple[str, ...] = tuple(score_kinds)
     progress_score = "masked_mse"
     loss_name = "mean squared error"
+    sample_score_kinds: Mapping[str, SampleScore] = {
+        "masked": SampleScore("L_mask"),
+        "observed": SampleScore("L_obs"),
+        "total": SampleScore("MSE over all entries", whole=True),
+    }
+    score_unit = "mse"
+    zero_sentence = "the error of answering 0 at masked entries"
+    sample_names = ("matrix", "matrices")
+    counterpart_names = ("X", "−X")
+    same_inputs = ("kind", "rows", "cols", "sizes", "v_min", "v_max", "decimals", "tokens")
+    """Fields of the configuration that two models must share to be given the same inputs."""
+    shown_axes: Mapping[str, tuple[str, ...]] = {"observed": ("row", "col")}
+    key_name = "masked_mass"
+    key_meaning = "attention on masked keys (in a sequence, those of its first part)"
 
     def __init__(self, config: TaskConfig) -> None:
         self.config = config
@@ -82,7 +81,7 @@ class MatrixCompletion:
         mask; those of a smaller size are the top left blocks of the same.
 
         Args:
-            mask: None for random masks, a name of `mcinterp.task.masks`, or a boolean array, True where observed. It
+            mask: None for random masks, a name of `task.masks`, or a boolean array, True where observed. It
                 has the rows and columns of `size`; where sizes are mixed, those of the largest, and each matrix takes
                 its block.
             size: in a task of several sizes, which to draw; without meaning in others.
@@ -175,6 +174,47 @@ class MatrixCompletion:
         """Which targets the model is given as tokens."""
         return batch.observed
 
+    def sample_scores(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Sums:
+        """Squared errors over masked, observed and all entries, matrix by matrix; padding is in none."""
+        return entry_sums(answers, batch.targets, batch)
+
+    def zero_answers(self, batch: MatrixBatch) -> Float[Tensor, "n entry"]:
+        """The answer 0 at every entry."""
+        return batch.targets * 0
+
+    def counterpart(self, batch: MatrixBatch) -> MatrixBatch:
+        """The batch of −X under the same masks."""
+        return self.negated(batch)
+
+    def comparable_answers(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Comparable:
+        """The answers beside the true entries, with the weights of masked, observed and all entries."""
+        return Comparable(double(answers), double(batch.targets), entry_weights(batch))
+
+    def inputs_for_attention(self) -> list[str]:
+        """Random masks and the structured ones."""
+        return [RANDOM, *viewer_masks(self.config.rows, self.config.cols)]
+
+    def attention_choice(self, family: str) -> Mapping[str, Any]:
+        """The mask of a family: none of its own for random ones."""
+        return {"mask": None if family == RANDOM else family}
+
+    def attended_keys(self, batch: MatrixBatch) -> Bool[Tensor, "n pos"]:
+        """Positions that hold MASK."""
+        return batch.inputs == MASK_TOKEN
+
+    def shown_beside(self, batch: MatrixBatch) -> Mapping[str, Floats]:
+        """`observed`: the fraction of samples in which an entry is observed, (row, col)."""
+        shape = (self.config.rows, self.config.cols)
+        return {"observed": batch.observed.float().mean(0).view(shape).cpu().numpy()}
+
+    def position_facts(self) -> Mapping[str, Any]:
+        """How positions lie: the rows and columns of their matrix."""
+        return {"rows": self.config.rows, "cols": self.config.cols}
+
+    def position_labels(self) -> list[str]:
+        """`row,col` of every position."""
+        return [f"{row},{col}" for row in range(self.config.rows) for col in range(self.config.cols)]
+
     def negated(self, batch: MatrixBatch) -> MatrixBatch:
         """The batch of −X under the same masks: the corrupt input of activation patching."""
         shape = (len(batch), self.config.rows, self.config.cols)
@@ -208,6 +248,70 @@ class MatrixCompletion:
             observed=batch.observed.to(device),
             present=None if batch.present is None else batch.present.to(device),
         )
+
+
+class MatrixCompletion(MatrixTask):
+    """The task of arXiv 2410.22244: the model answers a number at every entry, all at once."""
+
+    answers_entries = True
+    answer_measure_kinds: Mapping[str, str] = {
+        "answer spread": "variance of the answers at masked entries over the mean square of their targets, 0 when all "
+        "answers are the same",
+        "repeated answers": "share of masked entries that get the most frequent answer, rounded as the targets are",
+    }
+    blank_name = "mask_key"
+    blank_meaning = "MASK"
+    blank_token = MASK_TOKEN
+
+    def position_groups(self) -> Mapping[str, list[int]]:
+        """The row and the column of every position."""
+        rows, cols = np.divmod(np.arange(self.config.n_positions), self.config.cols)
+        return {"row": rows.tolist(), "column": cols.tolist()}
+
+    def token_labels(self) -> list[str]:
+        """MASK, then the value of each token; PAD where there is one."""
+        values = self.token_values()
+        return ["MASK", *("PAD" if np.isnan(value) else f"{value:g}" for value in values[1:])]
+
+    def token_values(self) -> Floats:
+        """The value of each token, NaN for MASK and PAD."""
+        return detokenise(torch.arange(self.config.d_vocab), self.config).double().numpy()
+
+    def head_classes(self) -> MatrixHeadClasses:
+        """Rows, columns and identity under random masks; five groups under structured ones."""
+        return MatrixHeadClasses(self.config.rows, self.config.cols)
+
+    def answer_measures(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Sums:
+        """How widely answers at masked entries spread, and how many of them are the same."""
+        masked = (~batch.observed).cpu().numpy()
+        given = np.where(masked, double(answers), 0.0)
+        targets = np.where(masked, double(batch.targets), 0.0)
+        return {
+            "answer spread": answer_spread(given, targets, masked),
+            "repeated answers": repeated_answers(given, masked, self.config.decimals),
+        }
+
+    def followed_tokens(self, batch: MatrixBatch) -> tuple[np.ndarray, Floats, np.ndarray]:
+        """Ids, values and occurrences of the values within ± `VALUE_RANGE` that occur in the matrices."""
+        targets = batch.targets.cpu()
+        values, counts = torch.unique(targets[targets.abs() <= VALUE_RANGE], return_counts=True)
+        ids, _ = tokenise(values[None], torch.ones(1, len(values), dtype=torch.bool), self.config)
+        return ids[0].numpy(), values.double().numpy(), counts.numpy()
+
+    def shown_tokens(self, inputs: Int[Tensor, "n pos"]) -> Int[Tensor, " token"]:
+        """MASK, and at most `MOST_SHOWN` of the values that occur within ± `VALUE_RANGE`, evenly spread."""
+        occurring = torch.unique(inputs)
+        values = detokenise(occurring.cpu(), self.config).double()
+        kept = occurring.cpu()[values.abs() <= VALUE_RANGE]  # not MASK, whose value is NaN
+        values = values[values.abs() <= VALUE_RANGE]
+        if len(kept) > MOST_SHOWN:
+            wanted = torch.linspace(float(values[0]), float(values[-1]), MOST_SHOWN, dtype=torch.float64)
+            kept = kept[torch.unique((values - wanted[:, None]).abs().argmin(1))]
+        return torch.cat([torch.tensor([MASK_TOKEN]), kept]).to(inputs.device)
+
+    def probe_targets(self, batch: MatrixBatch) -> MatrixTargets:
+        """The masked row, the entry, and the top left singular vector."""
+        return MatrixTargets.of(batch)
 
 
 def _clipped_tokens(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tensor, int]:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mcinterp.config import TaskConfig
+from mcinterp.studies.matrix_completion.config import TaskConfig
 
 
 def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> Float[Tensor, "n row col"]:

@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixTask
+from mcinterp.studies.matrix_completion.task.tokens import separator_token, token_ids, token_values, tokenise
 from mcinterp.task.batch import ScoreKind
-from mcinterp.task.completion import MatrixBatch, MatrixCompletion
-from mcinterp.task.tokens import separator_token, token_ids, token_values, tokenise
 
 
-class MatrixSequence(MatrixCompletion):
+class MatrixSequence(MatrixTask):
     """The autoregressive task of arXiv 2410.22244, App. G, teacher forced.
 
     A batch is a `MatrixBatch` whose inputs are sequences of 2·rows·cols + 1 tokens: the entries with MASK where they
@@ -36,6 +37,7 @@ class MatrixSequence(MatrixCompletion):
     }
     score_names = tuple(score_kinds)
     progress_score = "masked_cross_entropy"
+    written_entries = True
     loss_name = "cross-entropy (nats)"
 
     def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
@@ -60,6 +62,11 @@ class MatrixSequence(MatrixCompletion):
     def _in_tokens(self, batch: MatrixBatch) -> Bool[Tensor, "n entry"]:
         """Every entry is a token of the last part."""
         return torch.ones_like(batch.observed)
+
+    def position_labels(self) -> list[str]:
+        """`?row,col` in the first part, `sep`, then `=row,col`."""
+        entries = super().position_labels()
+        return [*(f"?{entry}" for entry in entries), "sep", *(f"={entry}" for entry in entries)]
 
     def answers(self, batch: MatrixBatch) -> Int[Tensor, "n entry"]:
         """The tokens of all entries: the last part of each sequence."""

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
+from mcinterp.studies.matrix_completion.config import TaskConfig
 
 SizeLike = tuple[int, int] | Literal["mixed", "largest"]
 """`mixed`: each matrix's drawn as in training; `largest`: the whole grid for all; or (rows, cols) for all."""

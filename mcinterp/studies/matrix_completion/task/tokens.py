@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
+from mcinterp.studies.matrix_completion.config import TaskConfig
 
 MASK_TOKEN = 0
 

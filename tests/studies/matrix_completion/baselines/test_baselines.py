@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.baselines import minors as minors_module
-from mcinterp.analysis.baselines.candidates import CANDIDATES, completions
-from mcinterp.analysis.baselines.completion import CompletionSettings, until_still
-from mcinterp.analysis.baselines.factorisation import (
+from mcinterp.errors import InputError
+from mcinterp.studies.matrix_completion.baselines import minors as minors_module
+from mcinterp.studies.matrix_completion.baselines.candidates import CANDIDATES, completions
+from mcinterp.studies.matrix_completion.baselines.completion import CompletionSettings, until_still
+from mcinterp.studies.matrix_completion.baselines.factorisation import (
     alternating_least_squares,
     unrolled_descent,
     unrolled_least_squares,
 )
-from mcinterp.analysis.baselines.impute import hard_impute, shrunken, soft_impute
-from mcinterp.analysis.baselines.means import column_mean, row_and_column_mean, row_mean
-from mcinterp.analysis.baselines.minors import largest_minor, largest_pivot, weighted_minors
-from mcinterp.analysis.baselines.nuclear import nuclear_norm_completion
-from mcinterp.analysis.baselines.regression import row_regression
-from mcinterp.errors import InputError
+from mcinterp.studies.matrix_completion.baselines.impute import hard_impute, shrunken, soft_impute
+from mcinterp.studies.matrix_completion.baselines.means import column_mean, row_and_column_mean, row_mean
+from mcinterp.studies.matrix_completion.baselines.minors import largest_minor, largest_pivot, weighted_minors
+from mcinterp.studies.matrix_completion.baselines.nuclear import nuclear_norm_completion
+from mcinterp.studies.matrix_completion.baselines.regression import row_regression
 
 SYMMETRIC = [
     *("zero", "row and column mean", "nuclear norm", "soft-impute, λ = 0.1", "hard-impute", "least squares, ridge 0.1"),

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from mcinterp import nuclear_norm_completion
-from mcinterp.analysis.baselines import (
+from mcinterp.errors import InputError, SolverError
+from mcinterp.studies.matrix_completion.baselines import (
     has_unique_minimiser,
     nuclear_norm_reference,
     regularised_completion,
     regularised_reference,
     solve_nuclear_norm,
 )
-from mcinterp.analysis.baselines import reference as reference_module
-from mcinterp.errors import InputError, SolverError
+from mcinterp.studies.matrix_completion.baselines import reference as reference_module
 
 SHAPES = ((7, 7), (5, 5), (4, 6), (8, 3))
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)

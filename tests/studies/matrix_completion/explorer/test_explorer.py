@@ -13,15 +13,20 @@ import scipy.special
 import torch
 from small_run import small_config
 
-from mcinterp.analysis.baselines import has_unique_minimiser, nuclear_norm_reference, solve_nuclear_norm
-from mcinterp.analysis.explorable import explorable
-from mcinterp.config import TaskConfig
 from mcinterp.model import Head, HeadSet, intervene
 from mcinterp.model.interventions import uniform_pattern
-from mcinterp.report import write_explorer
 from mcinterp.runs import Checkpoint, Run, train
-from mcinterp.task import MatrixBatch, MatrixCompletion
-from mcinterp.task.tokens import tokenise
+from mcinterp.studies.matrix_completion.baselines import (
+    has_unique_minimiser,
+    nuclear_norm_reference,
+    solve_nuclear_norm,
+)
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.explorer.explorable import explorable
+from mcinterp.studies.matrix_completion.explorer.page import write_explorer
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.tokens import tokenise
 
 pytestmark = pytest.mark.no_cover
 

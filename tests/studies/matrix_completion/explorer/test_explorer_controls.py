@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from small_run import small_config
 
-from mcinterp.analysis.explorable import explorable
-from mcinterp.report import write_explorer
 from mcinterp.runs import Run, train
+from mcinterp.studies.matrix_completion.explorer.explorable import explorable
+from mcinterp.studies.matrix_completion.explorer.page import write_explorer
 
 pytestmark = pytest.mark.no_cover
 

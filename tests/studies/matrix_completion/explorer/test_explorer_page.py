@@ -17,13 +17,13 @@ import pytest
 from forged import Forge
 from small_gpt import small_gpt_config
 
-from mcinterp.analysis.explorable import MAX_STEPS, explorable
 from mcinterp.config import load_preset
 from mcinterp.errors import InputError
-from mcinterp.report import write_explorer, write_report
-from mcinterp.report.explore import SCRIPTS, explorer_page
+from mcinterp.report import write_report
 from mcinterp.results import Result
 from mcinterp.runs import Run
+from mcinterp.studies.matrix_completion.explorer.explorable import MAX_STEPS, explorable
+from mcinterp.studies.matrix_completion.explorer.page import SCRIPTS, explorer_page, write_explorer
 
 TINY = Path(__file__).parents[2] / "checkpoints" / "tiny"
 EVIL = "\"'><script>window.hacked=1</script></script><img src=x onerror='window.hacked=2'>{{7*7}}\u202egnp.exe"
@@ -118,7 +118,7 @@ def test_other_tasks_are_refused_in_a_sentence(preset: str, tmp_path: Path) -> N
 
 
 def test_weights_that_no_page_holds_are_refused(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("mcinterp.analysis.explorable"), "MAX_BYTES", 100_000)
+    monkeypatch.setattr(import_module("mcinterp.studies.matrix_completion.explorer.explorable"), "MAX_BYTES", 100_000)
     with pytest.raises(InputError, match=r"the weights of \d checkpoints take .* MB, .* --steps"):
         explorable(trained)
 

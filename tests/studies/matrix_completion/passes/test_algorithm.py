@@ -9,14 +9,22 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
-from mcinterp.analysis import CANDIDATES, PASSES, algorithm_fit
-from mcinterp.analysis.agreement import best_scale, correlation, unexplained, unexplained_difference
-from mcinterp.analysis.algorithm import TRUTH, Problem, explained, posed_problem, predicted
-from mcinterp.analysis.algorithm_bins import observed_bins, pivot_bins
-from mcinterp.config import TaskConfig
+from mcinterp.analysis import PASSES
+from mcinterp.analysis.compare.agreement import best_scale, correlation, unexplained, unexplained_difference
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.baselines.candidates import CANDIDATES
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.passes.algorithm import (
+    TRUTH,
+    Problem,
+    algorithm_fit,
+    explained,
+    posed_problem,
+    predicted,
+)
+from mcinterp.studies.matrix_completion.passes.algorithm_bins import observed_bins, pivot_bins
 
 N, SEED = 60, 4
 TASK = TaskConfig(rows=4, cols=5, rank=1, p_mask=0.25, v_min=-2.0, v_max=2.0)

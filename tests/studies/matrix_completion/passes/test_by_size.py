@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from slow_encoder import mse, run_slowly
 
-from mcinterp.analysis import PASSES, errors_by_size
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.analysis import PASSES
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.passes.by_size import errors_by_size
 
 SIZES = ((4, 3), (3, 4), (5, 4))
 N, SEED = 12, 3

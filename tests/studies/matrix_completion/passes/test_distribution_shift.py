@@ -8,12 +8,17 @@ import torch
 from planted import planted_copier
 from slow_encoder import mse, run_slowly
 
-from mcinterp.analysis import distribution_shift
-from mcinterp.analysis.distribution_shift import FRESH, TRAINING, _batch, _changed
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.passes.distribution_shift import (
+    FRESH,
+    TRAINING,
+    _batch,
+    _changed,
+    distribution_shift,
+)
 
 N, SEED = 40, 5
 

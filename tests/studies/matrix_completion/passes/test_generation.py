@@ -17,7 +17,6 @@ from mcinterp.analysis import (
     ablation,
     analyse,
     attention_maps,
-    generation,
     head_taxonomy,
     linear_probes,
     patching,
@@ -25,11 +24,20 @@ from mcinterp.analysis import (
     select_passes,
     training_summary,
 )
-from mcinterp.analysis.generation import CHANCE, ENTRIES, GREEDY, OTHER_PROMPT, TEACHER_FORCED, ZERO, accuracy_rows
 from mcinterp.analysis.registry import SEQUENCES
 from mcinterp.errors import InputError, UsageError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, train
+from mcinterp.studies.matrix_completion.passes.generation import (
+    CHANCE,
+    ENTRIES,
+    GREEDY,
+    OTHER_PROMPT,
+    TEACHER_FORCED,
+    ZERO,
+    accuracy_rows,
+    generation,
+)
 
 SEQUENCE_PASSES = ["attention", "ablation", "patching", "generation"]
 

@@ -12,13 +12,14 @@ from scipy import stats
 from slow_encoder import mse, run_slowly
 
 from mcinterp import nuclear_norm
-from mcinterp.analysis.baselines import nuclear_norm_reference, regularised_reference
-from mcinterp.analysis.baselines.solved import solved_exactly
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError, SolverError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
-from mcinterp.task import MatrixCompletion
+from mcinterp.studies.matrix_completion.baselines import nuclear_norm_reference, regularised_reference
+from mcinterp.studies.matrix_completion.baselines.solved import solved_exactly
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 N, SEED = 14, 5
 SHARES, WEIGHTS = (0.1, 0.5), (0.002, 0.05)
@@ -162,7 +163,7 @@ def test_an_instance_that_clarabel_gives_up_judges_nobody(monkeypatch: pytest.Mo
         return nuclear_norm_reference(values, observed)
 
     fails_on_two.calls = 0
-    monkeypatch.setattr("mcinterp.analysis.baselines.solved.nuclear_norm_reference", fails_on_two)
+    monkeypatch.setattr("mcinterp.studies.matrix_completion.baselines.solved.nuclear_norm_reference", fails_on_two)
     task = TaskConfig(rows=3, cols=3, rank=1, p_mask=0.2, v_min=-2.0, v_max=2.0)
     assert solved_exactly(task, 5, 11, 4, "cpu").checked == 2
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mcinterp.analysis import PASSES
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 
 pytestmark = pytest.mark.no_cover
 

@@ -11,10 +11,11 @@ from planted import planted_copier, with_weights
 from slow_encoder import mse, run_slowly
 from small_run import small_config
 
-from mcinterp.analysis import permutations, position_sensitivity
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.passes import permutations
+from mcinterp.studies.matrix_completion.passes.position_sensitivity import position_sensitivity
 
 N, SEED, POSITIONS = 8, 5, "embed.pos_embed.W_pos"
 BROKEN = ["all positions", "row membership", "column membership"]

@@ -10,14 +10,14 @@ import torch
 from planted import planted_copier, with_weights
 from slow_encoder import mse, run_slowly
 
-from mcinterp.analysis import token_intervention
-from mcinterp.analysis.token_intervention import FULL_RANK, OWN, _inputs
-from mcinterp.config import RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
-from mcinterp.task.matrices import sample_matrices
-from mcinterp.task.tokens import value_token
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.passes.token_intervention import FULL_RANK, OWN, _inputs, token_intervention
+from mcinterp.studies.matrix_completion.task.matrices import sample_matrices
+from mcinterp.studies.matrix_completion.task.tokens import value_token
 
 N, SEED = 10, 5
 

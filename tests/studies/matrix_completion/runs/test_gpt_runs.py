@@ -10,10 +10,10 @@ from small_gpt import small_gpt_config
 from small_run import interrupt_at, small_config
 
 from mcinterp.errors import CheckpointError, InputError
-from mcinterp.model import MatrixGPT
 from mcinterp.runs import Checkpoint, Run, densify, train
 from mcinterp.runs.checkpoint import build_model, load_checkpoint
-from mcinterp.task import MatrixSequence
+from mcinterp.studies.matrix_completion.gpt import MatrixGPT
+from mcinterp.studies.matrix_completion.task.sequence import MatrixSequence
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from mcinterp.errors import CheckpointError
 from mcinterp.model.fused import fused_complete
 from mcinterp.runs import Run, densify, train
 from mcinterp.runs.checkpoint import build_model
-from mcinterp.task import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 SIZES = ((3, 3), (5, 4), (4, 5))
 

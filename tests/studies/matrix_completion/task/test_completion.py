@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.task import MatrixBatch, MatrixCompletion
-from mcinterp.task.tokens import detokenise
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.tokens import detokenise
 
 TASK = MatrixCompletion(TaskConfig(rows=4, cols=6, rank=2))
 

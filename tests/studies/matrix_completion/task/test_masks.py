@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mcinterp.errors import InputError
-from mcinterp.task.masks import observed_mask, random_observed
+from mcinterp.studies.matrix_completion.task.masks import observed_mask, random_observed
 
 
 def drawn(*rows: str) -> torch.Tensor:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from mcinterp.config import TaskConfig
-from mcinterp.task.matrices import _draw, sample_matrices
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.matrices import _draw, sample_matrices
 
 
 def seeded(seed: int = 0) -> torch.Generator:

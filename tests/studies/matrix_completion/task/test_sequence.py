@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.task import MatrixCompletion, MatrixSequence, make_task
-from mcinterp.task.sequence import most_probable_values
-from mcinterp.task.tokens import detokenise
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.sequence import MatrixSequence, most_probable_values
+from mcinterp.studies.matrix_completion.task.tokens import detokenise
+from mcinterp.task import make_task
 
 CONFIG = TaskConfig(kind="matrix-sequence", rows=2, cols=2, rank=1, v_min=-1.0, v_max=1.0, decimals=1)
 TASK = MatrixSequence(CONFIG)

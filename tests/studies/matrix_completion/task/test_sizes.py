@@ -10,10 +10,11 @@ import torch
 import yaml
 from scipy import stats
 
-from mcinterp.config import RunConfig, TaskConfig, parse_config
+from mcinterp.config import RunConfig, parse_config
 from mcinterp.errors import ConfigError, InputError
-from mcinterp.task import MatrixCompletion
-from mcinterp.task.tokens import detokenise
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.tokens import detokenise
 
 SIZES = ((2, 3), (3, 2), (3, 4))
 MIXED = MatrixCompletion(TaskConfig(rows=3, cols=4, rank=2, sizes=SIZES))

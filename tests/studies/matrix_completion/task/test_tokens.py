@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcinterp.config import TaskConfig
 from mcinterp.errors import InputError
-from mcinterp.task.tokens import MASK_TOKEN, detokenise, tokenise, value_token
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.tokens import MASK_TOKEN, detokenise, tokenise, value_token
 
 PAPER = TaskConfig()
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from forged import Forge
 
-from mcinterp.analysis.algorithm import Problem, explained, posed_problem
-from mcinterp.config import TaskConfig
 from mcinterp.report import write_report
 from mcinterp.report.figures import algorithm_bins_figure, algorithm_figure
-from mcinterp.report.figures.algorithm import LIMIT
 from mcinterp.report.parts import Cell
-from mcinterp.report.views import VIEWS, algorithm
+from mcinterp.report.views import VIEWS
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.figures.algorithm import LIMIT
+from mcinterp.studies.matrix_completion.passes.algorithm import Problem, explained, posed_problem
+from mcinterp.studies.matrix_completion.views import algorithm
 
 TASK = TaskConfig(rows=4, cols=4, rank=1, p_mask=0.25, v_min=-2.0, v_max=2.0)
 

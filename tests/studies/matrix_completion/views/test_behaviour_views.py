@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 from small_run import small_config
 
-from mcinterp.analysis import distribution_shift, position_sensitivity, token_intervention
-from mcinterp.config import RunConfig, TaskConfig
+from mcinterp.config import RunConfig
 from mcinterp.report import write_report
 from mcinterp.report.parts import Section
-from mcinterp.report.views import VIEWS, positions, shift, tokens
+from mcinterp.report.views import VIEWS
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.passes.distribution_shift import distribution_shift
+from mcinterp.studies.matrix_completion.passes.position_sensitivity import position_sensitivity
+from mcinterp.studies.matrix_completion.passes.token_intervention import token_intervention
+from mcinterp.studies.matrix_completion.views import positions, shift, tokens
 
 NAMES = ("tokens", "positions", "shift")
 

@@ -20,10 +20,10 @@ from mcinterp.analysis import analyse
 from mcinterp.notebook import show_attention
 from mcinterp.report import write_report
 from mcinterp.report.figures import curve_figure
-from mcinterp.report.views import generation
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run, train
+from mcinterp.studies.matrix_completion.views import generation
 
 LABELS = ["?0,0", "?0,1", "?1,0", "?1,1", "?2,0", "?2,1", "sep", "=0,0", "=0,1", "=1,0", "=1,1", "=2,0", "=2,1"]
 

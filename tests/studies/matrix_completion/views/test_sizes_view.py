@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from mcinterp.analysis import analyse, errors_by_size, training_summary
-from mcinterp.config import ModelConfig, RunConfig, TaskConfig
+from mcinterp.analysis import analyse, training_summary
+from mcinterp.config import RunConfig
 from mcinterp.report import write_report
 from mcinterp.report.figures import sizes_figure
 from mcinterp.report.numbers import interval, number
-from mcinterp.report.views.sizes import rows, sentences, view
 from mcinterp.report.views.training import run_facts
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
+from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.passes.by_size import errors_by_size
+from mcinterp.studies.matrix_completion.views.sizes import rows, sentences, view
 
 TWO, THREE = "2\u00a0×\u00a02", "3\u00a0×\u00a03"
 MODEL = ModelConfig(n_layers=1, n_heads=2, d_model=8, d_mlp=16, init_std=0.3)

@@ -5,7 +5,7 @@
 //
 // as semidefinite programs in Z = [[W₁, X], [Xᵀ, W₂]] and S = [[I, −Y], [−Yᵀ, I]]. Their gap is ½⟨Z, S⟩; each step is
 // Mehrotra's predictor and corrector along the direction of Helmberg, Rendl, Vanderbei and Wolkowicz (SIAM J. Optim. 6,
-// 1996), a linear system in the observed entries. The same method as mcinterp.analysis.baselines.interior_point.
+// 1996), a linear system in the observed entries. The same method as mcinterp.studies.matrix_completion.baselines.interior_point.
 const Nuclear = (() => {
   const TOLERANCE = 1e-9; // relative duality gap aimed at; rounding may stop short of it
   const ACCEPTED = 1e-5; // and that which still counts as solved

@@ -38,7 +38,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "run": run.name,
         "config": run.config.model_dump(mode="json"),
         "config_hash": run.config.hash,
-        "passes": sorted(defined_for(run.config.task.kind)),
+        "passes": sorted(defined_for(run.config)),
         "steps": run.steps,
         "analysed": list(analysed),
         "finished": run.finished,

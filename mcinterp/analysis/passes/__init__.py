@@ -1,0 +1,1 @@
+"""Analyses of one checkpoint, and of one run's checkpoints together."""

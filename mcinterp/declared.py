@@ -1,0 +1,187 @@
+"""What a study declares of itself: cheap to import, whatever it names is loaded when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+Place = str
+"""Where something stands, `package.module:name`."""
+
+
+def load(place: Place) -> Any:
+    """What stands at a place."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """A kind of task, as `task.kind` names it.
+
+    Attributes:
+        config: class of the section.
+        task: class of the task, made of the section.
+        architectures: of the models that it is asked of, the usual one first.
+        head_classes: names of the classes that the task sorts heads into, told before the task is loaded.
+    """
+
+    config: Place
+    task: Place
+    architectures: tuple[str, ...]
+    head_classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of model, as `model.architecture` names it.
+
+    Attributes:
+        config: class of the section.
+        build: from section of the model, section of the task and seed to the model.
+        offers: what passes may ask of it besides what the task offers, such as `heads`.
+    """
+
+    config: Place
+    build: Place
+    offers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Pass:
+    """An analysis of one checkpoint.
+
+    Attributes:
+        name: of its results' folder, and on the command line.
+        question: what it answers, in a line.
+        samples: how many samples it uses unless told otherwise.
+        function: called with the checkpoint, `samples` and `seed`, and by their names with the results of those
+            passes that it needs, as far as they are there; gives a `Result`.
+        needs: passes whose results it uses where they can be had; they are run first.
+        asks: what the task or the model must offer.
+        least: the fewest samples that it has an answer with.
+    """
+
+    name: str
+    question: str
+    samples: int
+    function: Place | Callable[..., Any]
+    needs: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    least: int = 2
+
+    def run(self, checkpoint: Any, earlier: Mapping[str, Any], samples: int, seed: int) -> Any:
+        """The result on a checkpoint, given those of earlier passes on it."""
+        needed = {name: earlier[name] for name in self.needs if name in earlier}
+        return resolved(self.function)(checkpoint, samples=samples, seed=seed, **needed)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An analysis of all checkpoints of a run together.
+
+    Attributes:
+        name: of its result's folder, and on the command line.
+        question: what it answers, in a line.
+        samples: how many samples it uses a checkpoint unless told otherwise.
+        function: called with the run, the steps to compare, `samples` and `seed`; gives a `Result`.
+        digest: from the run to a digest of everything in its folder that the result depends on, by which a stored
+            result is known to be stale; None for all its measurements and checkpoints.
+        asks: what the task or the model must offer.
+    """
+
+    name: str
+    question: str
+    samples: int
+    function: Place | Callable[..., Any]
+    digest: Place | Callable[[Any], str] | None = None
+    asks: tuple[str, ...] = ()
+
+    def run(self, run: Any, steps: Any, samples: int, seed: int) -> Any:
+        """The result on a run's checkpoints at `steps`."""
+        return resolved(self.function)(run, steps, samples=samples, seed=seed)
+
+    def fingerprint(self, run: Any) -> str:
+        """Digest of what the result depends on."""
+        return str(run.fingerprint() if self.digest is None else resolved(self.digest)(run))
+
+
+@dataclass(frozen=True)
+class View:
+    """How a stored result is shown.
+
+    Attributes:
+        title: heading where it was not made.
+        function: from the result, and those beside it by name, to a section of a page.
+    """
+
+    title: str
+    function: Place
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """A page in which the model itself runs.
+
+    Attributes:
+        asks: what the task or the model must offer.
+        gather: from run and steps to a result that holds weights and task.
+        write: from that and a file to the file, written.
+    """
+
+    asks: tuple[str, ...]
+    gather: Place
+    write: Place
+
+
+@dataclass(frozen=True)
+class Study:
+    """A paper's experiments, with its claims.
+
+    Attributes:
+        name: of the study, as the command line has it.
+        title: of the paper.
+        source: where it is.
+        package: that it stands in; configurations are the files `presets/*.yaml` in it.
+        presets: configurations that it can be carried out with, the first by default.
+        measure: from a `Setting` to results by key: trains and analyses what is missing.
+        claims: from `Evidence` to what became of the claims, decided from the results alone.
+        alone: presets that have no run; their report stands by itself.
+        bounds: what the bounds of its rules ask for, in a sentence for the page.
+        tasks, architectures: kinds of task and of model that it brings, by name.
+        passes, comparisons: that it brings.
+        optimisers: that it brings, by name.
+        views: of its passes and comparisons, by name, in the order of the page.
+        measured_views: of what it measures itself, by name, in the order of the page.
+        explorer: a page in which its models run.
+        exports: public names, which are also names of the package `mcinterp`.
+    """
+
+    name: str
+    title: str
+    source: str
+    package: str
+    presets: tuple[str, ...]
+    measure: Place | Callable[..., Any]
+    claims: Place | Callable[..., Any]
+    alone: tuple[str, ...] = ()
+    bounds: str = (
+        "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
+        "a smaller model does not have."
+    )
+    tasks: Mapping[str, TaskKind] = field(default_factory=dict)
+    architectures: Mapping[str, Architecture] = field(default_factory=dict)
+    passes: tuple[Pass, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    optimisers: Mapping[str, Place] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
+    measured_views: Mapping[str, Place] = field(default_factory=dict)
+    explorer: Explorer | None = None
+    exports: Mapping[str, Place] = field(default_factory=dict)
+
+
+def resolved(given: Any) -> Any:
+    """What stands at a place, or what is given itself."""
+    return load(given) if isinstance(given, str) else given

@@ -1,0 +1,118 @@
+"""Which studies there are: those of the package, and those that other packages bring.
+
+Nothing but declarations is loaded, and for names of the package's own studies and their configurations not even these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module, resources
+from importlib.metadata import entry_points
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from mcinterp.declared import Architecture, Study, TaskKind
+
+GROUP = "mcinterp.studies"
+"""Entry points of other packages, each of which gives a `Study`."""
+HOME = "mcinterp.studies"
+BUILT_IN = {
+    "matrix-completion": "matrix_completion",
+    "ghost-points": "ghost_points",
+    "identity-mapping": "identity_mapping",
+}
+"""The package's own studies and their folders; one whose folder is not there is none."""
+BASE_ARCHITECTURES: Mapping[str, Architecture] = {}
+"""Models that any study may ask its tasks of."""
+
+
+@cache
+def studies() -> dict[str, Study]:
+    """Every study by its name, the package's own first."""
+    return _found()[0]
+
+
+@cache
+def broken() -> dict[str, str]:
+    """Studies of other packages that cannot be used, by the name of their entry point, each with the reason."""
+    return _found()[1]
+
+
+@cache
+def task_kinds() -> dict[str, TaskKind]:
+    """Every kind of task by its name."""
+    return {name: kind for study in studies().values() for name, kind in study.tasks.items()}
+
+
+@cache
+def architectures() -> dict[str, Architecture]:
+    """Every kind of model by its name."""
+    own = {name: made for study in studies().values() for name, made in study.architectures.items()}
+    return {**own, **BASE_ARCHITECTURES}
+
+
+def study_of(kind: str) -> Study | None:
+    """The study that brings a kind of task."""
+    return next((study for study in studies().values() if kind in study.tasks), None)
+
+
+@cache
+def preset_files() -> dict[str, Traversable]:
+    """Configurations that come with studies, by name."""
+    folders = [resources.files("mcinterp") / "studies" / folder for folder in BUILT_IN.values()]
+    if entry_points(group=GROUP):
+        folders += [resources.files(study.package) for name, study in studies().items() if name not in BUILT_IN]
+    files = (file for folder in folders for file in _files(folder / "presets"))
+    return {file.name.removesuffix(".yaml"): file for file in files}
+
+
+def _files(folder: Traversable) -> Iterator[Traversable]:
+    return (file for file in (folder.iterdir() if folder.is_dir() else ()) if file.name.endswith(".yaml"))
+
+
+@cache
+def _found() -> tuple[dict[str, Study], dict[str, str]]:
+    """The studies, and those that cannot be used."""
+    here = resources.files("mcinterp") / "studies"
+    found = {
+        name: import_module(f"{HOME}.{folder}").STUDY
+        for name, folder in BUILT_IN.items()
+        if (here / folder / "__init__.py").is_file()
+    }
+    why_not = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        study, problem = _opened(entry.load, found)
+        if study is None:
+            why_not[entry.name] = f"study {entry.name} of {entry.value} cannot be used: {problem}"
+        else:
+            found[study.name] = study
+    return found, why_not
+
+
+def _opened(opened: Callable[[], Any], others: Mapping[str, Study]) -> tuple[Study | None, str]:
+    """A study of another package; none, and why, if it is none or takes a name of others."""
+    try:
+        study = opened()
+    except Exception as error:  # whatever a stranger's package does at import must cost no other study
+        return None, f"{type(error).__name__}: {error}"
+    if not isinstance(study, Study):
+        return None, f"it gives a {type(study).__name__}, not a Study"
+    for other in others.values():
+        taken = names_of(study) & names_of(other)
+        if taken:
+            return None, f"study {other.name} has a {min(taken)} too"
+    return study, ""
+
+
+def names_of(study: Study) -> set[str]:
+    """Names that no two studies may share, each with what it is the name of."""
+    own: dict[str, Iterable[str]] = {
+        "kind of task": study.tasks,
+        "architecture": study.architectures,
+        "pass": [*(entry.name for entry in study.passes), *(entry.name for entry in study.comparisons)],
+        "optimiser": study.optimisers,
+        "public name": study.exports,
+        "study": [study.name],
+    }
+    return {f"{what} {name!r}" for what, names in own.items() for name in names}

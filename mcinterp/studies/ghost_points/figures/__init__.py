@@ -1,0 +1,1 @@
+"""Figures of the system of one parameter, and of trained networks."""

@@ -1,0 +1,25 @@
+"""Swing-by Dynamics in Concept Learning and Compositional Generalization (arXiv 2410.08309)."""
+
+from mcinterp.declared import Architecture, Study, TaskKind
+
+HERE = "mcinterp.studies.identity_mapping"
+
+STUDY = Study(
+    name="identity-mapping",
+    title="Swing-by Dynamics in Concept Learning and Compositional Generalization",
+    source="arXiv 2410.08309",
+    package=HERE,
+    presets=("identity-mapping",),
+    measure=f"{HERE}.study:measure",
+    claims=f"{HERE}.claims:identity_claims",
+    bounds="Exact findings hold to the integration's precision; those of trained networks lie near the closed form.",
+    tasks={"identity-mapping": TaskKind(f"{HERE}.config:IdentityConfig", f"{HERE}.task:IdentityMapping", ("linear",))},
+    architectures={"linear": Architecture(f"{HERE}.config:LinearConfig", f"{HERE}.model:build")},
+    measured_views={"equations": f"{HERE}.views:equations", "networks": f"{HERE}.views:networks"},
+    exports={
+        "IdentityConfig": f"{HERE}.config:IdentityConfig",
+        "IdentityMapping": f"{HERE}.task:IdentityMapping",
+        "LinearConfig": f"{HERE}.config:LinearConfig",
+        "LinearNetwork": f"{HERE}.model:LinearNetwork",
+    },
+)

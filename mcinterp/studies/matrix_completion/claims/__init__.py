@@ -1,0 +1,1 @@
+"""The conclusions of the paper, each decided from stored results."""

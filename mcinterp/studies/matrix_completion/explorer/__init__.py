@@ -1,0 +1,1 @@
+"""The page in which the model runs: mask, type, ablate, and slide through checkpoints."""

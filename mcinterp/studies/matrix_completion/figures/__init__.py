@@ -1,0 +1,1 @@
+"""Figures of the passes that are about matrices."""

@@ -1,0 +1,1 @@
+"""Matrices, masks, tokens, and the two tasks made of them."""

@@ -1,0 +1,1 @@
+"""Sections of pages, of the passes that are about matrices."""
