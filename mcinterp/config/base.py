@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -17,6 +17,8 @@ class FrozenConfig(BaseModel):
     """Base of every configuration: immutable, strict about types, and closed to unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    draws_chain: ClassVar[bool] = False
+    """Of a task: whether it draws a ground truth once, seeded with `training.seeds.chain`."""
 
     @field_validator("*")
     @classmethod
