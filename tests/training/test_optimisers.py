@@ -8,36 +8,21 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-import yaml
 from small_gpt import small_gpt_config
+from small_linear import linear_config
 from small_run import interrupt_at, small_config
 from torch import nn
-from two_speeds import KIND, TWO_SPEEDS, TwoSpeeds
+from two_speeds import TWO_SPEEDS
 
-from mcinterp.config import RunConfig, TrainConfig, parse_config
-from mcinterp.config.optimisers import BUILT_IN, FURTHER
-from mcinterp.errors import CheckpointError, ConfigError, DamagedError, InputError
+from mcinterp.config import TrainConfig
+from mcinterp.config.optimisers import BUILT_IN
+from mcinterp.errors import CheckpointError, DamagedError, InputError
 from mcinterp.model.build import build_model
 from mcinterp.model.plain import trainable
-from mcinterp.runs import Run, densify, load_sweep, train
+from mcinterp.runs import densify, train
 from mcinterp.runs.state import load_state
 from mcinterp.training.loop import TrainState
 from mcinterp.training.optimisers import OPTIMISERS, Optimiser, decays, optimiser_named
-
-TWO_LAYERS = (
-    "{task: {kind: identity-mapping}, model: {architecture: linear, layers: 2, init_std: 0.3}, training: {steps: 40, "
-    "batch_size: 8, learning_rate: 0.05, checkpoints: 4, replay_states: 4, dense_checkpoints: 0}}"
-)
-
-
-def linear(**training: object) -> RunConfig:
-    return parse_config(TWO_LAYERS, "here", [f"training.{name}={value}" for name, value in training.items()])
-
-
-@pytest.fixture
-def two_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if a study had declared it."""
-    monkeypatch.setitem(FURTHER, "two-speeds", KIND)
 
 
 def stepped(state: TrainState, gradients: dict[str, torch.Tensor]) -> None:
@@ -106,14 +91,14 @@ def test_adamw_is_that_of_torch_with_two_groups() -> None:
 
 
 def test_adamw_without_decay_is_adam_to_the_last_bit(tmp_path: Path) -> None:
-    runs = [train(tmp_path / name, linear(optimiser=name), "cpu") for name in ("adam", "adamw")]
+    runs = [train(tmp_path / name, linear_config(optimiser=name), "cpu") for name in ("adam", "adamw")]
     assert runs[0].checkpoint("last").digest == runs[1].checkpoint("last").digest
-    decayed = train(tmp_path / "decayed", linear(optimiser="adamw", weight_decay=0.1), "cpu")
+    decayed = train(tmp_path / "decayed", linear_config(optimiser="adamw", weight_decay=0.1), "cpu")
     assert decayed.checkpoint("last").digest != runs[0].checkpoint("last").digest
 
 
 def test_adam_is_that_of_torch_to_the_last_bit(tmp_path: Path) -> None:
-    run = train(tmp_path / "run", linear(steps=9, warmup_steps=0), "cpu")
+    run = train(tmp_path / "run", linear_config(steps=9, warmup_steps=0), "cpu")
     task, model = run.checkpoint(0).task, build_model(run.config)
     adam = torch.optim.Adam(model.parameters(), lr=0.05, betas=(0.9, 0.999), fused=True)
     generator = torch.Generator().manual_seed(1)
@@ -147,8 +132,8 @@ OF_TORCH = {
 @pytest.mark.parametrize("name", OF_TORCH)
 def test_what_torch_keeps_can_be_named(name: str) -> None:
     """Begun with what is named, torch's optimisers go as those that begin by themselves, and can be put back."""
-    rule, config = OF_TORCH[name], linear().training
-    ours, plain, late = (trainable(build_model(linear())) for _ in range(3))
+    rule, config = OF_TORCH[name], linear_config().training
+    ours, plain, late = (trainable(build_model(linear_config())) for _ in range(3))
     begun, alone = rule.begin(ours, config), rule.build(plain, config)
     for step in range(8):
         if step == 5:
@@ -173,9 +158,9 @@ def test_what_torch_keeps_can_be_named(name: str) -> None:
 
 
 def test_what_is_kept_without_a_name_is_told() -> None:
-    parameters = trainable(build_model(linear()))
+    parameters = trainable(build_model(linear_config()))
     rule = Optimiser(_momentum)
-    optimiser = rule.begin(parameters, linear().training)
+    optimiser = rule.begin(parameters, linear_config().training)
     assert rule.tensors(optimiser, parameters) == {}
     for parameter in parameters.values():
         parameter.grad = torch.ones_like(parameter)
@@ -195,7 +180,7 @@ def test_names_that_cannot_be_stored_are_refused(name: str) -> None:
 
 @pytest.mark.usefixtures("two_speeds")
 def test_an_optimiser_from_elsewhere_goes_on_to_the_last_bit(tmp_path: Path) -> None:
-    config = linear(optimiser="two-speeds", optimiser_settings="{slow: 0.5}")
+    config = linear_config(optimiser="two-speeds", optimiser_settings="{slow: 0.5}")
     assert optimiser_named("two-speeds") is TWO_SPEEDS
     straight = train(tmp_path / "straight", config, "cpu")
     # Of three updates one goes another way, so that the count has to be right after each stop.
@@ -211,7 +196,7 @@ def test_an_optimiser_from_elsewhere_goes_on_to_the_last_bit(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("two_speeds")
 def test_what_it_keeps_is_stored_by_name(tmp_path: Path) -> None:
-    run = train(tmp_path / "run", linear(optimiser="two-speeds"), "cpu")
+    run = train(tmp_path / "run", linear_config(optimiser="two-speeds"), "cpu")
     stored = safetensors.torch.load_file(run.path / "training-state.safetensors")
     kept = {f"{kind}.factors.{i}" for kind in ("weight", "quick", "slow") for i in (0, 1)}
     assert stored.keys() == kept | {"step", "generator", "shared.beat"}
@@ -224,7 +209,7 @@ def test_what_it_keeps_is_stored_by_name(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("two_speeds")
 @pytest.mark.parametrize("name", ["quick.factors.1", "slow.factors.0", "shared.beat"])
 def test_a_state_with_less_or_more_is_refused_by_name(tmp_path: Path, name: str) -> None:
-    config = linear(optimiser="two-speeds", steps=2)
+    config = linear_config(optimiser="two-speeds", steps=2)
     run = train(tmp_path / "run", config, "cpu")
     state = TrainState.fresh(trainable(build_model(config)), config.training)
     stored = safetensors.torch.load_file(run.path / "training-state.safetensors")
@@ -239,82 +224,3 @@ def test_a_state_with_less_or_more_is_refused_by_name(tmp_path: Path, name: str)
         safetensors.torch.save_file(tensors, file)
         with pytest.raises(DamagedError, match=f"state.safetensors {sentence}"):
             load_state(run, file, state)
-
-
-@pytest.mark.usefixtures("two_speeds")
-def test_settings_of_its_own_are_hashed_read_and_varied(tmp_path: Path) -> None:
-    plain = linear(optimiser="two-speeds")
-    assert (plain.training.setting("slow"), plain.training.setting("every")) == (0.9, 3)
-    other = linear(optimiser="two-speeds", optimiser_settings="{slow: 1e-1, every: 2}")
-    assert (other.training.setting("slow"), other.training.setting("every")) == (0.1, 2)
-    assert other.hash != plain.hash
-    assert {other: 1}[parse_config(other.to_yaml(), "again")] == 1
-    assert "training.optimiser_settings.slow: None here, 0.1 there" in plain.differences(other)
-    state = TrainState.fresh(trainable(build_model(other)), other.training)
-    assert isinstance(state.optimiser, TwoSpeeds)
-    assert (state.optimiser.slow, state.optimiser.every, state.optimiser.quick) == (0.1, 2, 0.9)
-    (tmp_path / "g.yaml").write_text(
-        yaml.safe_dump({"base": plain.model_dump(), "grid": {"training.optimiser_settings.every": [2, 4]}})
-    )
-    assert [run.config.training.setting("every") for run in load_sweep(tmp_path / "g.yaml").runs] == [2, 4]
-    assert load_sweep(tmp_path / "g.yaml").runs[0].name == "every=2"
-
-
-@pytest.mark.usefixtures("two_speeds")
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (
-            "{optimiser: two-spedes}",
-            "optimiser: there is no optimiser 'two-spedes'; did you mean 'two-speeds'?",
-        ),
-        ("{optimiser: adamv, weight_decay: 1}", "there is no optimiser 'adamv'; did you mean 'ada"),
-        ("{optimiser: adamv, optimiser_settings: {a: 1}}", "there is no optimiser 'adamv'"),
-        ("{weight_decay: 0.1}", "training: weight_decay is that of optimiser 'adamw', got 0.1 for 'adam'"),
-        ("{optimiser: sgd, weight_decay: 1}", "weight_decay is that of optimiser 'adamw', got 1.0 for 'sgd'"),
-        (
-            "{optimiser: two-speeds, beta2: 0.5}",
-            "beta2 is that of optimiser 'adam' or 'adamw' or 'sgd', got 0.5 for 'two-speeds'",
-        ),
-        ("{optimiser_settings: {a: 1}}", "optimiser_settings: a is not a setting of optimiser 'adam'; it has none"),
-        (
-            "{optimiser: two-speeds, optimiser_settings: {slwo: 1}}",
-            "slwo is not a setting of optimiser 'two-speeds'; did you mean 'slow'?",
-        ),
-        (
-            "{optimiser: two-speeds, optimiser_settings: {every: 1.5}}",
-            "every must be of type int, as its default 3, got 1.5",
-        ),
-        (
-            "{optimiser: two-speeds, optimiser_settings: {slow: fast}}",
-            "slow must be of type float, as its default 0.9, got 'fast'",
-        ),
-        ("{optimiser: two-speeds, optimiser_settings: {slow: .nan}}", "slow must be at most 1e+30 in size, got nan"),
-        ("{optimiser: two-speeds, optimiser_settings: {every: true}}", "every must be of type int"),
-        ("{optimiser: two-speeds, optimiser_settings: 3}", "must map settings of the optimiser to values, got 3"),
-        ("{optimiser: 3}", "training.optimiser = 3: input should be a valid string"),
-        ("{weight_decay: -1, optimiser: adamw}", "training.weight_decay = -1.0: input should be greater than or equal"),
-    ],
-)
-def test_what_an_optimiser_does_not_read_is_refused(text: str, sentence: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        parse_config(f"training: {text}", "here.yaml")
-    assert sentence in str(caught.value)
-
-
-def test_plain_descent_of_earlier_versions_may_hold_any_decay_rates_of_adam() -> None:
-    assert parse_config("training: {optimiser: sgd, beta1: 0.5, beta2: 0.5}", "x").training.beta1 == 0.5
-
-
-def test_settings_are_varied_one_by_one(tmp_path: Path) -> None:
-    (tmp_path / "g.yaml").write_text("base: tiny\ngrid: {training.optimiser_settings: [{}]}")
-    with pytest.raises(ConfigError, match=r"training\.optimiser_settings holds several values; vary one of them, as "):
-        load_sweep(tmp_path / "g.yaml")
-
-
-@pytest.mark.usefixtures("two_speeds")
-def test_a_run_of_an_optimiser_that_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = train(tmp_path / "run", linear(optimiser="two-speeds", steps=2), "cpu")
-    monkeypatch.delitem(FURTHER, "two-speeds")
-    with pytest.raises(ConfigError, match="there is no optimiser 'two-speeds'; valid: adam, adamw, sgd"):
-        _ = Run(run.path).config

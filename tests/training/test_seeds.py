@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_linear import linear_config
 from small_run import interrupt_at, small_config
 
-from mcinterp.config import RunConfig, TaskConfig, TrainConfig, parse_config
+from mcinterp.config import RunConfig, TaskConfig, TrainConfig
 from mcinterp.model.build import build_model
 from mcinterp.model.plain import trainable
 from mcinterp.runs import Run, densify, train
@@ -72,14 +73,8 @@ def test_a_generator_of_another_kind_is_seeded_from_the_datas_seed() -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def linear(**training: object) -> RunConfig:
-    text = "{task: {kind: identity-mapping}, model: {architecture: linear, init_std: 0.3}, training: {steps: 30, "
-    text += "batch_size: 8, learning_rate: 0.05, checkpoints: 4, replay_states: 3, dense_checkpoints: 0}}"
-    return parse_config(text, "here", [f"training.{name}={value}" for name, value in training.items()])
-
-
 def test_a_run_with_seeds_of_its_own_goes_on_and_is_replayed(tmp_path: Path) -> None:
-    config = linear(data_seed=11, chain_seed=3)
+    config = linear_config(data_seed=11, chain_seed=3)
     straight = train(tmp_path / "straight", config, "cpu")
     assert not train(tmp_path / "stopped", config, "cpu", interrupt_at(13)).finished
     stopped = train(tmp_path / "stopped", config, "cpu")
@@ -90,7 +85,7 @@ def test_a_run_with_seeds_of_its_own_goes_on_and_is_replayed(tmp_path: Path) -> 
 
 def test_losses_depend_on_the_datas_seed_alone(tmp_path: Path) -> None:
     runs = {
-        name: train(tmp_path / name, linear(**fields), "cpu").metrics["loss"].tolist()
+        name: train(tmp_path / name, linear_config(**fields), "cpu").metrics["loss"].tolist()
         for name, fields in {"own": {}, "same": {"data_seed": 1}, "other": {"data_seed": 2}}.items()
     }
     assert runs["own"] == runs["same"] != runs["other"]
