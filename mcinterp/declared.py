@@ -49,6 +49,26 @@ class Architecture:
     offers: frozenset[str] = frozenset()
 
 
+Setting = bool | int | float | str
+"""A value of a setting that is an optimiser's own."""
+
+
+@dataclass(frozen=True)
+class OptimiserKind:
+    """What a configuration knows of an optimiser.
+
+    Attributes:
+        fields: of training, those that the optimiser reads and others may not, such as `weight_decay`.
+        settings: that are its own (`training.optimiser_settings`), by name, with their defaults.
+        place: of its `mcinterp.training.optimisers.Optimiser`, as `package.module:name`, loaded when it trains; '' for
+            the package's own.
+    """
+
+    fields: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    place: str = ""
+
+
 @dataclass(frozen=True)
 class Pass:
     """An analysis of one checkpoint.
@@ -175,7 +195,7 @@ class Study:
     architectures: Mapping[str, Architecture] = field(default_factory=dict)
     passes: tuple[Pass, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
-    optimisers: Mapping[str, Place] = field(default_factory=dict)
+    optimisers: Mapping[str, OptimiserKind] = field(default_factory=dict)
     views: Mapping[str, View] = field(default_factory=dict)
     measured_views: Mapping[str, Place] = field(default_factory=dict)
     explorer: Explorer | None = None

@@ -23,6 +23,8 @@ BUILT_IN = {
     "identity-mapping": "identity_mapping",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
+OWN_OPTIMISERS = ("adam", "adamw", "sgd")
+"""Those of the package, whose names no study may take."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {}
 """Models that any study may ask its tasks of."""
 
@@ -98,6 +100,9 @@ def _opened(opened: Callable[[], Any], others: Mapping[str, Study]) -> tuple[Stu
         return None, f"{type(error).__name__}: {error}"
     if not isinstance(study, Study):
         return None, f"it gives a {type(study).__name__}, not a Study"
+    own = names_of(study) & {f"optimiser {name!r}" for name in OWN_OPTIMISERS}
+    if own:
+        return None, f"the package has an {min(own)} of its own"
     for other in others.values():
         taken = names_of(study) & names_of(other)
         if taken:

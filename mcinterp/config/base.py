@@ -18,6 +18,8 @@ class FrozenConfig(BaseModel):
     """Base of every configuration: immutable, strict about types, and closed to unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    draws_chain: ClassVar[bool] = False
+    """Of a task: whether it draws a ground truth once, seeded with `training.seeds.chain`."""
 
     @field_validator("*")
     @classmethod

@@ -9,18 +9,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, PlainSerializer, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig, ModelSection, TaskSection
 from mcinterp.config.kinds import default_model, default_task
-from mcinterp.errors import InputError
+from mcinterp.config.optimisers import CHOSEN, check_fields, optimiser_kinds, own_settings
+from mcinterp.config.seeds import Seeds, chain_number
+from mcinterp.declared import Setting
+from mcinterp.errors import InputError, nearest_name
 from mcinterp.installed import architectures, task_kinds
 
 COMPONENTS = "components"
 """What a model offers whose components can be trained apart."""
+Settings = Annotated[tuple[tuple[str, Setting], ...], PlainSerializer(dict)]
+"""Names and values that are written as a mapping, and cannot be changed."""
 
 
 class TrainConfig(FrozenConfig):
@@ -28,22 +33,53 @@ class TrainConfig(FrozenConfig):
 
     steps: int = Field(50_000, ge=1, le=MOST_STEPS, description="Optimiser steps.")
     batch_size: int = Field(256, ge=1, description="Fresh samples a step.")
-    optimiser: Literal["adam", "sgd"] = Field(
-        "adam", description="Rule of the updates; 'sgd' is the plain one, without momentum."
+    optimiser: str = Field(
+        "adam",
+        description="Rule of the updates: 'adam'; 'adamw', which has weight decay; 'sgd', the plain one, without "
+        "momentum; or one that a study brings.",
+    )
+    optimiser_settings: Settings = Field(
+        (), description="Settings that are the optimiser's own, by name; those of the package have none."
     )
     learning_rate: float = Field(1e-4, gt=0.0, description="The optimiser's learning rate (its peak when scheduled).")
     beta1: float = Field(0.9, ge=0.0, lt=1.0, description="Adam's decay of the mean gradient.")
     beta2: float = Field(0.999, ge=0.0, lt=1.0, description="Adam's decay of the squared gradient.")
+    weight_decay: float = Field(
+        0.0,
+        ge=0.0,
+        description="Before each update, weights lose the learning rate times this part of themselves: those of two "
+        "axes or more, embeddings among them, but not biases and LayerNorms.",
+    )
+    clip_norm: float | None = Field(
+        None,
+        gt=0.0,
+        description="The gradient of all trained parameters together is scaled down to this norm where it is longer; "
+        "None: never.",
+    )
     schedule: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate.")
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises linearly from 0.")
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the weights (seed) and of the data (seed + 1).")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Seed of the weights, and of the data (seed + 1) where these have none."
+    )
+    data_seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="Seed of the data, apart from that of the weights; None: seed + 1."
+    )
+    chain_seed: int | None = Field(
+        None,
+        ge=0,
+        le=LARGEST_SEED,
+        description="Seed of the ground truth that some tasks draw once, such as Markov chains; None: the data's seed.",
+    )
     precision: Literal["float32", "bf16"] = Field(
         "float32",
         description="Numbers that matrix products are made of while training; weights, optimiser and all that is saved "
         "are float32 with either.",
     )
-    checkpoints: int = Field(
-        20, ge=2, le=100_000, description="How many log-spaced checkpoints to keep, besides step 0."
+    checkpoints: int = Field(20, ge=2, le=100_000, description="How many checkpoints to keep, besides step 0.")
+    spacing: Literal["log", "even", "sqrt"] = Field(
+        "log",
+        description="How they are spaced: evenly by the logarithm of the step, from a 200th of the steps on; by the "
+        "step itself; or by its square root.",
     )
     replay_states: int = Field(
         10,
@@ -58,11 +94,37 @@ class TrainConfig(FrozenConfig):
         description="Checkpoints added across the drop, by replaying training once it is found; 0 for none.",
     )
 
+    @field_validator("optimiser")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in (kinds := optimiser_kinds()):
+            raise ValueError(f"there is no optimiser {name!r:.80}{nearest_name(name, kinds)}")
+        return name
+
+    @field_validator("optimiser_settings", mode="before")
+    @classmethod
+    def _own(cls, given: Any, info: ValidationInfo) -> Any:
+        # An optimiser that there is not is told of already.
+        return own_settings(info.data["optimiser"], given) if "optimiser" in info.data else ()
+
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
         if self.warmup_steps > self.steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} exceeds steps {self.steps}")
+        values = {name: getattr(self, name) for name in CHOSEN}
+        fields = type(self).model_fields
+        check_fields(self.optimiser, {name: each for name, each in values.items() if each != fields[name].default})
         return self
+
+    @property
+    def seeds(self) -> Seeds:
+        """What the generators of weights, data and ground truth are seeded with."""
+        data = self.seed + 1 if self.data_seed is None else self.data_seed
+        return Seeds(self.seed, data, chain_number(data if self.chain_seed is None else self.chain_seed))
+
+    def setting(self, name: str) -> Setting:
+        """A setting that is the optimiser's own: what was given, or its default."""
+        return {**optimiser_kinds()[self.optimiser].settings, **dict(self.optimiser_settings)}[name]
 
 
 class StartConfig(FrozenConfig):
@@ -130,6 +192,12 @@ YOUNGER: Mapping[str, Any] = {
     "start": None,
     "training.precision": "float32",
     "training.optimiser": "adam",
+    "training.optimiser_settings": {},
+    "training.weight_decay": 0.0,
+    "training.clip_norm": None,
+    "training.data_seed": None,
+    "training.chain_seed": None,
+    "training.spacing": "log",
 }
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
 

@@ -200,6 +200,8 @@ def _run(base: Tree, fields: list[str], values: tuple[Any, ...], path: Path) -> 
     source = f"{path}, combination {', '.join(f'{field:.60} = {value!s:.40}' for field, value in choice.items())}"
     config = validate_config(_changed(base, choice, source), source)
     resolved = _flat(config)
+    if several := next((field for field in fields if field not in resolved), None):
+        raise ConfigError(f"{source}: {several} holds several values; vary one of them, as {several}.name")
     varied = {field: resolved[field] for field in fields}
     return SweepRun(_run_name(varied, config), varied, config)
 

@@ -48,7 +48,8 @@ def retrain(
         path: folder of the run that was trained.
         component: as `mcinterp.model.components` describes them.
         seed: of the component's new weights (seed) and of the data (seed + 1); by default the run's own plus one, so
-            that neither weights nor data are those that the run began with.
+            that neither weights nor data are those that the run began with. Where the run has a data seed of its own,
+            the data have the next.
         steps: how many; by default a third of the run's (see `SHARE`).
         overrides: `"training.field=value"` strings.
         control: leave the component's weights as they are, so that only training begins anew.
@@ -116,7 +117,7 @@ def retraining(
         raise InputError(f"retrain: seed must be in 0 … {LARGEST_SEED}, got {seed}")
     tree = run.config.model_dump()
     steps = -(-tree["training"]["steps"] // SHARE) if steps is None else steps
-    tree["training"] |= {"seed": seed, "steps": steps, "dense_checkpoints": 0}
+    tree["training"] |= {**_seeds(run.config, seed), "steps": steps, "dense_checkpoints": 0}
     tree["start"] = start_at(run, chosen.name, seed, reinitialised=not control).model_dump()
     return parse_config(yaml.safe_dump(tree), f"the retraining of {run.name}", overrides)
 
@@ -132,6 +133,16 @@ def retrained_folder(run: Run, config: RunConfig) -> Path:
 def retrained_runs(run: Run) -> list[Run]:
     """The retrainings that stand under a run's folder, by name."""
     return [Run(file.parent) for file in sorted((run.path / RETRAINED).glob(f"*/{CONFIG}"))]
+
+
+def _seeds(config: RunConfig, seed: int) -> dict[str, int]:
+    """The seeds of a retraining that differ from its run's: other data, of the same ground truth."""
+    training, seeds = config.training, {"seed": seed}
+    if training.data_seed is not None:
+        seeds["data_seed"] = training.data_seed + 1
+    if config.task.draws_chain and training.chain_seed is None:
+        seeds["chain_seed"] = training.seeds.data
+    return seeds
 
 
 def _start(config: RunConfig) -> StartConfig:

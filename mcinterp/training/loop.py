@@ -14,7 +14,7 @@ from mcinterp.config import TrainConfig
 from mcinterp.errors import CheckpointError, InputError, McinterpError, TrainingError
 from mcinterp.task.batch import Batch, BatchT, Task
 from mcinterp.task.finite import not_finite
-from mcinterp.training.optimisers import OPTIMISERS
+from mcinterp.training.optimisers import Optimiser, optimiser_named
 from mcinterp.training.schedule import learning_rate
 from mcinterp.training.together import Alone
 
@@ -50,7 +50,7 @@ class TrainState:
     Attributes:
         parameters: the trained parameters by name (the model's own tensors, updated in place).
         optimiser: that updates them.
-        kept: names of what the optimiser keeps of every parameter.
+        rule: that the optimiser follows, which knows what it remembers.
         generator: draws the data, on the parameters' device.
         step: updates done so far.
         seed: that the data were seeded with.
@@ -58,29 +58,30 @@ class TrainState:
 
     parameters: dict[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
-    kept: tuple[str, ...]
+    rule: Optimiser
     generator: torch.Generator
     step: int = 0
     seed: int = 0
 
     @classmethod
     def fresh(cls, parameters: dict[str, nn.Parameter], config: TrainConfig) -> TrainState:
-        """The state before the first update; data are seeded with `config.seed + 1`."""
-        rule = OPTIMISERS[config.optimiser]
-        optimiser = rule.build(list(parameters.values()), config)
-        seed = config.seed + 1
+        """The state before the first update; data are seeded with `config.seeds.data`."""
+        rule = optimiser_named(config.optimiser)
+        optimiser = rule.begin(parameters, config)
+        seed = config.seeds.data
         generator = torch.Generator(next(iter(parameters.values())).device).manual_seed(seed)
-        return cls(parameters, optimiser, rule.kept, generator, seed=seed)
+        return cls(parameters, optimiser, rule, generator, seed=seed)
 
     def tensors(self) -> dict[str, Tensor]:
         """The state as named tensors on the CPU: weights, what the optimiser keeps, generator and step."""
-        stored = {"step": torch.tensor(self.step), _generator_name(self.generator): self.generator.get_state()}
-        for name, parameter in self.parameters.items():
-            stored[f"weight.{name}"] = parameter.detach().cpu().contiguous()
-            for key in self.kept:
-                value = self.optimiser.state[parameter].get(key, torch.zeros_like(parameter))
-                stored[f"{key}.{name}"] = value.detach().cpu().contiguous()
-        return stored
+        stored = {name: tensor.detach().cpu().contiguous() for name, tensor in self._learnt().items()}
+        generator = {_generator_name(self.generator): self.generator.get_state()}
+        return {"step": torch.tensor(self.step), **generator, **stored}
+
+    def _learnt(self) -> dict[str, Tensor]:
+        """Weights and what the optimiser keeps, the very tensors, by the names that they are stored as."""
+        weights = {f"weight.{name}": parameter for name, parameter in self.parameters.items()}
+        return {**weights, **self.rule.tensors(self.optimiser, self.parameters)}
 
     @torch.no_grad()
     def restore(self, stored: Mapping[str, Tensor]) -> str | None:
@@ -93,22 +94,22 @@ class TrainState:
             the kind of device that the generator was stored on, where that is another; None where data go on.
 
         Raises:
-            CheckpointError: if a tensor is missing or has another shape.
+            CheckpointError: if a tensor is missing, unknown or has another shape.
         """
+        learnt = self._learnt()
+        unknown = [name for name in stored if name not in learnt and name != "step" and not _of_generator(name)]
+        if unknown:
+            raise CheckpointError(f"the training state has an unknown tensor {min(unknown)}")
         self.step = int(_stored(stored, "step", ()))
         other = self._restore_generator(stored)
-        for name, parameter in self.parameters.items():
-            shape = tuple(parameter.shape)
-            parameter.copy_(_stored(stored, f"weight.{name}", shape))
-            kept = {key: _stored(stored, f"{key}.{name}", shape).to(parameter.device, copy=True) for key in self.kept}
-            if kept:
-                kept["step"] = torch.tensor(float(self.step), device=parameter.device)
-                self.optimiser.state[parameter] = kept
+        for name, tensor in learnt.items():
+            tensor.copy_(_stored(stored, name, tuple(tensor.shape)))
+        self.rule.count(self.optimiser, self.parameters, self.step)
         return other
 
     def _restore_generator(self, stored: Mapping[str, Tensor]) -> str | None:
         name = _generator_name(self.generator)
-        others = [key.partition(".")[2] or "cpu" for key in stored if key.split(".")[0] == "generator" and key != name]
+        others = [key.partition(".")[2] or "cpu" for key in stored if _of_generator(key) and key != name]
         if name in stored or not others:
             self.generator.set_state(_stored(stored, name, tuple(self.generator.get_state().shape)))
             return None
@@ -168,7 +169,7 @@ def training_steps(
                 yield from records
                 raise _explained(problem, batch, state) if len(waiting) == 1 else problem
             waiting = []
-        _update(state, loss, learning_rate(config, step), together)
+        _update(state, loss, learning_rate(config, step), config.clip_norm, together)
         yield from records
 
 
@@ -204,10 +205,13 @@ def _explained(problem: McinterpError, batch: Batch, state: TrainState) -> Mcint
     return problem
 
 
-def _update(state: TrainState, loss: Tensor, rate: float, together: Alone) -> None:
+def _update(state: TrainState, loss: Tensor, rate: float, clip_norm: float | None, together: Alone) -> None:
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     together.add_gradients(state.parameters.values())
+    if clip_norm is not None:
+        # The gradient of the whole batch, which every process has by now.
+        nn.utils.clip_grad_norm_(list(state.parameters.values()), clip_norm)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     state.optimiser.step()
@@ -218,6 +222,10 @@ def _generator_name(generator: torch.Generator) -> str:
     """What a generator's state is stored as, which says the kind of its device."""
     kind = generator.device.type
     return "generator" if kind == "cpu" else f"generator.{kind}"
+
+
+def _of_generator(name: str) -> bool:
+    return name.partition(".")[0] == "generator"
 
 
 def _stored(stored: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

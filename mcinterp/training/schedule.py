@@ -8,6 +8,9 @@ import numpy as np
 
 from mcinterp.config import TrainConfig
 
+POWERS = {"even": 1, "sqrt": 2}
+"""By spacing, the step as a power of what is evenly spaced."""
+
 
 def learning_rate(config: TrainConfig, step: int) -> float:
     """The rate of update number `step`, counted from 1: linear warm-up, then constant or half a cosine to zero."""
@@ -20,10 +23,16 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 def checkpoint_steps(config: TrainConfig) -> list[int]:
-    """Step 0 and `config.checkpoints` log-spaced steps that end at the last; fewer where rounding makes repeats."""
-    first = max(1, config.steps // 200)
-    spaced = np.geomspace(first, config.steps, config.checkpoints).round().astype(int)
-    return sorted({0, *spaced.tolist()})
+    """Step 0 and `config.checkpoints` steps that end at the last, spaced as `config.spacing` says.
+
+    There are fewer where rounding makes repeats.
+    """
+    last, count = config.steps, config.checkpoints
+    if config.spacing == "log":
+        spaced = np.geomspace(max(1, last // 200), last, count)
+    else:
+        spaced = last * (np.arange(1, count + 1) / count) ** POWERS[config.spacing]
+    return sorted({0, *spaced.round().astype(int).tolist()})
 
 
 def replay_steps(config: TrainConfig) -> list[int]:

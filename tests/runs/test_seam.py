@@ -129,7 +129,7 @@ def test_passes_on_it_are_refused_in_a_sentence(run: Run, tmp_path: Path) -> Non
         ("model: {architecture: linear, layers: 3, symmetric: true}", "symmetric is of 2 layers, W = U Uᵀ, got 3"),
         ("model: {architecture: linear, layers: 2}", "several layers that all begin at 0 never learn"),
         ("model: {architecture: linear, d_model: 3}", "model.d_model is not a field"),
-        ("training: {optimiser: sgdm}", "training.optimiser = 'sgdm': input should be 'adam' or 'sgd'"),
+        ("training: {optimiser: sgdm}", "training.optimiser: there is no optimiser 'sgdm'; did you mean 'sgd'?"),
     ],
 )
 def test_what_does_not_fit_a_kind_is_refused(text: str, sentence: str) -> None:

@@ -104,6 +104,17 @@ def test_gradients_are_those_of_the_whole_batch(name: str, n: int, tmp_path: Pat
         torch.testing.assert_close(ours[key], theirs[key], rtol=1e-4, atol=1e-8, msg=key)
 
 
+def test_the_gradient_that_is_clipped_is_that_of_the_whole_batch(tmp_path: Path) -> None:
+    fields = {"optimiser": "sgd", "learning_rate": 0.1, "clip_norm": 0.05, "steps": 4}
+    config = small_config(training={**UNEVEN, **fields})
+    train(tmp_path / "one", config, "cpu")
+    ends = together(trained, tmp_path / "two", config)
+    assert [end.sentence for end in ends] == ["", ""]
+    ours, theirs = state_of(tmp_path / "two"), state_of(tmp_path / "one")
+    for key in (key for key in theirs if key.startswith("weight.")):
+        torch.testing.assert_close(ours[key], theirs[key], rtol=1e-4, atol=1e-6, msg=key)
+
+
 def test_a_signal_to_one_stops_both_and_the_run_goes_on_bit_identical(tmp_path: Path) -> None:
     config = CONFIGS["encoder"]
     together(trained, tmp_path / "straight", config)

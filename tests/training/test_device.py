@@ -25,6 +25,7 @@ MIXED = {"rows": 5, "cols": 5, "sizes": ((3, 3), (5, 5)), "p_mask": 0.5}
 CONFIGS = {
     "encoder": small_config(),
     "bf16": small_config(training={"precision": "bf16"}),
+    "decayed and clipped": small_config(training={"optimiser": "adamw", "weight_decay": 0.1, "clip_norm": 1.0}),
     "mixed sizes": small_config(task=MIXED),
     "laplace": small_config(task={"factors": "laplace", "out_of_range": "clip"}),
     "full-rank": small_config(task={"factors": "full-rank"}),

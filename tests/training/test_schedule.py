@@ -55,6 +55,45 @@ def test_checkpoints_go_from_0_to_the_end(steps: int, count: int) -> None:
     assert len(saved) <= count + 1
 
 
+@pytest.mark.parametrize(
+    ("spacing", "steps", "count", "expected"),
+    [
+        ("even", 100, 4, [0, 25, 50, 75, 100]),
+        ("even", 10, 3, [0, 3, 7, 10]),
+        ("even", 2, 5, [0, 1, 2]),
+        ("sqrt", 100, 5, [0, 4, 16, 36, 64, 100]),
+        ("sqrt", 8, 4, [0, 2, 4, 8]),  # 0.5 and 4.5 are rounded to the even one
+        ("sqrt", 3, 40, [0, 1, 2, 3]),
+        ("log", 10_000, 3, [0, 50, 707, 10_000]),
+        ("log", 100, 3, [0, 1, 10, 100]),
+    ],
+)
+def test_spacings_by_hand(spacing: str, steps: int, count: int, expected: list[int]) -> None:
+    assert checkpoint_steps(TrainConfig(steps=steps, checkpoints=count, spacing=spacing)) == expected
+
+
+@given(st.integers(1, 10**12), st.integers(2, 60), st.sampled_from(["log", "even", "sqrt"]))
+def test_every_spacing_goes_from_0_to_the_end(steps: int, count: int, spacing: str) -> None:
+    saved = checkpoint_steps(TrainConfig(steps=steps, checkpoints=count, spacing=spacing))
+    assert (saved[0], saved[-1]) == (0, steps)
+    assert all(later > earlier for earlier, later in pairwise(saved))
+    assert len(saved) <= count + 1
+    # All are a step apart then, so that rounding makes no repeats; a logarithm's first gap is that of a 200th on.
+    ratio = 200 ** (1 / (count - 1))
+    if steps >= {"log": 200 / (ratio - 1) * 1.1 + 200, "even": count, "sqrt": count**2}[spacing]:
+        assert len(saved) == count + 1
+
+
+@given(st.integers(1, 10**6), st.integers(2, 60))
+def test_spacings_are_even_in_what_they_say(steps: int, count: int) -> None:
+    for spacing, power in (("even", 1.0), ("sqrt", 0.5)):
+        saved = checkpoint_steps(TrainConfig(steps=steps, checkpoints=count, spacing=spacing))
+        places = {round(steps * (k / count) ** (1 / power)) for k in range(count + 1)}
+        # Rounding moves a step by half of one; halves may go either way.
+        assert all(min(abs(step - place) for place in places) <= 1 for step in saved)
+        assert all(min(abs(step - place) for step in saved) <= 1 for place in places)
+
+
 @given(st.integers(1, 10**6), st.integers(1, 60))
 def test_replay_states_are_evenly_spaced_from_0(steps: int, count: int) -> None:
     kept = replay_steps(TrainConfig(steps=steps, replay_states=count))

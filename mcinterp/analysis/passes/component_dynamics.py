@@ -132,7 +132,7 @@ def component_dynamics(run: Run, samples: int = 512, seed: int = 0) -> Result:
         reason. Source: Sec. 4 and Fig. 8 of arXiv 2410.22244.
     """
     check_offered("components", run.config)
-    task = make_task(run.config.task)
+    task: Any = make_task(run.config.task)
     retrained, left_out = _retrained(run)
     trainings = [_Training.of(run), *map(_Training.of, retrained)]
     own = run.transition
@@ -181,7 +181,8 @@ class _Training:
 
     def __init__(self, run: Run, component: str, kind: str) -> None:
         self.run, self.component, self.kind = run, component, kind
-        self.metrics, self.task = run.metrics, make_task(run.config.task)
+        self.metrics = run.metrics
+        self.task: Any = make_task(run.config.task)
 
     @classmethod
     def of(cls, run: Run) -> _Training:
