@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from mcinterp.config.base import FrozenConfig
+from mcinterp.config.transformer import BlocksConfig, Epsilon, Heads, HiddenWidth, InitialStd, Layers, Width
 
 MOST_VALUES = 2**31
 SPARE_TOKENS = 2
@@ -127,7 +128,7 @@ class TaskConfig(FrozenConfig):
         return None if self.sizes is None else self.d_vocab - 1
 
 
-class ModelConfig(FrozenConfig):
+class ModelConfig(BlocksConfig):
     """A BERT-style encoder with a scalar read-out, or a GPT; the defaults are those of the paper's encoder."""
 
     architecture: Literal["encoder", "gpt"] = Field(
@@ -135,39 +136,17 @@ class ModelConfig(FrozenConfig):
         description="'encoder' is bidirectional with LayerNorm after each part (BERT); 'gpt' is causal with LayerNorm "
         "before each part.",
     )
-    n_layers: int = Field(4, ge=1, description="Transformer blocks.")
-    n_heads: int = Field(8, ge=1, description="Attention heads a block.")
-    d_model: int = Field(768, ge=1, description="Width of the residual stream.")
-    d_mlp: int = Field(3072, ge=1, description="Width of the MLP's hidden layer.")
-    layer_norm_eps: float = Field(1e-12, gt=0.0, description="Epsilon of every LayerNorm.")
-    init_std: float | Literal["width"] = Field(
-        0.02,
-        description="Standard deviation of every initial weight and embedding; 'width' means 1/√d_model, which keeps "
-        "attention logits of a useful size at small widths.",
-    )
+    n_layers: Layers = 4
+    n_heads: Heads = 8
+    d_model: Width = 768
+    d_mlp: HiddenWidth = 3072
+    layer_norm_eps: Epsilon = 1e-12
+    init_std: InitialStd = 0.02
     mask_embedding: Literal["zero", "learned"] = Field(
         "zero", description="'zero' keeps the embedding of MASK at 0, as BERT's padding row; 'learned' trains it."
     )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ModelConfig:
-        if self.d_model % self.n_heads:
-            raise ValueError(f"d_model {self.d_model} is not a multiple of n_heads {self.n_heads}")
-        if isinstance(self.init_std, float) and self.init_std <= 0:
-            raise ValueError(f"init_std {self.init_std} must be positive or 'width'")
-        return self
-
-    @property
-    def d_head(self) -> int:
-        """Width of one head."""
-        return self.d_model // self.n_heads
 
     @property
     def causal(self) -> bool:
         """Whether a position sees only itself and those before it."""
         return self.architecture == "gpt"
-
-    @property
-    def weight_std(self) -> float:
-        """Standard deviation of the initial weights as a number."""
-        return self.d_model**-0.5 if self.init_std == "width" else float(self.init_std)
