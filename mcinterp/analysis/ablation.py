@@ -138,7 +138,7 @@ class _Bench:
         parts: dict[_Key, list[EntryErrors]] = defaultdict(list)
         clean_parts = []
         for part in sweep.parts(batch.inputs):
-            own = batch.part(part.matrices)
+            own = batch.part(part.samples)
             clean_parts.append(EntryErrors.of(part.run.answers, own.targets, own))
             z: dict[str, _Z] = {
                 "uniform": None,

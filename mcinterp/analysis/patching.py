@@ -97,7 +97,7 @@ def _errors(
         ways = (((positive, plus), (negative, minus)), ((negative, minus), (positive, plus)))
         for direction, ((source, given), (base, own)) in zip(_DIRECTIONS, ways, strict=True):
             z = {_SOURCE: given.run.z, _BASE: own.run.z, _OTHER: given.neighbours}
-            to_source, to_base = source.part(given.matrices), base.part(own.matrices)
+            to_source, to_base = source.part(given.samples), base.part(own.samples)
             changes = {patch: HeadChange(patch.heads, z[patch.giver]) for patch in patches}
             for patch, answers in sweep.answers(own.run, changes):
                 errors = (EntryErrors.of(answers, batch.targets, to_base) for batch in (to_source, to_base))

@@ -38,6 +38,9 @@ class MatrixEncoder(HookedEncoder):
         n_positions: sequence length.
         seed: of the initial weights.
         pad_token: a token that marks positions without an entry, to which no head attends; None where there is none.
+
+    Attributes:
+        read_positions: the positions whose output is an answer: all.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class MatrixEncoder(HookedEncoder):
             self.embed.embed = PaddedEmbed(self.cfg)
         self.model_config = config
         self.pad_token = pad_token
+        self.read_positions = slice(None)
         self.embed.token_type_embed.W_token_type.requires_grad_(False)
         self._initialise(torch.Generator().manual_seed(seed))
         self.setup()
@@ -85,6 +89,10 @@ class MatrixEncoder(HookedEncoder):
 
     def read(self, output: Float[Tensor, "batch pos 1"]) -> Answers:
         """The answer that the forward pass's output gives."""
+        return self.answers(output)
+
+    def answers(self, output: Float[Tensor, "batch pos 1"]) -> Answers:
+        """The answers that the read-outs at the positions that are read, all of them, give."""
         return output[..., 0]
 
     def padding(self, tokens: Tokens) -> Float[Tensor, "batch 1 1 pos"] | None:

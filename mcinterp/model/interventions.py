@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
+from mcinterp.model.causal import CausalTransformer
 from mcinterp.model.encoder import MatrixEncoder
-from mcinterp.model.gpt import MatrixGPT
 from mcinterp.model.heads import HeadSet
 from mcinterp.model.shapes import Pattern, Z
 
@@ -31,7 +31,7 @@ class Intervention:
 
 
 @contextmanager
-def intervene(model: MatrixEncoder | MatrixGPT, *interventions: Intervention) -> Iterator[None]:
+def intervene(model: MatrixEncoder | CausalTransformer, *interventions: Intervention) -> Iterator[None]:
     """Apply interventions, in order, to the forward passes inside the `with` block.
 
     Raises:
