@@ -1,4 +1,4 @@
-"""A causal transformer in numpy, float64, one sequence, one query and one head at a time, after the published formulas."""
+"""A causal transformer in numpy, float64, one sequence, query and head at a time, after the published formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`CausalTransformer` in all its forms against a slow one in numpy, and the passes without hooks against the hooked one."""
+"""`CausalTransformer` in all its forms against a slow one in numpy; passes without hooks against the hooked one."""
 
 from __future__ import annotations
 
