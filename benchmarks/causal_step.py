@@ -1,8 +1,8 @@
 """How fast next-token models train: python benchmarks/causal_step.py [ROUNDS].
 
-2 layers, 4 heads, d_model 64, 64 tokens, batches of 64 sequences of 64 positions, one thread. Forward pass, cross-entropy
-at every position and backward pass, with the pass that training uses and with TransformerLens's hooked one, each in a
-process of its own, in turns.
+2 layers, 4 heads, d_model 64, 64 tokens, batches of 64 sequences of 64 positions, one thread. Forward pass,
+cross-entropy at every position and backward pass, with the pass that training uses and with TransformerLens's hooked
+one, each in a process of its own, in turns.
 """
 
 from __future__ import annotations
