@@ -78,17 +78,23 @@ class Block:
         self, attended: Resid, absent: Absent | None, heads: Sequence[int] | None = None
     ) -> tuple[Pattern, ByHead]:
         """Softmax probabilities and v, of some or all heads."""
+        q, k, v = self.queries_keys_values(attended, heads)
+        if self.turns is not None:
+            here = self.turns[:, : attended.shape[1]]
+            q, k = turned(q, here), turned(k, here)
+        scores = q @ k.transpose(-1, -2)
+        return (scores if absent is None else scores.add_(absent)).softmax(-1), v
+
+    def queries_keys_values(
+        self, attended: Resid, heads: Sequence[int] | None = None
+    ) -> Float[Tensor, "3 batch head pos d_head"]:
+        """Of some or all heads, q (by √d_head), k and v before positions turn them."""
         n_batch, n_pos, d_model = attended.shape
         weight, bias = self.qkv, self.qkv_bias
         if heads is not None:
             weight, bias = weight[:, :, heads], bias[:, heads]
         flat = torch.addmm(bias.flatten(), attended.flatten(0, 1), weight.reshape(d_model, -1))
-        q, k, v = flat.view(n_batch, n_pos, *bias.shape).permute(2, 0, 3, 1, 4)
-        if self.turns is not None:
-            here = self.turns[:, :n_pos]
-            q, k = turned(q, here), turned(k, here)
-        scores = q @ k.transpose(-1, -2)
-        return (scores if absent is None else scores.add_(absent)).softmax(-1), v
+        return flat.view(n_batch, n_pos, *bias.shape).permute(2, 0, 3, 1, 4)
 
     def z(self, attended: Resid, absent: Absent | None, heads: Sequence[int] | None = None) -> Z:
         """Outputs before W_O of some or all heads."""

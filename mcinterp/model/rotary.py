@@ -20,8 +20,10 @@ def turns_of(n_positions: int, d_head: int) -> Turns:
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def turned(x: Float[Tensor, "*heads pos d_head"], turns: Turns) -> Float[Tensor, "*heads pos d_head"]:
-    """Queries or keys turned by their positions."""
+def turned(
+    x: Float[Tensor, "*heads pos d_head"], turns: Float[Tensor, "2 *shared pos pair"]
+) -> Float[Tensor, "*heads pos d_head"]:
+    """Queries or keys turned by their positions; `turns` may be those of each sample."""
     cos, sin = turns.to(x.dtype)
     one, other = x.chunk(2, dim=-1)
     return torch.cat([one * cos - other * sin, other * cos + one * sin], dim=-1)
