@@ -1,9 +1,9 @@
 """Forward passes without hooks: those that training uses.
 
-Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward. One matrix product for
-Q, K and V; attention in batched products with a backward pass written by hand, which at a few dozen positions beat a
-flash kernel on a CPU: autograd's copies Q, K and V and each of their gradients once more, and multiplies patterns by a
-few columns, for which the library has no fast kernel.
+Same parameters and, to float32 rounding, the same numbers and gradients as the hooked forward. One product for Q, K
+and V; attention in batched products with a backward pass written by hand, which at a few dozen positions beat a flash
+kernel on a CPU: autograd's copies Q, K and V and each of their gradients once more, and multiplies patterns by what is
+a few numbers wide, for which the library has no fast kernel.
 """
 
 from __future__ import annotations
@@ -130,5 +130,5 @@ class _Attend(torch.autograd.Function):
 def _product(
     pattern: Float[Tensor, "heads pos pos"], x: Float[Tensor, "heads pos d_head"]
 ) -> Float[Tensor, "heads pos d_head"]:
-    """Their product; a few columns take several times as long as a few rows."""
+    """Their product, turned over where heads are narrow, which the library multiplies several times as fast."""
     return torch.bmm(pattern, x) if x.shape[-1] > 8 else torch.bmm(x.mT, pattern.mT).mT

@@ -117,7 +117,7 @@ class _Kept:
         for kept, new in ((self.keys, k), (self.values, v)):
             kept[self._sample, :, positions] = new.transpose(1, 2)
         later = torch.arange(self.keys.shape[2], device=q.device) > positions[..., None]
-        scores = (q @ self.keys.mT).masked_fill_(later[:, None], -torch.inf)
+        scores = (q @ self.keys.mT).add_(torch.where(later, -torch.inf, 0.0)[:, None])
         return block.after_attention(resid, (scores.softmax(-1) @ self.values).transpose(1, 2))
 
 
