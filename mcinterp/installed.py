@@ -25,7 +25,13 @@ BUILT_IN = {
 """The package's own studies and their folders; one whose folder is not there is none."""
 OWN_OPTIMISERS = ("adam", "adamw", "sgd")
 """Those of the package, whose names no study may take."""
-BASE_ARCHITECTURES: Mapping[str, Architecture] = {}
+BASE_ARCHITECTURES: Mapping[str, Architecture] = {
+    "transformer": Architecture(
+        "mcinterp.config.transformer:TransformerConfig",
+        "mcinterp.model.build:transformer",
+        frozenset({"heads", "embeddings", "components"}),
+    )
+}
 """Models that any study may ask its tasks of."""
 
 

@@ -99,7 +99,7 @@ STUDY = Study(
         "CANDIDATES": f"{HERE}.baselines.candidates:CANDIDATES",
         "MatrixBatch": f"{HERE}.task.batch:MatrixBatch",
         "MatrixCompletion": f"{HERE}.task.completion:MatrixCompletion",
-        "MatrixEncoder": "mcinterp.model.encoder:MatrixEncoder",
+        "MatrixEncoder": f"{HERE}.encoder:MatrixEncoder",
         "MatrixGPT": f"{HERE}.gpt:MatrixGPT",
         "MatrixSequence": f"{HERE}.task.sequence:MatrixSequence",
         "ModelConfig": f"{HERE}.config:ModelConfig",
