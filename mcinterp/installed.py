@@ -35,25 +35,21 @@ BASE_ARCHITECTURES: Mapping[str, Architecture] = {
 """Models that any study may ask its tasks of."""
 
 
-@cache
 def studies() -> dict[str, Study]:
     """Every study by its name, the package's own first."""
     return _found()[0]
 
 
-@cache
 def broken() -> dict[str, str]:
     """Studies of other packages that cannot be used, by the name of their entry point, each with the reason."""
     return _found()[1]
 
 
-@cache
 def task_kinds() -> dict[str, TaskKind]:
     """Every kind of task by its name."""
     return {name: kind for study in studies().values() for name, kind in study.tasks.items()}
 
 
-@cache
 def architectures() -> dict[str, Architecture]:
     """Every kind of model by its name."""
     own = {name: made for study in studies().values() for name, made in study.architectures.items()}
@@ -65,7 +61,6 @@ def study_of(kind: str) -> Study | None:
     return next((study for study in studies().values() if kind in study.tasks), None)
 
 
-@cache
 def preset_files() -> dict[str, Traversable]:
     """Configurations that come with studies, by name."""
     folders = [resources.files("mcinterp") / "studies" / folder for folder in BUILT_IN.values()]

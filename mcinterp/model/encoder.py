@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -118,7 +118,7 @@ class Encoder(HookedEncoder):
         """Sequence length."""
         return int(self.cfg.n_ctx)
 
-    def move(self, device: torch.device | str) -> Self:
+    def move(self, device: torch.device | str) -> Encoder:
         """Move to a device without the message that `to` prints."""
         self.to(device, print_details=False)
         return self
