@@ -17,7 +17,7 @@ _ABOUT = {
     "component": f"what was trained; {WHOLE}: the run itself",
     "kind": "run; component: re-initialised and trained with the rest frozen; control: trained on likewise, but not "
     "re-initialised",
-    "seed": "of the retraining's weights (seed) and data (seed + 1)",
+    "seed": "of the retraining's weights, and of its data where these have no seed of their own",
 }
 TIME_COLUMNS = {
     "component": "what was trained",
