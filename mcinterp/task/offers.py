@@ -27,10 +27,16 @@ class SampleScore:
     Attributes:
         meaning: in words, as tables and pages have it.
         whole: it is over everything, the others over parts of it.
+        words: what a sentence calls it after "the", such as `masked MSE`; the meaning where left out.
+        where: what it is over, such as `masked entries`.
+        absent: why it may have no value, as a sentence begins, such as `No entry was masked`.
     """
 
     meaning: str
     whole: bool = False
+    words: str = ""
+    where: str = "answers"
+    absent: str = "Nothing was scored"
 
 
 class Scored(Protocol):
@@ -39,12 +45,16 @@ class Scored(Protocol):
     Attributes:
         sample_score_kinds: every score by name, the main one first.
         score_unit: short name of what the scores are of, such as `mse`; it is part of the names of columns.
+        unit_words: the unit in words, short as in `MSE 0.1`, and in full as on an axis.
+        zero_words: what `zero_answers` does, such as `answering 0`.
         zero_sentence: what the main score of `zero_answers` is, in words.
         sample_names: what a sample is called, and several.
     """
 
     sample_score_kinds: Mapping[str, SampleScore]
     score_unit: str
+    unit_words: tuple[str, str]
+    zero_words: str
     zero_sentence: str
     sample_names: tuple[str, str]
 
@@ -100,16 +110,36 @@ class Contrasted(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class FamilyWords:
+    """What families of inputs are called.
+
+    Attributes:
+        one, several: a family, such as `mask`, and several.
+        under: a given family's inputs in a sentence, with its name at {}, such as `under the {} mask`.
+        every: the same of all of them.
+    """
+
+    one: str = "inputs"
+    several: str = "inputs"
+    under: str = "on {} inputs"
+    every: str = "on all inputs"
+
+
 class Attended(Protocol):
     """For the attention viewer: families of inputs by name.
 
     Attributes:
+        family_words: what families of inputs are called.
         key_name: name of the column of the attention on a family's `keys`.
+        key_words: these in a sentence, such as `masked keys`.
         key_meaning: what these are.
         shown_axes: axes of each array of `shown_beside`.
     """
 
+    family_words: FamilyWords
     key_name: str
+    key_words: str
     key_meaning: str
     shown_axes: Mapping[str, tuple[str, ...]]
 
@@ -138,7 +168,10 @@ class LabelledPositions(Protocol):
         ...
 
     def position_facts(self) -> Mapping[str, Any]:
-        """How positions lie, for those who draw them."""
+        """How positions lie, for those who draw them.
+
+        `rows` and `cols` where they are the cells of a grid, row by row; `position_words`, how a label is to be read.
+        """
         ...
 
     def position_groups(self) -> Mapping[str, Sequence[int]]:
@@ -163,10 +196,13 @@ class HeadClasses(Protocol):
 
     Attributes:
         kinds: kinds of classes, each with its classes; a head has at most one class of a kind.
+        kind_words: of each kind, several of it, such as `families`, and what heads are looked at under, such as `random
+            masks`, or nothing.
         conditions: families of inputs that heads are looked at under, by name, with what each chooses of `examples`.
     """
 
     kinds: Mapping[str, Sequence[str]]
+    kind_words: Mapping[str, tuple[str, str]]
 
     @property
     def conditions(self) -> Mapping[str, Mapping[str, Any]]:
@@ -203,9 +239,11 @@ class ProbeTargets(Protocol):
 
     Attributes:
         names: of the targets, in order.
+        main_places: of a target whose positions are told apart, those that pages speak of.
     """
 
     names: tuple[str, ...]
+    main_places: Mapping[str, str]
 
     def at(self, samples: Any) -> dict[str, Floats]:
         """Each target of some samples (a slice or indices) at every position, (n, pos, k)."""
@@ -226,6 +264,37 @@ class Probed(Protocol):
     def probe_targets(self, batch: Batch) -> ProbeTargets:
         """Targets of every sample."""
         ...
+
+
+@dataclass(frozen=True)
+class AnswerMeasure:
+    """A measure of a model's answers as a whole.
+
+    Attributes:
+        meaning: in full, for tables.
+        words: what it tells, such as `how much the answers at masked entries vary`.
+        unit: of its axis.
+    """
+
+    meaning: str
+    words: str
+    unit: str
+
+
+class Measured(Protocol):
+    """How a model's answers are spread, for what moves while the loss stands still."""
+
+    answer_measure_kinds: Mapping[str, AnswerMeasure]
+
+    def answer_measures(self, answers: Tensor, batch: Batch) -> Sums:
+        """Sums and counts of every measure, sample by sample, of what a model's `complete` answered."""
+        ...
+
+
+class LabelledCurves(Protocol):
+    """What the loss and the scores of training are called in a legend, where that is not their name."""
+
+    curve_labels: Mapping[str, str]
 
 
 class WithOracles(Protocol):
