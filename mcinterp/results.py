@@ -133,9 +133,31 @@ class Result:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
             tables = {name: _read_table(folder, name, columns) for name, columns in record["tables"].items()}
             arrays = _read_arrays(folder / ARRAYS, record["arrays"])
-            return cls(**{**record, "tables": tables, "arrays": arrays})
+            facts = StoredFacts(folder, record["facts"])
+            return cls(**{**record, "facts": facts, "tables": tables, "arrays": arrays})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"the result in {folder} cannot be read: {error}") from None
+
+
+class StoredFacts(dict[str, Any]):
+    """Facts of a stored result.
+
+    One that is not there is told as what it is: left out by an earlier version.
+
+    Args:
+        folder: of the result.
+        facts: as they were stored.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        super().__init__(facts)
+        self._folder = folder
+
+    def __missing__(self, name: str) -> Any:
+        raise CheckpointError(
+            f"the result in {self._folder} does not say {name!r}, which earlier versions did not store: analyse the "
+            "run again"
+        )
 
 
 def _read_table(folder: Path, name: str, columns: Mapping[str, str]) -> Table:

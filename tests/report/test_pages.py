@@ -312,6 +312,15 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
         write_report(folder)
 
 
+def test_a_result_of_an_earlier_version_is_named(tmp_path: Path) -> None:
+    forge = Forge(steps=(1000,), n_heads=2)
+    old = forge.taxonomy(1000)
+    facts = {name: fact for name, fact in old.facts.items() if name != "kinds"}
+    replace(old, facts=facts).save(forge.write(tmp_path, []) / "data" / "step-00001000" / "taxonomy")
+    with pytest.raises(CheckpointError, match=r"taxonomy does not say 'kinds', .*: analyse the run again"):
+        write_report(tmp_path)
+
+
 def test_a_control_table_of_other_rows_is_refused() -> None:
     result = Forge().ablation(9000)
     control = result.tables["control"]
