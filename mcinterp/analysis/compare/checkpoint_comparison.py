@@ -58,7 +58,7 @@ def error_columns(task: Any) -> dict[str, str]:
 def answer_columns(task: Any) -> dict[str, str]:
     """Columns of the table `answers`, for A's task."""
     return {
-        "entries": " or ".join(task.sample_score_kinds),
+        "entries": ", ".join(task.sample_score_kinds),
         "n": task.sample_names[1],
         "seed": f"seed of the {task.sample_names[1]}",
         **interval_columns("correlation", "Pearson's correlation of the two models' answers to the same questions"),

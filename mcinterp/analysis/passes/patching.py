@@ -23,7 +23,7 @@ _SOURCE, _BASE, _OTHER = "source", "base", "another source"
 def columns(task: Any) -> dict[str, str]:
     """Columns of the table `patching`, for a task."""
     unit, said = task.score_unit, task.unit_words[0]
-    parts = " or ".join(parts_of(task))
+    parts = ", ".join(parts_of(task))
     return {
         "direction": "whose z goes into whose run",
         "group": "name of the set of heads, or of the control",
@@ -32,8 +32,13 @@ def columns(task: Any) -> dict[str, str]:
         "entries": parts,
         "n": task.sample_names[1],
         "seed": "seed of the batch",
-        **interval_columns(f"{unit}_to_source", f"{said} of the patched answers as those to the input z came from"),
-        **interval_columns(f"{unit}_to_base", f"{said} of the patched answers as those to the input that was run"),
+        **interval_columns(
+            f"{unit}_to_source", f"{said} of the patched answers, scored as answers to the input that z came from"
+        ),
+        **interval_columns(
+            f"{unit}_to_base",
+            f"{said} of the patched answers, scored as answers to the input that the model was run on",
+        ),
         **interval_columns("nearer", f"{unit}_to_base − {unit}_to_source, paired: positive is nearer to the source"),
     }
 

@@ -46,7 +46,7 @@ def columns(task: Any) -> dict[str, str]:
         "recipient": "run that it goes into",
         "recipient_step": "its checkpoint",
         "parameters": "how many numbers are switched",
-        "entries": " or ".join(task.sample_score_kinds),
+        "entries": ", ".join(task.sample_score_kinds),
         "n": task.sample_names[1],
         "seed": "seed of the batch",
         **interval_columns(f"recipient_{unit}", f"{said} of the recipient as it is"),
