@@ -85,12 +85,12 @@ def test_a_run_without_a_checkpoint_comparison_has_its_curves(cli: Cli, here: Pa
         plant_run(here / "checkpoints" / name, planted_curve(drop, 0.02, drop, 400), 0, config)
     code, out, err = cli("compare", "one", "other")
     assert code == 0, err
-    assert "left out, not defined for delayed-switch: checkpoints side by side" in " ".join(err.split())
+    assert "left out: comparing checkpoints asks for heads and sample_scores and" in " ".join(err.split())
     data = Path(out.strip()).parent / "data"
     assert [path.name for path in data.iterdir()] == ["compared-runs"]
     code, out, err = cli("compare", "one", "other@last")
     assert (code, out) == (2, "")
-    assert "defined for matrices" in err
+    assert "comparing checkpoints asks for heads and sample_scores and" in err
 
 
 def test_runs_of_the_same_name_are_told_apart(cli: Cli, here: Path) -> None:

@@ -6,9 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+from mcinterp.config.kinds import section_class
+from mcinterp.installed import task_kinds
+from mcinterp.task import make_task
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -66,7 +71,7 @@ def failing(error: BaseException) -> Callable[[], list[str]]:
 def test_what_nobody_foresaw_is_a_sentence_too(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
 ) -> None:
-    monkeypatch.setattr("mcinterp.cli.listing.preset_names", failing(error))
+    monkeypatch.setattr("mcinterp.cli.listing.preset_files", failing(error))
     code, out, err = cli("presets")
     assert (code, out) == (1, "")
     assert err.startswith(f"mcinterp: {sentence}")
@@ -77,7 +82,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(
 def test_memory_that_torch_cannot_have_is_recognised(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
-    monkeypatch.setattr("mcinterp.cli.listing.preset_names", failing(caught.value))
+    monkeypatch.setattr("mcinterp.cli.listing.preset_files", failing(caught.value))
     assert cli("presets")[2].startswith("mcinterp: there is not enough memory for this (")
 
 
@@ -101,15 +106,18 @@ def test_a_launchers_variable_that_is_no_number_is_no_launchers(
 
 
 def test_names_that_are_told_at_once_are_those_that_there_are() -> None:
-    from mcinterp import study
-    from mcinterp.analysis import COMPARISONS, PASSES
     from mcinterp.analysis.passes.ablation import METHODS
     from mcinterp.cli import names
-    from mcinterp.studies.matrix_completion.head_scores import CLASSES
 
-    assert (*PASSES, *COMPARISONS) == names.PASSES
-    assert (names.METHODS, names.CLASSES) == (METHODS, CLASSES)
-    assert {name: each.presets for name, each in study.STUDIES.items()} == names.STUDIES
+    assert names.METHODS == METHODS
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in task_kinds().items() if kind.head_classes])
+def test_declared_classes_of_heads_are_the_tasks_own(kind: str) -> None:
+    task: Any = make_task(section_class("task", kind)())
+    assert [name for names in task.head_classes().kinds.values() for name in names] == list(
+        task_kinds()[kind].head_classes
+    )
 
 
 SLIPS = (

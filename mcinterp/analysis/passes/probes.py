@@ -18,7 +18,7 @@ from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task.offers import ProbeTargets
+from mcinterp.task.inside import ProbeTargets
 
 COLUMNS = {
     "layer": "0 for the embeddings, l for the residual stream after block l (counted from 1)",

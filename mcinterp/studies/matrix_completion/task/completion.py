@@ -32,7 +32,8 @@ from mcinterp.studies.matrix_completion.task.tokens import (
 )
 from mcinterp.task.batch import ScoreKind
 from mcinterp.task.finite import not_finite
-from mcinterp.task.offers import AnswerMeasure, Comparable, FamilyWords, Floats, SampleScore, Sums
+from mcinterp.task.inside import FamilyWords
+from mcinterp.task.offers import AnswerMeasure, Comparable, Floats, SampleScore, Sums
 
 VALUE_RANGE = 1.5
 """Tokens of values beyond ± this are left out where tokens are shown, as in Fig. 7 of arXiv 2410.22244."""
