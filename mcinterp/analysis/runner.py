@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -246,16 +246,22 @@ def code_digest() -> str:
 
     The studies of other packages are part of it.
     """
-    package = Path(__file__).parents[1]
-    others = [study.package for name, study in studies().items() if name not in BUILT_IN]
-    folders = [package, *(Path(str(resources.files(other))) for other in others)]
+    others = (study.package for name, study in studies().items() if name not in BUILT_IN)
     code = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.rglob("*.py")):
-            place = file.relative_to(folder)
+    for package in ("mcinterp", *others):
+        for place, file in _sources(package):
             if not _only_shows(place.parts[2:] if place.parts[0] == "studies" else place.parts):
                 code.update(place.as_posix().encode() + b"\0" + file.read_bytes())
     return code.hexdigest()[:16]
+
+
+def _sources(package: str) -> list[tuple[Path, Path]]:
+    """Every file of a package, or that of a module, with its place in it."""
+    spec = find_spec(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if spec and spec.origin and not folders:
+        return [(Path(Path(spec.origin).name), Path(spec.origin))]
+    return [(file.relative_to(folder), file) for folder in folders for file in sorted(Path(folder).rglob("*.py"))]
 
 
 def _only_shows(parts: Sequence[str]) -> bool:

@@ -20,8 +20,8 @@ class FamilyWords:
     """What families of inputs are called.
 
     Attributes:
-        one, several: a family, such as `mask`, and several.
-        under: a given family's inputs in a sentence, with its name at {}, such as `under the {} mask`.
+        one, several: a family, such as `stimulus`, and several.
+        under: a given family's inputs in a sentence, with its name at {}, such as `on {} inputs`.
         every: the same of all of them.
     """
 
@@ -38,7 +38,7 @@ class Attended(Protocol):
     Attributes:
         family_words: what families of inputs are called.
         key_name: name of the column of the attention on a family's `keys`.
-        key_words: these in a sentence, such as `masked keys`.
+        key_words: these in a sentence, such as `the first key`.
         key_meaning: what these are.
         shown_axes: axes of each array of `shown_beside`.
     """
@@ -107,7 +107,7 @@ class HeadClasses(Protocol):
     Attributes:
         kinds: kinds of classes, each with its classes; a head has at most one class of a kind.
         kind_words: of each kind, several of it, such as `families`, and what heads are looked at under, such as `random
-            masks`, or nothing.
+            inputs`, or nothing.
         conditions: families of inputs that heads are looked at under, by name, with what each chooses of `examples`.
     """
 

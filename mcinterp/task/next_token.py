@@ -15,7 +15,8 @@ from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.task.batch import Batch, ScoreKind
-from mcinterp.task.offers import Comparable, Floats, SampleScore, Sums
+from mcinterp.task.inside import FamilyWords
+from mcinterp.task.offers import AnswerMeasure, Comparable, Floats, SampleScore, Sums
 from mcinterp.task.token_heads import TokenHeadClasses
 
 RANDOM, REPEATED = "random", "repeated"
@@ -96,19 +97,31 @@ class NextToken(ABC):
     progress_score = "cross_entropy"
     loss_name = "cross-entropy (nats)"
     sample_score_kinds: Mapping[str, SampleScore] = {
-        "cross_entropy": SampleScore("cross-entropy of the next token"),
-        "accuracy": SampleScore("share of positions whose most probable token is right"),
+        "cross_entropy": SampleScore(
+            "cross-entropy of the next token, nats", words="cross-entropy", where="next tokens"
+        ),
+        "accuracy": SampleScore(
+            "share of positions whose most probable token is right", words="accuracy", where="next tokens"
+        ),
     }
     score_unit = "score"
+    unit_words = ("score", "cross-entropy (nats)")
+    zero_words = "giving all tokens the same probability"
     zero_sentence = "the cross-entropy of equal probabilities"
     sample_names = ("sequence", "sequences")
     same_inputs: tuple[str, ...] = ("kind",)
     """Fields of the configuration that two models must share; a task whose inputs depend on more names it."""
+    family_words = FamilyWords()
     key_name = "first_mass"
+    key_words = "the first position's key"
     key_meaning = "attention on the first position"
     shown_axes: Mapping[str, tuple[str, ...]] = {}
-    answer_measure_kinds: Mapping[str, str] = {
-        "certainty": "probability of the most probable next token, averaged over scored positions"
+    answer_measure_kinds: Mapping[str, AnswerMeasure] = {
+        "certainty": AnswerMeasure(
+            "probability of the most probable next token, averaged over scored positions",
+            "how certain the model is of its next token",
+            "probability",
+        )
     }
 
     def __init__(self, d_vocab: int, n_positions: int) -> None:

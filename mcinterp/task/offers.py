@@ -27,9 +27,9 @@ class SampleScore:
     Attributes:
         meaning: in words, as tables and pages have it.
         whole: it is over everything, the others over parts of it.
-        words: what a sentence calls it after "the", such as `masked MSE`; the meaning where left out.
-        where: what it is over, such as `masked entries`.
-        absent: why it may have no value, as a sentence begins, such as `No entry was masked`.
+        words: what a sentence calls it after "the", such as `cross-entropy`; the meaning where left out.
+        where: what it is over, such as `next tokens`.
+        absent: why it may have no value, as a sentence begins, such as `No token was scored`.
     """
 
     meaning: str
@@ -119,7 +119,7 @@ class AnswerMeasure:
 
     Attributes:
         meaning: in full, for tables.
-        words: what it tells, such as `how much the answers at masked entries vary`.
+        words: what it tells, such as `how certain the answers are`.
         unit: of its axis.
     """
 

@@ -101,6 +101,7 @@ class TokenHeadClasses:
     """The classes above as the head taxonomy asks for them: each head has at most one."""
 
     kinds: Mapping[str, Sequence[str]] = {"class": CLASSES}
+    kind_words: Mapping[str, tuple[str, str]] = {"class": ("classes", "")}
     conditions: Mapping[str, Mapping[str, Any]] = {"random": {"family": "random"}, "repeated": {"family": "repeated"}}
 
     def layer_scores(self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: Tensor) -> dict[str, Tensor]:
