@@ -10,8 +10,9 @@ import pytest
 import mcinterp
 
 PACKAGE = Path(mcinterp.__file__).parent
-BASE = ("config", "task", "model", "training", "runs", "analysis", "study")
-FILES = [PACKAGE / "results.py", *(file for folder in BASE for file in sorted((PACKAGE / folder).rglob("*.py")))]
+BASE = ("config", "task", "model", "training", "runs", "analysis", "report", "notebook", "study")
+FILES = [PACKAGE / "results.py"]
+FILES += [file for folder in BASE for kind in ("*.py", "*.j2") for file in sorted((PACKAGE / folder).rglob(kind))]
 WORDS = re.compile(r"\b(matri(x|ces)|masks?|masked|masking|observed|entry|entries|completion)\b|Matrix|Mask", re.I)
 OF_TABLES = re.compile(r"\b(rows?|cols?|columns?)\b", re.I)
 WITHOUT_TABLES = ("config", "model", "training", "runs")
@@ -33,6 +34,23 @@ ALLOWED: dict[str, set[str]] = {
     "analysis/passes/probes.py": {"entries"},
     "analysis/passes/switching.py": {"entries"},
     "analysis/passes/taxonomy.py": {"masks"},
+    "report/figures/attention.py": {"mask"},
+    "report/figures/patching.py": {"entries"},
+    "report/figures/probes.py": {"entries"},
+    "report/figures/switching.py": {"entries"},
+    "report/head_maps.py": {"mask", "masks"},
+    "report/views/attention.py": {"mask", "masks"},
+    "report/views/changes.py": {"entries"},
+    "report/views/compare.py": {"entries", "matrices"},
+    "report/views/head/attention.py": {"mask"},
+    "report/views/head/effects.py": {"entries"},
+    "report/views/patching.py": {"entries"},
+    "report/views/probes.py": {"entries"},
+    "report/views/switching.py": {"entries"},
+    # An argument of a public function, and CircuitsVis's.
+    "notebook/__init__.py": {"mask", "masks"},
+    "notebook/attention.py": {"mask"},
+    "notebook/section.py": {"masks"},
 }
 
 

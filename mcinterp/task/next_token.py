@@ -101,7 +101,7 @@ class NextToken(ABC):
             "cross-entropy of the next token, nats", words="cross-entropy", where="next tokens"
         ),
         "accuracy": SampleScore(
-            "share of positions whose most probable token is right", words="accuracy", where="next tokens"
+            "share of positions whose most probable token is right", whole=True, words="accuracy", where="next tokens"
         ),
     }
     score_unit = "score"
@@ -113,7 +113,7 @@ class NextToken(ABC):
     """Fields of the configuration that two models must share; a task whose inputs depend on more names it."""
     family_words = FamilyWords()
     key_name = "first_mass"
-    key_words = "the first position's key"
+    key_words = "first positions"
     key_meaning = "attention on the first position"
     shown_axes: Mapping[str, tuple[str, ...]] = {}
     answer_measure_kinds: Mapping[str, AnswerMeasure] = {
