@@ -38,7 +38,7 @@ class Attended(Protocol):
     Attributes:
         family_words: what families of inputs are called.
         key_name: name of the column of the attention on a family's `keys`.
-        key_words: these in a sentence, such as `the first key`.
+        key_words: these in a sentence, such as `keys at the first position`.
         key_meaning: what these are.
         shown_axes: axes of each array of `shown_beside`.
     """
