@@ -27,11 +27,11 @@ import torch.nn.functional as F
 from measure import Step, apart, interleaved, ratio, store
 
 from mcinterp.config import RunConfig, TrainConfig
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import training_forward
 from mcinterp.model.plain import trainable
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 from mcinterp.studies.matrix_completion.convert import to_bert
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 from mcinterp.training import TrainState, training_steps
 from mcinterp.training.memory import keep_freed_memory

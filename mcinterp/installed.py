@@ -25,29 +25,31 @@ BUILT_IN = {
 """The package's own studies and their folders; one whose folder is not there is none."""
 OWN_OPTIMISERS = ("adam", "adamw", "sgd")
 """Those of the package, whose names no study may take."""
-BASE_ARCHITECTURES: Mapping[str, Architecture] = {}
+BASE_ARCHITECTURES: Mapping[str, Architecture] = {
+    "transformer": Architecture(
+        "mcinterp.config.transformer:TransformerConfig",
+        "mcinterp.model.build:transformer",
+        frozenset({"heads", "embeddings", "components"}),
+    )
+}
 """Models that any study may ask its tasks of."""
 
 
-@cache
 def studies() -> dict[str, Study]:
     """Every study by its name, the package's own first."""
     return _found()[0]
 
 
-@cache
 def broken() -> dict[str, str]:
     """Studies of other packages that cannot be used, by the name of their entry point, each with the reason."""
     return _found()[1]
 
 
-@cache
 def task_kinds() -> dict[str, TaskKind]:
     """Every kind of task by its name."""
     return {name: kind for study in studies().values() for name, kind in study.tasks.items()}
 
 
-@cache
 def architectures() -> dict[str, Architecture]:
     """Every kind of model by its name."""
     own = {name: made for study in studies().values() for name, made in study.architectures.items()}
@@ -59,7 +61,6 @@ def study_of(kind: str) -> Study | None:
     return next((study for study in studies().values() if kind in study.tasks), None)
 
 
-@cache
 def preset_files() -> dict[str, Traversable]:
     """Configurations that come with studies, by name."""
     folders = [resources.files("mcinterp") / "studies" / folder for folder in BUILT_IN.values()]

@@ -12,8 +12,10 @@ import torch
 from hypothesis import HealthCheck, settings
 from small_run import small_config
 
+from mcinterp import installed
 from mcinterp.cli import main
 from mcinterp.config import RunConfig
+from mcinterp.declared import Study
 from mcinterp.runs import Run, train
 
 # A busy machine is no failure, and a run on one commit gives the same answer as the next.
@@ -61,6 +63,17 @@ def trained(trained_folder: Path) -> Run:
 def own_copy(trained_folder: Path, tmp_path: Path) -> Path:
     """The same run in a folder that a test may change."""
     return Path(shutil.copytree(trained_folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[[Study], None]:
+    """Have one more study, as if another package had brought it; the last one declared stands."""
+    there = dict(installed.studies())
+
+    def declared(study: Study) -> None:
+        monkeypatch.setattr(installed, "_found", lambda: ({**there, study.name: study}, {}))
+
+    return declared
 
 
 @pytest.fixture

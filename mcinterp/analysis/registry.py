@@ -20,7 +20,7 @@ PASSES: dict[str, Pass] = {
     for entry in (
         Pass(
             "attention",
-            "Where does each head look, under random and structured masks?",
+            "Where does each head look, on random and on structured inputs?",
             256,
             f"{_HERE}.attention:attention_maps",
             asks=("heads", "inputs_for_attention"),

@@ -58,7 +58,7 @@ def analyse(
             `data/training/` are written.
         steps: checkpoints to analyse.
         passes: names of passes and comparisons from the registry; None for all that are defined for the run's task.
-        samples: matrices for every pass; None for each pass's own number.
+        samples: for every pass; None for each pass's own number.
         seed: of every batch.
         jobs: checkpoints and comparisons made at the same time, each in a process of its own.
         progress: told what was done, a line a pass.
@@ -66,7 +66,7 @@ def analyse(
     Raises:
         UsageError: for an unknown pass, one that is not defined for the run's task, fewer samples than a pass needs,
             or if `out` holds results of a run with another configuration.
-        UnansweredError: if a pass that was named has no answer, as where nothing is masked; one of all is left out.
+        UnansweredError: if a pass that was named has no answer, as where there is nothing to score; one of all is left out.
         FailedPassesError: at the end, if passes failed; the results of all others stand, and of those that failed why.
     """
     config = run.config
@@ -93,10 +93,10 @@ def analyse(
 
 
 def _check_samples(samples: int | None, passes: Sequence[Pass]) -> None:
-    """Refuse fewer matrices than a pass needs before the first one is run."""
+    """Refuse fewer samples than a pass needs before the first one is run."""
     most = max(passes, key=lambda entry: entry.least, default=None)
     if samples is not None and most is not None and samples < most.least:
-        raise UsageError(f"{most.name} needs at least {most.least} matrices, got {samples}")
+        raise UsageError(f"{most.name} needs at least {most.least} samples, got {samples}")
 
 
 def _refuse_other_run(run: Run, out: Path) -> None:

@@ -91,14 +91,14 @@ def _estimate(value: Floats, error: Floats, freedom: Floats | int) -> Estimate:
 
 
 def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
-    """The mean over all entries of all samples, Σ sums / Σ counts, with an interval over samples.
+    """The mean over all parts of all samples, Σ sums / Σ counts, with an interval over samples.
 
-    Samples differ in how many entries they have, so this is a ratio; its standard error is that of the linearised
+    Samples differ in how many parts they have, so this is a ratio; its standard error is that of the linearised
     residuals sumsᵢ − ratio · countsᵢ (delta method), with t quantiles.
 
     Args:
-        sums: (n, …), the sum of a quantity over a sample's entries; for a paired comparison, the difference of sums.
-        counts: (n,) or (n, …), how many entries the sample has.
+        sums: (n, …), the sum of a quantity over a sample's parts; for a paired comparison, the difference of sums.
+        counts: (n,) or (n, …), how many parts the sample has.
     """
     sums = np.asarray(sums, dtype=np.float64)
     counts = np.asarray(counts, dtype=np.float64)
@@ -140,13 +140,13 @@ def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:
 def pooled_difference(sums: Floats, counts: Floats, other_sums: Floats, other_counts: Floats) -> Estimate:
     """Σ sums / Σ counts minus the same of another condition, with an interval over samples.
 
-    Sample i of one condition stands beside sample i of the other, so that what they share (a matrix, a mask) leaves the
+    Sample i of one condition stands beside sample i of the other, so that what they share (an input, say) leaves the
     interval; where they share nothing the interval is that of independent samples. With the same counts in both it is
     `pooled_estimate` of the differences.
 
     Args:
-        sums: (n,), the sum of a quantity over a sample's entries.
-        counts: (n,), what to divide by: how many entries the sample has, or the sum of another quantity over them.
+        sums: (n,), the sum of a quantity over a sample's parts.
+        counts: (n,), what to divide by: how many parts the sample has, or the sum of another quantity over them.
         other_sums: (n,), of the other condition.
         other_counts: (n,), of the other condition.
     """

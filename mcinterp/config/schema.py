@@ -72,7 +72,7 @@ class TrainConfig(FrozenConfig):
     )
     precision: Literal["float32", "bf16"] = Field(
         "float32",
-        description="Numbers that matrix products are made of while training; weights, optimiser and all that is saved "
+        description="Numbers that products of weights are made of while training; weights, optimiser and all that is saved "
         "are float32 with either.",
     )
     checkpoints: int = Field(20, ge=2, le=100_000, description="How many checkpoints to keep, besides step 0.")

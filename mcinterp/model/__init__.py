@@ -1,7 +1,7 @@
-"""What answers: an encoder with a scalar read-out, a causal transformer, linear or recurrent networks; interventions.
+"""What answers: encoders with a scalar read-out, causal transformers, any plain module; interventions.
 
-This is the only folder that imports transformer_lens. Names are loaded when they are first used, so that heads can be
-read, and a wrong one refused, without it.
+Beside studies' own models this is the only folder that imports transformer_lens. Names are loaded when they are first
+used, so that heads can be read, and a wrong one refused, without it.
 """
 
 import warnings
@@ -9,41 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mcinterp.model.encoder import MatrixEncoder
+    from mcinterp.model.causal import CausalTransformer
+    from mcinterp.model.encoder import Encoder
     from mcinterp.model.heads import Head, HeadSet
     from mcinterp.model.interventions import Intervention, intervene
     from mcinterp.model.kinds import Model
     from mcinterp.model.plain import PlainModel
-    from mcinterp.studies.ghost_points.model import RecurrentNetworks
-    from mcinterp.studies.identity_mapping.model import LinearNetwork
-    from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 # transformer_lens imports tqdm's notebook bar, which complains in Jupyter where ipywidgets is not installed.
 warnings.filterwarnings("ignore", message="IProgress not found")
 
-__all__ = [
-    "Head",
-    "HeadSet",
-    "Intervention",
-    "LinearNetwork",
-    "MatrixEncoder",
-    "MatrixGPT",
-    "Model",
-    "PlainModel",
-    "RecurrentNetworks",
-    "intervene",
-]
+__all__ = ["CausalTransformer", "Encoder", "Head", "HeadSet", "Intervention", "Model", "PlainModel", "intervene"]
 
 _FILE_OF = {
+    "CausalTransformer": "causal",
+    "Encoder": "encoder",
     "Head": "heads",
     "HeadSet": "heads",
     "Intervention": "interventions",
-    "LinearNetwork": "linear",
-    "MatrixEncoder": "encoder",
-    "MatrixGPT": "gpt",
     "Model": "kinds",
     "PlainModel": "plain",
-    "RecurrentNetworks": "recurrent",
     "intervene": "interventions",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -13,7 +13,8 @@ from mcinterp.installed import architectures
 from mcinterp.model.size import refuse_too_large, weight_bytes
 
 if TYPE_CHECKING:
-    from mcinterp.model import Model
+    from mcinterp.config.transformer import TransformerConfig
+    from mcinterp.model import CausalTransformer, Model
 
 
 def build_model(config: RunConfig, seed: int | None = None) -> Model:
@@ -33,6 +34,13 @@ def template(config: RunConfig) -> Mapping[str, Tensor]:
         parameters = build_model(config).named_parameters()
         _TEMPLATES[config.hash] = {name: parameter.detach().to("meta") for name, parameter in parameters}
     return _TEMPLATES[config.hash]
+
+
+def transformer(model: TransformerConfig, task: Any, seed: int) -> CausalTransformer:
+    """The causal transformer of a task that has `d_vocab` and `n_positions`."""
+    from mcinterp.model.causal import CausalTransformer
+
+    return CausalTransformer(model, task.d_vocab, task.n_positions, seed)
 
 
 _TEMPLATES: dict[str, Mapping[str, Tensor]] = {}

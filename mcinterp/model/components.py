@@ -1,4 +1,4 @@
-"""Components of a `MatrixEncoder` as named sets of parameters: the one definition that switching and retraining share.
+"""Components of a transformer as named sets of parameters: the one definition that switching and retraining share.
 
     attention-qkv  W_Q, b_Q, W_K, b_K, W_V, b_V of every layer
     attention      the same with W_O and b_O
@@ -29,9 +29,9 @@ _PATTERNS = {
     "attention-qkv": r"blocks\.(\d+)\.attn\.[Wb]_[QKV]",
     "attention": r"blocks\.(\d+)\.attn\.[Wb]_[QKVO]",
     "mlp": r"blocks\.(\d+)\.mlp\.[Wb]_(?:in|out)",
-    "tokens": r"embed\.embed\.W_E",
-    "positions": r"embed\.pos_embed\.W_pos",
-    "layer-norms": r"(?:embed\.ln|blocks\.(\d+)\.ln[12])\.[wb]",
+    "tokens": r"(?:embed\.)?embed\.W_E",
+    "positions": r"(?:embed\.)?pos_embed\.W_pos",
+    "layer-norms": r"(?:embed\.ln|ln_final|blocks\.(\d+)\.ln[12])\.[wb]",
     "read-out": r"unembed\.[Wb]_U",
     "layer": r"blocks\.(\d+)\..+",
 }

@@ -1,4 +1,4 @@
-"""`MatrixEncoder`: a TransformerLens `HookedEncoder` that answers one number per position."""
+"""`Encoder`: a TransformerLens `HookedEncoder` that answers one number per position."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from transformer_lens import HookedEncoder, HookedTransformerConfig
 from transformer_lens.components.embed import Embed
 
+from mcinterp.config.transformer import BlocksConfig
 from mcinterp.errors import InputError
 from mcinterp.model.shapes import Answers, Resid, Tokens
-from mcinterp.studies.matrix_completion.config import ModelConfig
 
 
 class PaddedEmbed(Embed):
@@ -25,7 +25,7 @@ class PaddedEmbed(Embed):
         return F.embedding(tokens, self.W_E, padding_idx=0)
 
 
-class MatrixEncoder(HookedEncoder):
+class Encoder(HookedEncoder):
     """Post-LayerNorm BERT encoder with absolute positions and `d_vocab_out=1`: the unembedding is the read-out.
 
     There is no MLM head, next-sentence head or pooler, and the token-type embedding is frozen (zero unless imported
@@ -37,21 +37,32 @@ class MatrixEncoder(HookedEncoder):
         d_vocab: number of tokens.
         n_positions: sequence length.
         seed: of the initial weights.
-        pad_token: a token that marks positions without an entry, to which no head attends; None where there is none.
+        pad_token: a token that marks positions where nothing is, to which no head attends; None where there is none.
+        zero_embedding: whether token 0, which then says nothing, is embedded as 0 for good.
+
+    Attributes:
+        read_positions: the positions whose output is an answer: all.
     """
 
     def __init__(
-        self, config: ModelConfig, d_vocab: int, n_positions: int, seed: int = 0, pad_token: int | None = None
+        self,
+        config: BlocksConfig,
+        d_vocab: int,
+        n_positions: int,
+        seed: int = 0,
+        pad_token: int | None = None,
+        zero_embedding: bool = False,
     ) -> None:
         with warnings.catch_warnings():
             # Deprecated in favour of an interface that exists from TransformerLens 4 on; this package pins below it.
             warnings.filterwarnings("ignore", message="HookedEncoder is deprecated", category=DeprecationWarning)
             super().__init__(_transformer_lens_config(config, d_vocab, n_positions), move_to_device=False)
         del self.mlm_head, self.nsp_head, self.pooler
-        if config.mask_embedding == "zero":
+        if zero_embedding:
             self.embed.embed = PaddedEmbed(self.cfg)
         self.model_config = config
         self.pad_token = pad_token
+        self.read_positions = slice(None)
         self.embed.token_type_embed.W_token_type.requires_grad_(False)
         self._initialise(torch.Generator().manual_seed(seed))
         self.setup()
@@ -64,7 +75,7 @@ class MatrixEncoder(HookedEncoder):
             `return_type=None`.
         """
         if return_type not in ("logits", None):
-            raise InputError(f"MatrixEncoder returns 'logits' or None, not {return_type!r}")
+            raise InputError(f"{type(self).__name__} returns 'logits' or None, not {return_type!r}")
         output = self._read_out(input)
         return output if return_type else None
 
@@ -85,10 +96,14 @@ class MatrixEncoder(HookedEncoder):
 
     def read(self, output: Float[Tensor, "batch pos 1"]) -> Answers:
         """The answer that the forward pass's output gives."""
+        return self.answers(output)
+
+    def answers(self, output: Float[Tensor, "batch pos 1"]) -> Answers:
+        """The answers that the read-outs at the positions that are read, all of them, give."""
         return output[..., 0]
 
     def padding(self, tokens: Tokens) -> Float[Tensor, "batch 1 1 pos"] | None:
-        """What attention scores are raised by: 0 at an entry's key, −∞ at padding; None without a padding token."""
+        """What attention scores are raised by: 0 at a key, −∞ at padding; None without a padding token."""
         if self.pad_token is None:
             return None
         zeros = torch.zeros(tokens.shape, device=tokens.device)
@@ -103,7 +118,7 @@ class MatrixEncoder(HookedEncoder):
         """Sequence length."""
         return int(self.cfg.n_ctx)
 
-    def move(self, device: torch.device | str) -> MatrixEncoder:
+    def move(self, device: torch.device | str) -> Encoder:
         """Move to a device without the message that `to` prints."""
         self.to(device, print_details=False)
         return self
@@ -133,11 +148,11 @@ class MatrixEncoder(HookedEncoder):
                 parameter.zero_()
             else:
                 parameter.normal_(0.0, std, generator=generator)
-        if self.model_config.mask_embedding == "zero":
+        if isinstance(self.embed.embed, PaddedEmbed):
             self.embed.embed.W_E[0] = 0.0
 
 
-def _transformer_lens_config(config: ModelConfig, d_vocab: int, n_positions: int) -> HookedTransformerConfig:
+def _transformer_lens_config(config: BlocksConfig, d_vocab: int, n_positions: int) -> HookedTransformerConfig:
     return HookedTransformerConfig(
         n_layers=config.n_layers,
         n_heads=config.n_heads,

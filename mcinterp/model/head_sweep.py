@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.model.blocks import Block, Blocks
-from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.causal import CausalTransformer
+from mcinterp.model.encoder import Encoder
 from mcinterp.model.heads import HeadSet
 from mcinterp.model.shapes import Absent, Answers, Resid, Tokens, Z
-from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -52,7 +52,7 @@ class CleanRun:
     """An undisturbed forward pass with all that sets of heads are changed in.
 
     Attributes:
-        answers: at every entry.
+        answers: as `Blocks.answers` gives them.
         z: outputs of the heads of each block before W_O.
         equal_z: what they would be under equal attention; one for all positions where they may all see the same.
         after_attention: each block's input plus what attention adds to it.
@@ -65,25 +65,25 @@ class CleanRun:
     after_attention: tuple[Resid, ...]
     absent: Absent | None
 
-    def part(self, matrices: slice) -> CleanRun:
-        """The run of some of its matrices, without a copy."""
-        z, equal_z, after = (tuple(x[matrices] for x in kept) for kept in (self.z, self.equal_z, self.after_attention))
-        absent = self.absent[matrices] if self.absent is not None and self.absent.ndim == 4 else self.absent
-        return CleanRun(self.answers[matrices], z, equal_z, after, absent)
+    def part(self, samples: slice) -> CleanRun:
+        """The run of some of its samples, without a copy."""
+        z, equal_z, after = (tuple(x[samples] for x in kept) for kept in (self.z, self.equal_z, self.after_attention))
+        absent = self.absent[samples] if self.absent is not None and self.absent.ndim == 4 else self.absent
+        return CleanRun(self.answers[samples], z, equal_z, after, absent)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some matrices of a batch.
+    """Some samples of a batch.
 
     Attributes:
-        matrices: which.
+        samples: which.
         run: their clean run.
-        neighbours: z of every layer of the matrices before them in the batch (of its last one, before the first):
-            samples are independent, so that a neighbour is another random matrix.
+        neighbours: z of every layer of the samples before them in the batch (of its last one, before the first):
+            samples are independent, so that a neighbour is another random one.
     """
 
-    matrices: slice
+    samples: slice
     run: CleanRun
     neighbours: tuple[Z, ...]
 
@@ -95,7 +95,7 @@ class HeadSweep:
         model: its weights are copied as they are now.
     """
 
-    def __init__(self, model: MatrixEncoder | MatrixGPT) -> None:
+    def __init__(self, model: Encoder | CausalTransformer) -> None:
         self.blocks = Blocks(model)
         shape = model.model_config
         # z, z under equal attention and `after_attention` of two clean runs, of the source and of the base of a patch.
@@ -117,7 +117,7 @@ class HeadSweep:
 
     @torch.no_grad()
     def mean_z(self, tokens: Tokens) -> list[Float[Tensor, "1 needed head d_head"]]:
-        """The mean over all matrices of each layer's z."""
+        """The mean over all samples of each layer's z."""
         sums: list[Tensor] = []
         for part in tokens.split(self.at_once):
             own = [z.sum(0, keepdim=True, dtype=torch.float64) for z in self.clean(part).z]
@@ -125,12 +125,12 @@ class HeadSweep:
         return [(one / len(tokens)).float() for one in sums]
 
     def parts(self, tokens: Tokens) -> Iterator[Part]:
-        """Clean runs of a batch's inputs, as many matrices at a time as fit the memory meant for them."""
+        """Clean runs of a batch's inputs, as many samples at a time as fit the memory meant for them."""
         for start in range(0, len(tokens), self.at_once):
-            matrices = slice(start, min(start + self.at_once, len(tokens)))
-            # Index −1 is the last matrix.
-            run = self.clean(torch.cat([tokens[start - 1, None], tokens[matrices]]))
-            yield Part(matrices, run.part(slice(1, None)), run.part(slice(-1)).z)
+            samples = slice(start, min(start + self.at_once, len(tokens)))
+            # Index −1 is the last sample.
+            run = self.clean(torch.cat([tokens[start - 1, None], tokens[samples]]))
+            yield Part(samples, run.part(slice(1, None)), run.part(slice(-1)).z)
 
     @torch.no_grad()
     def answers(self, clean: CleanRun, changes: Mapping[Key, HeadChange]) -> Iterator[tuple[Key, Answers]]:

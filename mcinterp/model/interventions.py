@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
-from mcinterp.model.encoder import MatrixEncoder
+from mcinterp.model.causal import CausalTransformer
+from mcinterp.model.encoder import Encoder
 from mcinterp.model.heads import HeadSet
 from mcinterp.model.shapes import Pattern, Z
-from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 Edit = Callable[[Tensor], Tensor]
 
@@ -31,7 +31,7 @@ class Intervention:
 
 
 @contextmanager
-def intervene(model: MatrixEncoder | MatrixGPT, *interventions: Intervention) -> Iterator[None]:
+def intervene(model: Encoder | CausalTransformer, *interventions: Intervention) -> Iterator[None]:
     """Apply interventions, in order, to the forward passes inside the `with` block.
 
     Raises:
@@ -76,7 +76,7 @@ def uniform_pattern(heads: HeadSet, padding: Tensor | None = None, causal: bool 
 
     Args:
         heads: which heads.
-        padding: of the batch, as `MatrixEncoder.padding` gives it; None where no key is padding.
+        padding: of the batch, as `Encoder.padding` gives it; None where no key is padding.
         causal: query q, counted from 0, has 1/(q + 1) at each key up to its own and nothing after it.
     """
 

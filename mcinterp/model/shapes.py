@@ -18,5 +18,7 @@ Z = Float[Tensor, "batch pos head d_head"]
 """Outputs of heads before W_O."""
 Absent = Float[Tensor, "*mask"]
 """What is added to attention scores, broadcast to (batch, head, query, key): 0, and −∞ at keys that are not seen."""
-Answers = Float[Tensor, "batch entry"]
-"""The answer at every entry."""
+Turns = Float[Tensor, "2 pos pair"]
+"""Cosines and sines by which rotary positions turn pairs of numbers."""
+Answers = Float[Tensor, "batch *answer"]
+"""What a model answers to each sample: a number at every position, the logits of the next token, …"""

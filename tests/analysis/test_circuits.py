@@ -16,13 +16,13 @@ from slow_circuits import Judge
 from small_gpt import small_gpt_config
 
 from mcinterp.analysis import circuits
-from mcinterp.analysis.passes.circuits import MOST_VALUES
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.report.views import circuits as circuits_view
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MOST_SHOWN
 
 N, SEED = 6, 2
 SHARES = ["position_r2", "token_r2", "direct_r2", "shuffled_r2", "ov_r2", "ov_shuffled_r2"]
@@ -51,7 +51,7 @@ def test_every_cell_of_every_circuit(shaken: Checkpoint, result: Result) -> None
     shown = [0, *(int(np.flatnonzero(np.isclose(judge.values, value))[0]) for value in values[1:])]
     assert np.isnan(values[0])
     assert np.all(np.diff(values[1:]) > 0)
-    assert len(values) == MOST_VALUES + 1 or set(shown[1:]) == set(judge.tokens.ravel()) - {0}
+    assert len(values) == MOST_SHOWN + 1 or set(shown[1:]) == set(judge.tokens.ravel()) - {0}
     for layer, head in heads_of(shaken):
         _, positions, tokens = judge.parts(layer)
         own = {name: array[layer, head] for name, array in result.arrays.items() if name != "values"}

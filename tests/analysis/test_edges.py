@@ -6,6 +6,7 @@ import pytest
 from small_run import small_config
 
 from mcinterp.analysis import PASSES
+from mcinterp.analysis.registry import defined_for
 from mcinterp.errors import InputError
 from mcinterp.runs import Checkpoint
 
@@ -31,7 +32,7 @@ def test_every_pass_has_an_answer(shape: str) -> None:
     checkpoint = Checkpoint.untrained(small_config(**SHAPES[shape]), seed=0)
     done = {}
     for name, each in PASSES.items():
-        if checkpoint.config.task.kind in each.tasks:
+        if each.name in defined_for(checkpoint.config):
             needed = {need: done[need] for need in each.needs}
             n = LEAST.get(name, 2)
             if name == "algorithm" and shape in UNMASKED:

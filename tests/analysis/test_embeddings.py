@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mcinterp.analysis.passes.embeddings import embeddings, occurring_tokens, principal_components
+from mcinterp.analysis.passes.embeddings import embeddings, principal_components
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
 from mcinterp.results import Result
@@ -62,7 +62,7 @@ def test_planted_structure_is_found(config: RunConfig, tmp_path: Path) -> None:
 
 
 def test_only_tokens_that_occur_are_looked_at(random_checkpoint: Checkpoint) -> None:
-    ids, values, counts = occurring_tokens(random_checkpoint, 50, 3)
+    ids, values, counts = random_checkpoint.task.followed_tokens(random_checkpoint.sample(50, 3))
     targets = random_checkpoint.sample(50, 3).targets.double().numpy().ravel()
     near = targets[np.abs(targets) <= 1.5]
     assert counts.sum() == len(near)
@@ -72,7 +72,7 @@ def test_only_tokens_that_occur_are_looked_at(random_checkpoint: Checkpoint) -> 
 
 def test_pictures_are_projections_on_the_last_components(found: Result) -> None:
     final = Run(TINY).checkpoint("last")
-    ids, values, _ = occurring_tokens(final, 256, 1)
+    ids, values, _ = final.task.followed_tokens(final.sample(256, 1))
     assert found.arrays["values"] == pytest.approx(values)
     tokens = final.weights["embed.embed.W_E"].double().numpy()[ids]
     centred = tokens - tokens.mean(0)

@@ -24,9 +24,10 @@ from slow_runs import slow_embeddings, slow_plateau
 from slow_statistics import assert_table
 from slow_switching import slow_components, slow_switching
 from small_gpt import small_gpt_config
+from small_run import small_config
 
 from mcinterp.analysis import PASSES, linear_probes
-from mcinterp.analysis.registry import COMPARISONS
+from mcinterp.analysis.registry import COMPARISONS, defined_for
 from mcinterp.config import RunConfig
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run, retrain
@@ -119,7 +120,7 @@ def passed(checkpoint: Checkpoint, name: str) -> Result:
     """A pass's result, with those of the passes it needs."""
     if name in FEWER:
         return FEWER[name](checkpoint)
-    needed = [need for need in PASSES[name].needs if checkpoint.config.task.kind in PASSES[need].tasks]
+    needed = [need for need in PASSES[name].needs if need in defined_for(checkpoint.config)]
     return PASSES[name].run(checkpoint, {need: passed(checkpoint, need) for need in needed}, N, SEED)
 
 
@@ -138,7 +139,7 @@ def test_every_pass_and_comparison_has_a_slow_one() -> None:
     assert (set(SLOW_PASSES), set(SLOW_COMPARISONS)) == (set(PASSES), set(COMPARISONS))
 
 
-@pytest.mark.parametrize("name", [name for name, entry in PASSES.items() if "matrix-completion" in entry.tasks])
+@pytest.mark.parametrize("name", [name for name in PASSES if name in defined_for(small_config())])
 def test_every_number_of_an_encoder(encoder: Checkpoint, name: str) -> None:
     if name == "nuclear":
         # So few masked entries that the minimiser is unique, and another solver finds the same.
@@ -148,7 +149,7 @@ def test_every_number_of_an_encoder(encoder: Checkpoint, name: str) -> None:
     assert_same(result, SLOW_PASSES[name](encoder, result, SAMPLES.get(name, N), SEED))
 
 
-@pytest.mark.parametrize("name", [name for name, entry in PASSES.items() if "matrix-sequence" in entry.tasks])
+@pytest.mark.parametrize("name", [name for name in PASSES if name in defined_for(small_gpt_config())])
 def test_every_number_of_a_gpt(gpt: Checkpoint, name: str) -> None:
     result = passed(gpt, name)
     assert_same(result, SLOW_PASSES[name](gpt, result, N, SEED))

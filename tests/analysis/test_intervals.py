@@ -10,7 +10,6 @@ from scipy import stats
 
 from mcinterp.analysis.compare.agreement import correlation, scaled, unexplained, unexplained_difference
 from mcinterp.analysis.passes.geometry import rank_correlation
-from mcinterp.analysis.passes.plateau import answer_spread
 from mcinterp.analysis.statistics import (
     Estimate,
     mean_estimate,
@@ -19,6 +18,7 @@ from mcinterp.analysis.statistics import (
     ratio_estimate,
     share_estimate,
 )
+from mcinterp.studies.matrix_completion.answer_measures import answer_spread
 
 pytestmark = pytest.mark.no_cover
 TRIALS, ENTRIES, P_MASK = 2000, 25, 0.3
@@ -114,7 +114,7 @@ def a_spread_of_answers(generator: np.random.Generator, n: int) -> Drawn:
     size, masked = batch(generator, n)
     targets = size * generator.normal(size=masked.shape) * masked
     answers = (0.2 + 0.5 * size * generator.normal(size=masked.shape)) * masked
-    return answer_spread(answers, targets, masked > 0), 0.25
+    return pooled_estimate(*answer_spread(answers, targets, masked > 0)), 0.25
 
 
 def a_rank_correlation(generator: np.random.Generator, n: int) -> Drawn:

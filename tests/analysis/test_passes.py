@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from mcinterp.analysis import PASSES, ablation, attention_maps, linear_probes, patching, select_passes
-from mcinterp.analysis.passes.ablation import COLUMNS, random_groups
+from mcinterp.analysis.passes.ablation import columns, random_groups
 from mcinterp.analysis.passes.probe_fits import smallest_solution
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model import Head, HeadSet
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 ABLATION_COLUMNS = [
     *("step", "group", "heads", "method", "n", "seed", "observed_mse_clean", "observed_mse", "masked_mse_clean"),
@@ -24,7 +26,7 @@ def ablated(random_checkpoint):
 
 
 def test_the_ablation_table_has_the_promised_columns(ablated):
-    assert list(COLUMNS) == ABLATION_COLUMNS
+    assert list(columns(MatrixCompletion(TaskConfig()))) == ABLATION_COLUMNS
     assert list(ablated.table("ablation").columns) == ABLATION_COLUMNS
 
 

@@ -10,15 +10,15 @@ import torch
 from slow_encoder import run_slowly
 
 from mcinterp.analysis.passes.plateau import (
-    answer_spread,
     mean_cosine,
     plateau_measures,
-    repeated_answers,
     total_variation,
 )
+from mcinterp.analysis.statistics import pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Run
+from mcinterp.studies.matrix_completion.answer_measures import answer_spread, repeated_answers
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 
@@ -52,13 +52,13 @@ def test_answers_by_hand() -> None:
     masked = np.array([[True, True, False], [True, False, False]])
     targets = np.array([[1.0, -1.0, 0.0], [2.0, 0.0, 0.0]])
     constant = np.where(masked, 0.3, 0.0)
-    assert answer_spread(constant, targets, masked).value == pytest.approx(0, abs=1e-12)
-    assert repeated_answers(constant, masked, 2).value == 1
+    assert pooled_estimate(*answer_spread(constant, targets, masked)).value == pytest.approx(0, abs=1e-12)
+    assert pooled_estimate(*repeated_answers(constant, masked, 2)).value == 1
     varied = np.array([[0.5, -0.5, 0.0], [0.501, 0.0, 0.0]])
     centre = 0.501 / 3
     spread = ((0.5 - centre) ** 2 + (0.5 + centre) ** 2 + (0.501 - centre) ** 2) / 6
-    assert answer_spread(varied, targets, masked).value == pytest.approx(spread)
-    assert repeated_answers(varied, masked, 2).value == pytest.approx(2 / 3)
+    assert pooled_estimate(*answer_spread(varied, targets, masked)).value == pytest.approx(spread)
+    assert pooled_estimate(*repeated_answers(varied, masked, 2)).value == pytest.approx(2 / 3)
 
 
 def test_against_a_slow_encoder(measured: Result) -> None:

@@ -22,12 +22,12 @@ from small_sweep import write_grid
 from mcinterp.cli import main
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import McinterpError
+from mcinterp.installed import studies
 from mcinterp.model import blocks, encoder
 from mcinterp.model.build import template
 from mcinterp.runs import Run, train
 from mcinterp.studies.matrix_completion import gpt
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
-from mcinterp.study import STUDIES
 
 BEGAN = "something heavy began"
 
@@ -153,8 +153,8 @@ def lazy(world: World) -> Iterator[Callable[..., Said]]:
         patches.setattr("mcinterp.analysis.work._in_parallel", lambda work, *_: [each(None) for each in work])
         patches.setattr("mcinterp.cli.view.ThreadingHTTPServer", began)
         patches.setattr("mcinterp.model.build._TEMPLATES", shapes)
-        for name, study in STUDIES.items():
-            patches.setitem(STUDIES, name, replace(study, measure=began))
+        for name, study in dict(studies()).items():
+            patches.setitem(studies(), name, replace(study, measure=began))
         yield world.say
 
 

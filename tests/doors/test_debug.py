@@ -6,9 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+from mcinterp.config.kinds import section_class
+from mcinterp.installed import task_kinds
+from mcinterp.task import make_task
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -101,15 +106,18 @@ def test_a_launchers_variable_that_is_no_number_is_no_launchers(
 
 
 def test_names_that_are_told_at_once_are_those_that_there_are() -> None:
-    from mcinterp import study
-    from mcinterp.analysis import COMPARISONS, PASSES
     from mcinterp.analysis.passes.ablation import METHODS
     from mcinterp.cli import names
-    from mcinterp.studies.matrix_completion.head_scores import CLASSES
 
-    assert (*PASSES, *COMPARISONS) == names.PASSES
-    assert (names.METHODS, names.CLASSES) == (METHODS, CLASSES)
-    assert {name: each.presets for name, each in study.STUDIES.items()} == names.STUDIES
+    assert names.METHODS == METHODS
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in task_kinds().items() if kind.head_classes])
+def test_declared_classes_of_heads_are_the_tasks_own(kind: str) -> None:
+    task: Any = make_task(section_class("task", kind)())
+    assert [name for names in task.head_classes().kinds.values() for name in names] == list(
+        task_kinds()[kind].head_classes
+    )
 
 
 SLIPS = (

@@ -12,6 +12,7 @@ from small_gpt import small_gpt_config
 from small_run import small_config
 
 from mcinterp.analysis import COMPARISONS, PASSES
+from mcinterp.analysis.registry import defined_for
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import CheckpointError, InputError, TrainingError
 from mcinterp.model.build import build_model
@@ -72,7 +73,7 @@ def test_a_checkpoint_with_a_number_that_is_none_names_the_parameter(
 @pytest.mark.parametrize("name", PASSES)
 def test_no_pass_makes_a_table_of_nan(name: str) -> None:
     each = PASSES[name]
-    config = small_config() if "matrix-completion" in each.tasks else small_gpt_config()
+    config = small_config() if name in defined_for(small_config()) else small_gpt_config()
     weights = dict(Checkpoint.untrained(config, 0).weights)
     weights["blocks.0.mlp.W_in"] = weights["blocks.0.mlp.W_in"].clone().fill_(torch.nan)
     spoilt = Checkpoint("run", 7, config, "", {}, {}, weights)

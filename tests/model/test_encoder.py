@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from mcinterp.errors import InputError
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import fused_complete
 from mcinterp.model.plain import trainable
 from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
 WIDE = ModelConfig(n_layers=2, n_heads=4, d_model=128, d_mlp=512)
 SMALL = ModelConfig(n_layers=2, n_heads=2, d_model=16, d_mlp=32, init_std="width")

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from mcinterp.config import RunConfig, TrainConfig
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import training_forward
 from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion

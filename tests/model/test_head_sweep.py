@@ -14,11 +14,11 @@ from mcinterp.config import RunConfig
 from mcinterp.model import Head, HeadSet, Intervention, intervene
 from mcinterp.model import blocks as module
 from mcinterp.model.blocks import Blocks
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.model.interventions import permuted_positions, replaced_z, uniform_pattern
 from mcinterp.runs.checkpoint import build_model
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 from mcinterp.task import make_task
 

@@ -7,9 +7,9 @@ import torch
 
 from mcinterp.errors import InputError
 from mcinterp.model import HeadSet, Intervention, intervene
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.interventions import replaced_z, uniform_pattern
 from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
 N_POSITIONS = 12
 Z0, Z1, PATTERN = "blocks.0.attn.hook_z", "blocks.1.attn.hook_z", "blocks.1.attn.hook_pattern"

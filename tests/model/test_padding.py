@@ -11,12 +11,12 @@ from torch import Tensor
 
 from mcinterp.errors import CheckpointError, InputError
 from mcinterp.model import HeadSet, intervene
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import fused_complete
 from mcinterp.model.interventions import uniform_pattern
 from mcinterp.model.restricted import restricted_to
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 from mcinterp.studies.matrix_completion.convert import from_bert, load_weights, to_bert
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 

@@ -7,9 +7,9 @@ import torch
 
 from mcinterp.errors import InputError
 from mcinterp.model import intervene
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.interventions import permuted_positions
 from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
 ORDER = [2, 0, 1, 4, 3, 5]
 

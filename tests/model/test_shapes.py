@@ -7,8 +7,8 @@ import torch
 from jaxtyping import TypeCheckError
 
 from mcinterp.model.blocks import Blocks
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
 
 def test_activations_that_do_not_belong_together_are_refused() -> None:

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from small_run import small_config
 
 from mcinterp.config import load_config
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.runs import Run
 from mcinterp.runs.checkpoint import build_model
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.training.schedule import checkpoint_steps, learning_rate, replay_steps
 
 CONFIG = small_config()

@@ -18,8 +18,8 @@ from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.studies.ghost_points import study as ghost_study
 from mcinterp.studies.ghost_points.limits import zone
-from mcinterp.studies.matrix_completion import matrix_claims
 from mcinterp.studies.matrix_completion import study as matrix_study
+from mcinterp.studies.matrix_completion.claims import matrix_claims
 from mcinterp.study import Evidence, Setting, find_study, reproduce
 from mcinterp.study.claims import claims_result
 

@@ -11,10 +11,10 @@ from small_run import small_config
 
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, TrainingError
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.fused import fused_complete
 from mcinterp.model.plain import trainable
 from mcinterp.runs.checkpoint import build_model
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 

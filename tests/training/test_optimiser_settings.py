@@ -11,7 +11,7 @@ from small_linear import linear_config
 from two_speeds import TwoSpeeds
 
 from mcinterp.config import parse_config
-from mcinterp.declared import OptimiserKind
+from mcinterp.declared import Study
 from mcinterp.errors import ConfigError
 from mcinterp.model.build import build_model
 from mcinterp.model.plain import trainable
@@ -91,10 +91,8 @@ def test_settings_are_varied_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_speeds")
-def test_a_run_of_an_optimiser_that_is_not_there_says_so(
-    tmp_path: Path, declare: Callable[[dict[str, OptimiserKind]], None]
-) -> None:
+def test_a_run_of_an_optimiser_that_is_not_there_says_so(tmp_path: Path, declare: Callable[[Study], None]) -> None:
     run = train(tmp_path / "run", linear_config(optimiser="two-speeds", steps=2), "cpu")
-    declare({})
+    declare(Study("for-tests", "", "", "", (), "", ""))
     with pytest.raises(ConfigError, match="there is no optimiser 'two-speeds'; valid: adam, adamw, sgd"):
         _ = Run(run.path).config

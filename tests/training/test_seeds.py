@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from small_linear import linear_config
 from small_run import interrupt_at, small_config
 
-from mcinterp.config import RunConfig, TaskConfig, TrainConfig
+from mcinterp.config import RunConfig, TrainConfig
 from mcinterp.model.build import build_model
 from mcinterp.model.plain import trainable
 from mcinterp.runs import Run, densify, train
 from mcinterp.runs.retrain import retrain, retraining
+from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.task import make_task
 from mcinterp.training.loop import TrainState
 

@@ -1,4 +1,4 @@
-"""How much of a model's answers other answers explain, over chosen entries, with intervals over samples."""
+"""How much of a model's answers other answers explain, over chosen places, with intervals over samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mcinterp.analysis.statistics import Estimate, Floats, pooled_estimate
 
 
 def mean_square(difference: Floats, weight: Floats) -> Estimate:
-    """Mean square of differences over the entries with weight 1.
+    """Mean square of differences over the places with weight 1.
 
     Args:
         difference: (…, n, pos).
@@ -21,7 +21,7 @@ def mean_square(difference: Floats, weight: Floats) -> Estimate:
 
 
 def unexplained(predictions: Floats, answers: Floats, weight: Floats) -> Estimate:
-    """Σ (prediction − answer)² / Σ prediction² over the entries with weight 1: what the answers leave.
+    """Σ (prediction − answer)² / Σ prediction² over the places with weight 1: what the answers leave.
 
     The mean square is about 0, so that the answer 0 leaves 1 by definition; an answer that is worse than 0 leaves more
     than 1. It is a ratio of sums over samples, and its interval that of such ratios.
@@ -57,9 +57,9 @@ def scaled(predictions: Floats, answers: Floats, weight: Floats) -> Floats:
 
 
 def correlation(x: Floats, y: Floats, weight: Floats) -> Estimate:
-    """Pearson's correlation over the entries with weight 1, with an interval over samples (delta method).
+    """Pearson's correlation over the places with weight 1, with an interval over samples (delta method).
 
-    With both variables standardised, its linearised residual is the sum over a sample's entries of
+    With both variables standardised, its linearised residual is the sum over a sample's places of
     z_x z_y − ρ (z_x² + z_y²) / 2. The interval is cut at −1 and 1; there is no p-value.
 
     Args:
@@ -90,7 +90,7 @@ def _standardised(values: Floats, weight: Floats) -> Floats:
 
 
 def _sums(values: Floats, weight: Floats) -> Floats:
-    """Sums over each sample's entries, (n, …) from (…, n, pos): the samples come first, as estimates want them."""
+    """Sums over each sample's places, (n, …) from (…, n, pos): the samples come first, as estimates want them."""
     return np.moveaxis((values * weight).sum(-1), -1, 0)
 
 

@@ -57,8 +57,8 @@ def compare(
     Args:
         compared: at least two.
         out: folder of the comparison.
-        samples: matrices; None for the comparisons' own numbers.
-        seed: of the matrices.
+        samples: None for the comparisons' own numbers.
+        seed: of the samples.
         progress: told what was done, a line a comparison.
 
     Raises:

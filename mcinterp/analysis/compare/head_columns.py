@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcinterp.analysis.statistics import interval_columns
 
 NONE = "none"
-SCORE = "correlation of the two heads' attention less uniform attention, over matrices, queries and keys"
+SCORE = "correlation of the two heads' attention less uniform attention, over samples, queries and keys"
 MATCH_COLUMNS = {
     "head_a": "A's head",
     "head_b": "B's head that is paired with it",
@@ -13,27 +13,27 @@ MATCH_COLUMNS = {
     "class_b": "family and group of B's head",
     "classes_agree": "yes: the same family and the same group; no; none: neither head has a class",
     **interval_columns("score", SCORE),
-    **interval_columns("map", "the same of the two averages over matrices: what is alike whatever the matrix"),
+    **interval_columns("map", "the same of the two averages over samples: what is alike whatever the sample"),
     **interval_columns(
         "response",
-        "the same of what is left when each head's average is taken off: whether both follow the matrix in the same "
+        "the same of what is left when each head's average is taken off: whether both follow the sample in the same "
         "way; empty for a head whose attention does not depend on it",
     ),
     **interval_columns(
         "effect",
-        "correlation, about 0, of what the answers change by when each of the two attends uniformly, over matrices and "
-        "entries; empty for a head that changes nothing",
+        "correlation, about 0, of what the answers change by when each of the two attends uniformly, over samples and "
+        "places; empty for a head that changes nothing",
     ),
-    "other_matrices": "control: score when B is given other matrices than A",
-    "response_other_matrices": "control: response when B is given other matrices than A",
-    "effect_other_matrices": "control: effect when B is given other matrices than A",
+    "other_matrices": "control: score when B is given other samples than A",
+    "response_other_matrices": "control: response when B is given other samples than A",
+    "effect_other_matrices": "control: effect when B is given other samples than A",
     "untrained": "control: score of A's head and the head of an untrained model that it is paired with",
     "above_untrained": "whether the interval of the score lies above every pair of A and an untrained model",
-    "stable": "whether the other half of the matrices pairs the two as well",
+    "stable": "whether the other half of the samples pairs the two as well",
     "same_layer": "whether both are in the same layer",
     "same_index": "whether both have the same layer and number",
-    "n": "matrices that the pair is scored on; as many others decided who is paired with whom",
-    "seed": "seed of the matrices",
+    "n": "samples that the pair is scored on; as many others decided who is paired with whom",
+    "seed": "seed of the samples",
 }
 CONTROL_COLUMNS = {
     "what": "which models' heads are paired: those that are compared, and controls",
@@ -41,22 +41,22 @@ CONTROL_COLUMNS = {
     **interval_columns("score", f"mean over pairs; {SCORE}"),
     "lowest": "the lowest score of a pair",
     "highest": "the highest",
-    **interval_columns("map", "mean over pairs; the same of the averages over matrices"),
-    **interval_columns("response", "mean over pairs; the same of what depends on the matrix"),
+    **interval_columns("map", "mean over pairs; the same of the averages over samples"),
+    **interval_columns("response", "mean over pairs; the same of what depends on the sample"),
     **interval_columns("effect", "mean over pairs; correlation of what the answers change by without either head"),
     "found": "heads that are paired with themselves, where the two models are one; a count, without an interval",
-    "n": "matrices that pairs are scored on",
-    "seed": "seed of the matrices",
+    "n": "samples that pairs are scored on",
+    "seed": "seed of the samples",
 }
 SIMILARITY_COLUMNS = {
     "head_a": "A's head",
     "head_b": "B's head",
     **interval_columns("score", SCORE),
-    "map": "the same of the averages over matrices",
-    "response": "the same of what depends on the matrix",
+    "map": "the same of the averages over samples",
+    "response": "the same of what depends on the sample",
     "paired": "whether the two are paired",
-    "n": "matrices",
-    "seed": "seed of the matrices",
+    "n": "samples",
+    "seed": "seed of the samples",
 }
 COMPARED, SHUFFLED = "A and B", "A and itself, heads shuffled"
 UNTRAINED, OTHER_MATRICES = "A and an untrained model", "A and B given other matrices"

@@ -52,8 +52,8 @@ def compare_runs(runs: Sequence[Run], labels: Sequence[str] | None = None, sampl
     Args:
         runs: at least two, of the same kind of task.
         labels: what they are called; by default their names.
-        samples: matrices a mask, to class heads with; 0 to leave that out.
-        seed: of these matrices.
+        samples: of each family of inputs, to class heads with; 0 to leave that out.
+        seed: of these samples.
 
     Returns:
         tables `runs`, `averages`, `curves` (every run), `aligned` (the mean over runs with its band), `classes` (heads

@@ -149,7 +149,7 @@ class _Bench:
         parts: dict[_Key, list[SampleScores]] = defaultdict(list)
         clean_parts = []
         for part in sweep.parts(batch.inputs):
-            own = batch.part(part.matrices)
+            own = batch.part(part.samples)
             clean_parts.append(SampleScores.told(task, part.run.answers, own))
             z: dict[str, _Z] = {
                 "uniform": None,

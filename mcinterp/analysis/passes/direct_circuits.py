@@ -34,6 +34,7 @@ class DirectCircuits:
     def of(cls, blocks: Blocks, frozen: FrozenNorms, layer: int, tokens: Tensor) -> DirectCircuits:
         block = blocks.blocks[layer]
         weight, bias = block.qkv.double(), block.qkv_bias.double()
+        assert blocks.position is not None  # an encoder's
         positions = frozen.read(layer, blocks.position.double())
         values = frozen.read(layer, blocks.token.double())
         parts = (positions - positions.mean(0), values - values[tokens.flatten()].mean(0))

@@ -33,7 +33,8 @@ class FrozenNorms:
     def of(cls, blocks: Blocks, tokens: Tensor) -> FrozenNorms:
         """Measure scales and means on inputs (n, pos) of an encoder."""
         assert blocks.first is not None  # an encoder's
-        norms = (blocks.first, *(norm for block in blocks.blocks for norm in (block.attention_norm, block.mlp_norm)))
+        pairs = ((block.attention_norm, block.mlp_norm) for block in blocks.blocks)
+        norms = (blocks.first, *(norm for pair in pairs for norm in pair if norm is not None))
         variances = [0.0] * len(norms)
         means = [
             torch.zeros(len(blocks.first.weight), dtype=torch.float64, device=tokens.device) for _ in blocks.blocks
@@ -46,9 +47,9 @@ class FrozenNorms:
                 means[layer] += share * resid.double().mean((0, 1))
                 after = block.after_attention(resid, block.z(resid, absent))
                 before_mlp_norm = block.with_mlp(block.attention_norm(after))
-                variances[2 * layer + 1] += share * _variance(after, block.attention_norm)
-                variances[2 * layer + 2] += share * _variance(before_mlp_norm, block.mlp_norm)
-                resid = block.mlp_norm(before_mlp_norm)
+                variances[2 * layer + 1] += share * _variance(after, norms[2 * layer + 1])
+                variances[2 * layer + 2] += share * _variance(before_mlp_norm, norms[2 * layer + 2])
+                resid = norms[2 * layer + 2](before_mlp_norm)
         return cls(norms, tuple(variance**-0.5 for variance in variances), tuple(means))
 
     def read(self, layer: int, embedding: Tensor) -> Tensor:

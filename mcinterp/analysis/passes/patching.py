@@ -110,7 +110,7 @@ def _scores(
         ways = (((one, of_one), (other, of_other)), ((other, of_other), (one, of_one)))
         for direction, ((source, given), (base, own)) in zip(directions, ways, strict=True):
             z = {_SOURCE: given.run.z, _BASE: own.run.z, _OTHER: given.neighbours}
-            batches = source.part(given.matrices), base.part(own.matrices)
+            batches = source.part(given.samples), base.part(own.samples)
             changes = {patch: HeadChange(patch.heads, z[patch.giver]) for patch in patches}
             for patch, answers in sweep.answers(own.run, changes):
                 told = (SampleScores.told(task, answers, batch) for batch in batches)

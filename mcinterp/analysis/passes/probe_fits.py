@@ -39,7 +39,7 @@ def fitted(blocks: Blocks, tokens: Tensor, targets: ProbeTargets, shuffled: Indi
     """Probes of the residual stream after the embeddings and after each block, without intercept.
 
     The normal equations of all targets, and of those of other samples, are summed up over parts in float64; they
-    share one Gram matrix a layer.
+    share one xᵀx a layer.
 
     Args:
         blocks: of the model.

@@ -203,16 +203,16 @@ def _head_row(
     head: Head, kinds: Iterable[str], rows: Iterable[Mapping[str, Any]], about: Mapping[str, int]
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"head": str(head)}
-    own = [entry for entry in rows if entry["head"] == str(head)]
+    own = [one for one in rows if one["head"] == str(head)]
     for kind in kinds:
-        label, runner_up, margin = _label([entry for entry in own if entry["kind"] == kind])
+        label, runner_up, margin = _label([one for one in own if one["kind"] == kind])
         row |= {kind: label, f"{kind}_runner_up": runner_up, f"{kind}_margin": margin}
     return {**row, **about}
 
 
-def _label(entries: list[Mapping[str, Any]]) -> tuple[str, str, float]:
+def _label(scored: list[Mapping[str, Any]]) -> tuple[str, str, float]:
     """Best class that fits, the next best class, and by how much; `none` and the nearest class where none fits."""
-    ranked = sorted(entries, key=lambda entry: (entry["fits"], entry["score"]), reverse=True)
+    ranked = sorted(scored, key=lambda one: (one["fits"], one["score"]), reverse=True)
     best, second = ranked[0], ranked[1]
     if not best["fits"]:
         return NONE, best["class"], float(np.nan)

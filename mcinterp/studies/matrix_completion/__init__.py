@@ -17,7 +17,7 @@ STUDY = Study(
     package=HERE,
     presets=("tiny", "7x7-rank1", "small", "paper", "paper-12-layer"),
     measure=f"{HERE}.study:measure",
-    claims=f"{HERE}.study:matrix_claims",
+    claims=f"{HERE}.claims:matrix_claims",
     tasks={
         "matrix-completion": TaskKind(
             _CONFIG, f"{HERE}.task.completion:MatrixCompletion", ("encoder",), (*_FAMILIES, *_GROUPS)
@@ -99,7 +99,7 @@ STUDY = Study(
         "CANDIDATES": f"{HERE}.baselines.candidates:CANDIDATES",
         "MatrixBatch": f"{HERE}.task.batch:MatrixBatch",
         "MatrixCompletion": f"{HERE}.task.completion:MatrixCompletion",
-        "MatrixEncoder": "mcinterp.model.encoder:MatrixEncoder",
+        "MatrixEncoder": f"{HERE}.encoder:MatrixEncoder",
         "MatrixGPT": f"{HERE}.gpt:MatrixGPT",
         "MatrixSequence": f"{HERE}.task.sequence:MatrixSequence",
         "ModelConfig": f"{HERE}.config:ModelConfig",

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mcinterp.config.base import ModelSection, TaskSection
+from mcinterp.config.base import TaskSection
+from mcinterp.config.transformer import BlocksConfig, Epsilon, Heads, HiddenWidth, InitialStd, Layers, Width
 from mcinterp.errors import InputError
 
 if TYPE_CHECKING:
     from mcinterp.config import RunConfig
 
 MOST_VALUES = 2**31
-LAYER_OBJECTS = 50_000
-"""Bytes that the modules of a layer take beside its weights."""
 SPARE_TOKENS = 2
 """Ids after the separator that no sequence holds.
 
@@ -140,7 +139,7 @@ class TaskConfig(TaskSection):
         return None if self.sizes is None else self.d_vocab - 1
 
 
-class ModelConfig(ModelSection):
+class ModelConfig(BlocksConfig):
     """A BERT-style encoder with a scalar read-out, or a GPT; the defaults are those of the paper's encoder."""
 
     younger: ClassVar[Mapping[str, Any]] = {"architecture": "encoder"}
@@ -150,55 +149,20 @@ class ModelConfig(ModelSection):
         description="'encoder' is bidirectional with LayerNorm after each part (BERT); 'gpt' is causal with LayerNorm "
         "before each part.",
     )
-    n_layers: int = Field(4, ge=1, description="Transformer blocks.")
-    n_heads: int = Field(8, ge=1, description="Attention heads a block.")
-    d_model: int = Field(768, ge=1, description="Width of the residual stream.")
-    d_mlp: int = Field(3072, ge=1, description="Width of the MLP's hidden layer.")
-    layer_norm_eps: float = Field(1e-12, gt=0.0, description="Epsilon of every LayerNorm.")
-    init_std: float | Literal["width"] = Field(
-        0.02,
-        description="Standard deviation of every initial weight and embedding; 'width' means 1/√d_model, which keeps "
-        "attention logits of a useful size at small widths.",
-    )
+    n_layers: Layers = 4
+    n_heads: Heads = 8
+    d_model: Width = 768
+    d_mlp: HiddenWidth = 3072
+    layer_norm_eps: Epsilon = 1e-12
+    init_std: InitialStd = 0.02
     mask_embedding: Literal["zero", "learned"] = Field(
         "zero", description="'zero' keeps the embedding of MASK at 0, as BERT's padding row; 'learned' trains it."
     )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ModelConfig:
-        if self.d_model % self.n_heads:
-            raise ValueError(f"d_model {self.d_model} is not a multiple of n_heads {self.n_heads}")
-        if isinstance(self.init_std, float) and self.init_std <= 0:
-            raise ValueError(f"init_std {self.init_std} must be positive or 'width'")
-        return self
-
-    def least_bytes(self) -> int:
-        """Bytes that the weights of the blocks take."""
-        return 4 * self.n_layers * self.d_model * (4 * self.d_model + 2 * self.d_mlp)
-
-    def weight_bytes(self, task: TaskConfig) -> int:
-        """The same with the embeddings, and the modules of each layer."""
-        embeddings = 4 * self.d_model * (task.d_vocab + task.n_positions - 1)
-        return self.least_bytes() + embeddings + LAYER_OBJECTS * (self.n_layers - 1)
-
-    def kept_bytes(self, task: TaskConfig) -> int:
-        """Bytes a matrix of each block's input and its heads' patterns."""
-        return 4 * self.n_layers * task.n_positions * (self.d_model + self.n_heads * task.n_positions)
-
-    @property
-    def d_head(self) -> int:
-        """Width of one head."""
-        return self.d_model // self.n_heads
 
     @property
     def causal(self) -> bool:
         """Whether a position sees only itself and those before it."""
         return self.architecture == "gpt"
-
-    @property
-    def weight_std(self) -> float:
-        """Standard deviation of the initial weights as a number."""
-        return self.d_model**-0.5 if self.init_std == "width" else float(self.init_std)
 
 
 def matrix_task(config: RunConfig) -> TaskConfig:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from mcinterp.errors import CheckpointError
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.plain import load_weights
 from mcinterp.studies.matrix_completion.config import ModelConfig
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
 if TYPE_CHECKING:
     from transformers import BertModel

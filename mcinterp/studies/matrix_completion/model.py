@@ -10,13 +10,13 @@ from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
 from mcinterp.studies.matrix_completion.task.tokens import detokenise
 
 if TYPE_CHECKING:
-    from mcinterp.model.encoder import MatrixEncoder
+    from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
     from mcinterp.studies.matrix_completion.gpt import MatrixGPT
 
 
 def encoder(model: ModelConfig, task: TaskConfig, seed: int) -> MatrixEncoder:
     """The encoder that a configuration describes, with the initial weights of a seed."""
-    from mcinterp.model.encoder import MatrixEncoder
+    from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
     return MatrixEncoder(model, task.d_vocab, task.n_positions, seed, task.pad_token)
 

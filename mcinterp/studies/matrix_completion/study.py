@@ -13,28 +13,11 @@ from mcinterp.errors import TrainingError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.retrain import COMPONENTS, retrain_together, retraining
-from mcinterp.studies.matrix_completion.claims import behaviour, parts
 from mcinterp.studies.matrix_completion.head_scores import CLASSES
-from mcinterp.study.claims import Claim, Evidence
 from mcinterp.study.study import STUDY_FOLDER, Setting
 from mcinterp.study.trained import train_preset
 
 UNCLASSIFIED = "unclassified"
-
-
-def matrix_claims(evidence: Evidence) -> tuple[Claim, ...]:
-    """The paper's eight conclusions, in its order."""
-    decide = (
-        behaviour.copies,
-        behaviour.attends,
-        behaviour.beats_nuclear,
-        behaviour.is_steered,
-        parts.has_groups,
-        parts.is_probed,
-        parts.embeds,
-        parts.trains_apart,
-    )
-    return tuple(claim(evidence) for claim in decide)
 
 
 def measure(setting: Setting) -> Mapping[str, Result]:

@@ -13,8 +13,8 @@ from forging import spoilt, with_interval
 
 from mcinterp.results import Result
 from mcinterp.studies.ghost_points import drops as module
-from mcinterp.studies.ghost_points import ghost_claims
 from mcinterp.studies.ghost_points import networks as trained
+from mcinterp.studies.ghost_points.claims import ghost_claims
 from mcinterp.studies.ghost_points.drops import RATES, TYPICAL, drops
 from mcinterp.studies.ghost_points.revival import LOWER
 from mcinterp.study import Evidence

@@ -18,7 +18,8 @@ from mcinterp.report import write_report
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.studies.identity_mapping import equations as exact
-from mcinterp.studies.identity_mapping import identity_claims, runs, study
+from mcinterp.studies.identity_mapping import runs, study
+from mcinterp.studies.identity_mapping.claims import identity_claims
 from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
 from mcinterp.studies.identity_mapping.equations import descended, equations, learned_after, rise_of
 from mcinterp.studies.identity_mapping.model import LinearNetwork

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from mcinterp.errors import CheckpointError
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.config import ModelConfig
 from mcinterp.studies.matrix_completion.convert import from_bert, load_tf_matcomp, load_weights, to_bert
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 
 D_VOCAB, N_POSITIONS, N_LAYERS, N_HEADS = 60, 9, 3, 2
 

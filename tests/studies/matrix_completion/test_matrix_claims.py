@@ -10,7 +10,7 @@ import pytest
 from forged_evidence import FACTS, evidence, tables
 from forging import spoilt, with_interval
 
-from mcinterp.studies.matrix_completion import matrix_claims
+from mcinterp.studies.matrix_completion.claims import matrix_claims
 from mcinterp.study import Evidence
 
 ALL = {"group": "all", "method": "uniform"}

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.errors import InputError
-from mcinterp.model.encoder import MatrixEncoder
 from mcinterp.model.restricted import restricted_to
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
+from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
 from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 

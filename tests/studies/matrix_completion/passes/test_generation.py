@@ -13,7 +13,6 @@ from small_gpt import small_gpt_config
 from small_run import small_config
 
 from mcinterp.analysis import (
-    PASSES,
     ablation,
     analyse,
     attention_maps,
@@ -24,7 +23,7 @@ from mcinterp.analysis import (
     select_passes,
     training_summary,
 )
-from mcinterp.analysis.registry import SEQUENCES
+from mcinterp.analysis.registry import defined_for
 from mcinterp.errors import InputError, UsageError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, train
@@ -181,7 +180,8 @@ def test_passes_are_selected_by_the_task() -> None:
         select_passes(["probes"], "matrix-sequence")
     with pytest.raises(UsageError, match="generation is defined for matrix-sequence"):
         select_comparisons(["generation"], "matrix-completion")
-    assert PASSES["generation"].tasks == SEQUENCES
+    assert "generation" in defined_for(small_gpt_config())
+    assert "generation" not in defined_for(small_config())
 
 
 def test_an_empty_ablation_and_own_patches_change_nothing(checkpoint: Checkpoint) -> None:

@@ -1,0 +1,117 @@
+"""A task of next tokens that says no more than how it is drawn is answered by every general pass, and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from mcinterp.analysis import analyse, compare_checkpoints
+from mcinterp.analysis.registry import COMPARISONS, PASSES, defined_for, without
+from mcinterp.analysis.runner import comparison_folder, step_folder
+from mcinterp.config import RunConfig, TaskSection, parse_config
+from mcinterp.declared import Study, TaskKind
+from mcinterp.errors import UsageError
+from mcinterp.report import write_report
+from mcinterp.results import Result
+from mcinterp.runs import Run, train
+from mcinterp.runs.retrain import retrain
+from mcinterp.task.next_token import NextToken, TokenBatch
+
+TEXT = """
+task: {kind: cycle, n_tokens: 6, length: 9}
+model: {architecture: transformer, n_layers: 2, n_heads: 2, d_model: 16, d_mlp: 32}
+training: {steps: 30, batch_size: 16, learning_rate: 1.0e-2, checkpoints: 4, dense_checkpoints: 0}
+"""
+
+
+class CycleConfig(TaskSection):
+    younger: ClassVar[dict[str, Any]] = {}
+
+    kind: Literal["cycle"] = "cycle"
+    n_tokens: int = 6
+    length: int = 9
+
+    @property
+    def d_vocab(self) -> int:
+        return self.n_tokens
+
+    @property
+    def n_positions(self) -> int:
+        return self.length
+
+
+class Cycle(NextToken):
+    """Each token is the one before plus a stride that is the sequence's own."""
+
+    def __init__(self, config: CycleConfig) -> None:
+        super().__init__(config.n_tokens, config.length)
+
+    def draw(self, n: int, generator: torch.Generator) -> TokenBatch:
+        start, stride = (torch.randint(self.d_vocab, (n, 1), generator=generator) for _ in range(2))
+        return TokenBatch.of((start + stride * torch.arange(self.n_positions + 1)) % self.d_vocab)
+
+
+def study(kind: TaskKind) -> Study:
+    return Study("cycles", "Cycles", "nowhere", "test_offers", (), "", "", tasks={"cycle": kind})
+
+
+@pytest.fixture
+def config(declare: Callable[[Study], None]) -> RunConfig:
+    declare(study(TaskKind("test_offers:CycleConfig", "test_offers:Cycle", ("transformer",))))
+    return parse_config(TEXT, "here.yaml")
+
+
+@pytest.fixture
+def run(config: RunConfig, tmp_path: Path) -> Run:
+    return train(tmp_path / "cycle", config, "cpu")
+
+
+def test_what_it_offers_decides_what_it_is_asked(config: RunConfig) -> None:
+    assert defined_for(config) == {"attention", "taxonomy", "ablation", "plateau", "switching", "components"}
+    assert without("patching", PASSES["patching"].asks, config) == (
+        "patching asks for counterpart, which neither task cycle nor model transformer offers"
+    )
+
+
+def test_every_pass_that_it_is_asked_has_an_answer(run: Run, tmp_path: Path) -> None:
+    retrain(run.path, "mlp", steps=3, device="cpu")
+    analyse(run, tmp_path / "out", [run.steps[-1]], samples=8)
+    folder = step_folder(tmp_path / "out", run.steps[-1])
+    for name in defined_for(run.config):
+        stored = Result.load(folder / name if name in PASSES else comparison_folder(tmp_path / "out", name))
+        assert not stored.why_unanswered, name
+    assert {entry.name for entry in COMPARISONS.values()} - {"embeddings"} <= defined_for(run.config)
+    scores = Result.load(folder / "taxonomy").table("scores")
+    assert set(scores["class"]) == {"previous", "first", "current", "duplicate", "induction"}
+    assert scores["uniform"].abs().max() < 1e-6
+    page = write_report(tmp_path / "out").read_text(encoding="utf-8")
+    assert "cross" in page
+
+
+def test_ablating_nothing_changes_nothing_and_scores_are_the_tasks(run: Run) -> None:
+    checkpoint = run.checkpoint("last")
+    table = PASSES["ablation"].run(checkpoint, {}, 16, 3).table("ablation")
+    none = table[table["group"] == "none"]
+    assert (none["cross_entropy_delta"] == 0).all()
+    batch = checkpoint.sample(16, 3)
+    logits: Tensor = checkpoint.model.complete(batch.inputs)
+    expected = float(checkpoint.task.scores(logits, batch)["cross_entropy"])
+    assert table["cross_entropy_score_clean"].to_numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_checkpoints_stand_side_by_side(run: Run) -> None:
+    result = compare_checkpoints(run.checkpoint("first"), run.checkpoint("last"), samples=8)
+    assert list(result.table("errors")["entries"]) == ["cross_entropy", "accuracy"]
+    same = compare_checkpoints(run.checkpoint("last"), run.checkpoint("last"), samples=8)
+    assert (same.table("errors")["difference"] == 0).all()
+    assert same.table("answers")["correlation"].to_numpy() == pytest.approx(1)
+
+
+def test_a_pass_that_it_cannot_answer_is_refused_by_what_is_missing(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nuclear asks for answers_entries, which neither task cycle nor model trans"):
+        analyse(run, tmp_path / "out", [0], ["nuclear"])
