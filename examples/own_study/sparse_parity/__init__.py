@@ -14,7 +14,9 @@ STUDY = Study(
     measure="sparse_parity.study:measure",
     claims="sparse_parity.claims:parity_claims",
     tasks={
-        "sparse-parity": TaskKind("sparse_parity.config:ParityConfig", "sparse_parity.task:SparseParity", ("one-layer",))
+        "sparse-parity": TaskKind(
+            "sparse_parity.config:ParityConfig", "sparse_parity.task:SparseParity", ("one-layer",)
+        )
     },
     architectures={"one-layer": Architecture("sparse_parity.config:NetworkConfig", "sparse_parity.model:build")},
     passes=(

@@ -13,7 +13,7 @@ class ParityConfig(TaskSection):
     """Sparse parity: the product of a few of many signs."""
 
     kind: Literal["sparse-parity"] = Field("sparse-parity", description="Which task the model is asked.")
-    bits: int = Field(20, ge=1, description="Signs that the model is given.")
+    bits: int = Field(40, ge=1, description="Signs that the model is given.")
     of: int = Field(3, ge=1, description="So many of them, the first, are multiplied.")
 
     @model_validator(mode="after")
