@@ -66,7 +66,7 @@ def analyse(
     Raises:
         UsageError: for an unknown pass, one that is not defined for the run's task, fewer samples than a pass needs,
             or if `out` holds results of a run with another configuration.
-        UnansweredError: if a pass that was named has no answer, as where there is nothing to score; one of all is left out.
+        UnansweredError: if a pass that was named has no answer, as where nothing is scored; others are left out.
         FailedPassesError: at the end, if passes failed; the results of all others stand, and of those that failed why.
     """
     config = run.config

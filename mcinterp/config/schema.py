@@ -15,7 +15,7 @@ import yaml
 from pydantic import Field, PlainSerializer, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig, ModelSection, TaskSection
-from mcinterp.config.kinds import default_model, default_task
+from mcinterp.config.kinds import FIELD, default_model, default_task, kinds, section_class, unnamed
 from mcinterp.config.optimisers import CHOSEN, check_fields, optimiser_kinds, own_settings
 from mcinterp.config.seeds import Seeds, chain_number
 from mcinterp.declared import Setting
@@ -72,8 +72,8 @@ class TrainConfig(FrozenConfig):
     )
     precision: Literal["float32", "bf16"] = Field(
         "float32",
-        description="Numbers that products of weights are made of while training; weights, optimiser and all that is saved "
-        "are float32 with either.",
+        description="Numbers that products of weights are made of while training; weights, optimiser and all that is "
+        "saved are float32 with either.",
     )
     checkpoints: int = Field(20, ge=2, le=100_000, description="How many checkpoints to keep, besides step 0.")
     spacing: Literal["log", "even", "sqrt"] = Field(
@@ -147,6 +147,18 @@ class RunConfig(FrozenConfig):
     model: SerializeAsAny[ModelSection] = Field(default_factory=default_model, description="What answers.")
     training: TrainConfig = Field(default_factory=lambda: TrainConfig(), description="How it learns.")
     start: StartConfig | None = Field(None, description="Where a retraining of one component starts; else nothing.")
+
+    @field_validator("task", "model", mode="before")
+    @classmethod
+    def _of_its_kind(cls, given: Any, info: ValidationInfo) -> Any:
+        """A mapping becomes a section of the kind that it names; one that names none is of the first."""
+        name = str(info.field_name)
+        if not isinstance(given, Mapping):
+            return given
+        kind = given.get(FIELD[name], unnamed(name))
+        if kind not in list(kinds(name)):
+            raise ValueError(f"{FIELD[name]} {kind!r:.80}: there is none{nearest_name(str(kind), kinds(name))}")
+        return section_class(name, kind)(**given)
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:

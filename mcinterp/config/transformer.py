@@ -94,6 +94,11 @@ class TransformerConfig(BlocksConfig):
         mlp = 0 if self.attention_only else 2 * self.d_mlp
         return 4 * self.n_layers * self.d_model * (4 * self.d_model + mlp)
 
+    def weight_bytes(self, task: Any) -> int:
+        """The same with the embeddings, and the modules of each layer, for a task with `d_vocab` and `n_positions`."""
+        vectors = task.d_vocab * (1 if self.tied else 2) + (task.n_positions if self.positions == "learned" else 0)
+        return self.least_bytes() + 4 * self.d_model * vectors + LAYER_OBJECTS * (self.n_layers - 1)
+
     @property
     def causal(self) -> bool:
         """A position sees only itself and those before it."""

@@ -85,7 +85,7 @@ class NextToken(TaskBase[TokenBatch]):
 
     Args:
         d_vocab: number of tokens, whose ids are 0 … d_vocab − 1.
-        n_positions: length of the longest input.
+        n_positions: length of every input.
     """
 
     score_kinds: Mapping[str, ScoreKind] = {
@@ -205,10 +205,13 @@ class NextToken(TaskBase[TokenBatch]):
         return TokenHeadClasses()
 
     def repeated(self, n: int, generator: torch.Generator) -> TokenBatch:
-        """Random sequences, each followed by itself, as long as the model takes them.
+        """Random sequences that come twice; where the number of positions is even, the first token comes once more.
 
         No token comes a second time in a sequence before all others of `content_tokens` have come. Scored are the
-        tokens that follow one seen before: those of the second time but the first of them.
+        tokens that follow one seen before: those of the second time but the first of them, and what comes after.
+
+        Raises:
+            InputError: if there are too few positions.
         """
         once = (self.n_positions + 1) // 2
         if once < 2:
@@ -217,9 +220,9 @@ class NextToken(TaskBase[TokenBatch]):
         rounds = -(-once // len(tokens))
         order = torch.rand(n, rounds, len(tokens), generator=generator, device=generator.device).argsort(-1)
         sequence = tokens[order].flatten(1)[:, :once]
-        weights = torch.ones(n, 2 * once - 1, device=generator.device)
+        weights = torch.ones(n, self.n_positions, device=generator.device)
         weights[:, :once] = 0.0
-        return TokenBatch.of(torch.cat([sequence, sequence], 1), weights)
+        return TokenBatch.of(torch.cat([sequence] * 3, 1)[:, : self.n_positions + 1], weights)
 
     def position_facts(self) -> Mapping[str, Any]:
         """Positions lie in a line."""

@@ -174,7 +174,7 @@ def test_a_single_row_has_no_rows_to_prefer() -> None:
 def test_what_it_is_not_defined_for_is_refused(random_checkpoint: Checkpoint) -> None:
     with pytest.raises(InputError, match="at least 2"):
         circuits(random_checkpoint, 1, 0)
-    with pytest.raises(InputError, match="encoder"):
+    with pytest.raises(InputError, match="circuits asks for number_read_out and position_groups and shown_tokens"):
         circuits(Checkpoint.untrained(small_gpt_config(), seed=0), 4, 0)
 
 

@@ -25,7 +25,7 @@ def _count(run: Run, steps: Sequence[int], samples: int, seed: int) -> Result:
     return Result("count", "Counted", {}, {}, {"count": Table.of(columns, rows)})
 
 
-def _odd(checkpoint: Checkpoint, *_: object) -> Result:
+def _odd(checkpoint: Checkpoint, **_: object) -> Result:
     """A pass that fails after the first step."""
     if checkpoint.step:
         raise SolverError("no <b>way</b>")
@@ -129,7 +129,7 @@ def test_work_is_done_to_its_end_whatever_fails(jobs: int) -> None:
 def test_what_failed_is_tried_again(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FailedPassesError):
         analyse(trained, tmp_path, [40], ["odd"])
-    monkeypatch.setitem(PASSES, "odd", Pass("odd", "Odd?", 3, lambda *_: Result("odd", "Odd", {})))
+    monkeypatch.setitem(PASSES, "odd", Pass("odd", "Odd?", 3, lambda *_, **__: Result("odd", "Odd", {})))
     analyse(trained, tmp_path, [40], ["odd"])
     assert not Result.load(tmp_path / "data/step-00000040/odd").why_unanswered
 
@@ -137,7 +137,7 @@ def test_what_failed_is_tried_again(trained: Run, tmp_path: Path, monkeypatch: p
 def test_a_comparison_that_fails_says_so_on_the_run_page(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> Result:
+    def fails(*_: object, **__: object) -> Result:
         raise SolverError("not solved")
 
     monkeypatch.setitem(COMPARISONS, "plateau", Comparison("plateau", "What moves?", 3, fails))

@@ -83,7 +83,7 @@ def test_part_by_part_as_all_at_once(random_checkpoint, monkeypatch, size):
     seen = []
     patterns = Blocks.patterns
     monkeypatch.setattr(Blocks, "patterns", lambda self, tokens: seen.append(len(tokens)) or patterns(self, tokens))
-    monkeypatch.setattr(taxonomy, "BYTES", size * one_mask * len(taxonomy._masks(task)))
+    monkeypatch.setattr(taxonomy, "BYTES", size * one_mask * len(random_checkpoint.task.head_classes().conditions))
     parts = head_taxonomy(random_checkpoint, samples=16).table("scores")
     assert max(seen) == size
     pd.testing.assert_frame_equal(whole, parts, rtol=0, atol=1e-6)

@@ -145,7 +145,7 @@ def lazy(world: World) -> Iterator[Callable[..., Said]]:
     shapes = _templates(world)
     with pytest.MonkeyPatch.context() as patches:
         training = importlib.import_module("mcinterp.runs.train")  # of which the package has a function of that name
-        for made in (training._Session, blocks.Blocks, encoder.MatrixEncoder, gpt.MatrixGPT):
+        for made in (training._Session, blocks.Blocks, encoder.Encoder, gpt.MatrixGPT):
             patches.setattr(made, "__init__", began)
         for drawn in ("sample", "draw"):
             patches.setattr(MatrixCompletion, drawn, began)

@@ -71,7 +71,7 @@ def failing(error: BaseException) -> Callable[[], list[str]]:
 def test_what_nobody_foresaw_is_a_sentence_too(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
 ) -> None:
-    monkeypatch.setattr("mcinterp.cli.listing.preset_names", failing(error))
+    monkeypatch.setattr("mcinterp.cli.listing.preset_files", failing(error))
     code, out, err = cli("presets")
     assert (code, out) == (1, "")
     assert err.startswith(f"mcinterp: {sentence}")
@@ -82,7 +82,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(
 def test_memory_that_torch_cannot_have_is_recognised(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
-    monkeypatch.setattr("mcinterp.cli.listing.preset_names", failing(caught.value))
+    monkeypatch.setattr("mcinterp.cli.listing.preset_files", failing(caught.value))
     assert cli("presets")[2].startswith("mcinterp: there is not enough memory for this (")
 
 

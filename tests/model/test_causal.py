@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from slow_causal import slow_logits
 from torch import Tensor
 
-from mcinterp.config.transformer import TransformerConfig
+from mcinterp.config.transformer import LAYER_OBJECTS, TransformerConfig
 from mcinterp.errors import InputError
 from mcinterp.model import Head, HeadSet, intervene
 from mcinterp.model import blocks as blocks_module
@@ -213,6 +214,14 @@ def test_the_seed_decides_the_weights_and_the_configuration_their_law() -> None:
         else:
             assert float(weight.std()) == pytest.approx(128**-0.5, rel=0.1), name
             assert not torch.equal(weight, other[name])
+
+
+def test_the_bytes_that_a_configuration_tells_are_those_of_the_models_weights(model: CausalTransformer) -> None:
+    """Biases and LayerNorms are left out."""
+    task, config = SimpleNamespace(d_vocab=D_VOCAB, n_positions=N_POS), model.model_config
+    weights = {name: weight.nbytes for name, weight in model.weights().items() if ".W_" in name}
+    assert config.weight_bytes(task) == sum(weights.values()) + LAYER_OBJECTS * (LAYERS - 1)
+    assert config.least_bytes() == sum(size for name, size in weights.items() if "blocks" in name)
 
 
 def test_the_output_bias_is_not_trained(model: CausalTransformer) -> None:

@@ -87,19 +87,19 @@ def test_a_part_and_another_device_take_everything_along() -> None:
     assert {each.device.type for each in (moved.inputs, moved.targets, moved.weights, moved.truth["start"])} == {"meta"}
 
 
-@pytest.mark.parametrize(("d_vocab", "n_positions"), [(20, 9), (20, 10), (5, 23), (2, 3)])
+@pytest.mark.parametrize(("d_vocab", "n_positions"), [(20, 9), (20, 10), (5, 23), (5, 24), (2, 3)])
 def test_a_repeated_sequence_comes_twice_and_its_second_time_is_scored(d_vocab: int, n_positions: int) -> None:
     batch = Counting(d_vocab, n_positions).repeated(50, torch.Generator().manual_seed(0))
     once = (n_positions + 1) // 2
+    assert batch.inputs.shape == (50, n_positions)
     whole = torch.cat([batch.inputs, batch.targets[:, -1:]], 1)
-    assert batch.inputs.shape[1] in (n_positions, n_positions - 1)
-    assert torch.equal(whole[:, :once], whole[:, once:])
+    assert torch.equal(whole[:, :-once], whole[:, once:])
     for sequence in whole[:, :once].tolist():
         for start in range(0, once, d_vocab):
             part = sequence[start : start + d_vocab]
             assert len(set(part)) == len(part)
     # Scored is what follows a token of the second time.
-    assert torch.equal(batch.weights[0], torch.tensor([0.0] * once + [1.0] * (once - 1)))
+    assert torch.equal(batch.weights[0], torch.tensor([0.0] * once + [1.0] * (n_positions - once)))
     assert len({tuple(sequence) for sequence in whole.tolist()}) > 1
 
 

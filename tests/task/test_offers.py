@@ -18,7 +18,7 @@ from mcinterp.declared import Study, TaskKind
 from mcinterp.errors import UsageError
 from mcinterp.report import write_report
 from mcinterp.results import Result
-from mcinterp.runs import Run, train
+from mcinterp.runs import Checkpoint, Run, train
 from mcinterp.runs.retrain import retrain
 from mcinterp.task.next_token import NextToken, TokenBatch
 
@@ -69,6 +69,16 @@ def config(declare: Callable[[Study], None]) -> RunConfig:
 @pytest.fixture
 def run(config: RunConfig, tmp_path: Path) -> Run:
     return train(tmp_path / "cycle", config, "cpu")
+
+
+def test_inputs_of_an_even_length_are_as_good(config: RunConfig) -> None:
+    """Every family of inputs then has as many positions too."""
+    even = config.model_copy(update={"task": config.task.model_copy(update={"length": 8})})
+    checkpoint = Checkpoint.untrained(even, seed=0)
+    maps = PASSES["attention"].run(checkpoint, {}, 4, 0).arrays["maps"]
+    assert maps.shape[-2:] == (8, 8)
+    uniform = PASSES["taxonomy"].run(checkpoint, {}, 4, 0).table("scores")["uniform"]
+    assert uniform.abs().max() < 1e-6
 
 
 def test_what_it_offers_decides_what_it_is_asked(config: RunConfig) -> None:
