@@ -35,8 +35,8 @@ def few_bits(e: Evidence) -> Claim:
     before = e.numbers(BEFORE, "influence", "influence")
     null = e.numbers(AFTER, "influence", "control")
     up, down = (extreme(null, largest) for largest in (True, False))
-    above = Control("largest influence with the change of another sample", up, Rule(high=0.2))
-    below = Control("least influence with the change of another sample", down, Rule(low=-0.2))
+    above = Control("the same with another sample's change, largest of all bits", up, Rule(high=0.2))
+    below = Control("the same with another sample's change, least of all bits", down, Rule(low=-0.2))
     findings = (
         Finding("before the drop: largest influence of any bit", extreme(before, True), Rule(high=0.1), BEFORE),
         Finding(

@@ -22,7 +22,8 @@ COLUMNS = {
 def influence(checkpoint: Checkpoint, samples: int = 1024, seed: int = 0) -> Result:
     """Flip each bit of an input and see how far the answer moves.
 
-    With f the answer and x ⊕ i the input with bit i flipped, the influence of the bit is E[d²] for d = (f(x) − f(x ⊕ i)) / 2.
+    With f the answer and x ⊕ i the input with bit i flipped, the influence of the bit is E[d²] for
+    d = (f(x) − f(x ⊕ i)) / 2.
     x and x ⊕ i are equally probable, so that E[d] = 0 whatever the network: with the d of two samples that know nothing
     of each other, E[d d′] has to be 0 too. That is the control.
 
