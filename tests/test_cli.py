@@ -186,6 +186,6 @@ def test_every_public_name_can_be_imported():
     import mcinterp
 
     assert all(getattr(mcinterp, name) is not None for name in mcinterp.__all__)
-    assert set(mcinterp.__all__) == set(mcinterp._MODULE_OF)
+    assert set(mcinterp.__all__) == {*mcinterp._MODULE_OF, *mcinterp._PLACES}
     with pytest.raises(AttributeError, match="no attribute"):
         mcinterp.no_such_name  # noqa: B018

@@ -85,7 +85,7 @@ def test_a_run_without_a_checkpoint_comparison_has_its_curves(cli: Cli, here: Pa
         plant_run(here / "checkpoints" / name, planted_curve(drop, 0.02, drop, 400), 0, config)
     code, out, err = cli("compare", "one", "other")
     assert code == 0, err
-    assert "left out, not defined for delayed-switch: checkpoints side by side" in " ".join(err.split())
+    assert "left out: comparing checkpoints asks for heads and sample_scores and" in " ".join(err.split())
     data = Path(out.strip()).parent / "data"
     assert [path.name for path in data.iterdir()] == ["compared-runs"]
     code, out, err = cli("compare", "one", "other@last")

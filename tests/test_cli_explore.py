@@ -42,7 +42,7 @@ def test_mistakes_get_one_sentence_and_their_code(cli: Cli, trained_folder: Path
     gpt.mkdir()
     (gpt / "config.yaml").write_text(small_gpt_config().to_yaml())
     cases = [
-        ((str(gpt),), 2, "encoders that complete matrices"),
+        ((str(gpt),), 2, "explore asks for answers_entries, which neither task matrix-sequence nor model gpt"),
         ((str(trained_folder), "--steps", "newest"), 2, "'newest' is neither"),
         ((str(trained_folder), "--steps", "17"), 1, "the nearest is"),
         ((str(trained_folder), "--out", str(tmp_path)), 2, "is a folder"),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mcinterp.errors import (
     UnansweredError,
     UsageError,
 )
+from mcinterp.installed import BUILT_IN, studies
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
@@ -240,19 +242,25 @@ def circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:
 
 @cache
 def code_digest() -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the source that a result can depend on: all but pages and CLI."""
+    """First 16 hexadecimal digits of the SHA-256 of the source that a result can depend on: all but what only shows.
+
+    The studies of other packages are part of it.
+    """
     package = Path(__file__).parents[1]
-    files = (file for file in package.rglob("*.py") if not _only_shows(file.relative_to(package)))
+    others = [study.package for name, study in studies().items() if name not in BUILT_IN]
+    folders = [package, *(Path(str(resources.files(other))) for other in others)]
     code = hashlib.sha256()
-    for file in sorted(files):
-        code.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes())
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            place = file.relative_to(folder)
+            if not _only_shows(place.parts[2:] if place.parts[0] == "studies" else place.parts):
+                code.update(place.as_posix().encode() + b"\0" + file.read_bytes())
     return code.hexdigest()[:16]
 
 
-def _only_shows(file: Path) -> bool:
-    """Whether a file of the package is one that no number comes from."""
-    inner = file.parts[2:] if file.parts[0] == "studies" else file.parts
-    return bool(inner) and inner[0].removesuffix(".py") in NOT_OF_RESULTS
+def _only_shows(parts: Sequence[str]) -> bool:
+    """Whether no number comes from a file at this place of the package or of a study."""
+    return bool(parts) and parts[0].removesuffix(".py") in NOT_OF_RESULTS
 
 
 def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float) -> Result:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class SampleScore:
     whole: bool = False
 
 
+@runtime_checkable
 class Scored(Protocol):
     """Errors of answers, sample by sample, for comparisons that are paired over samples.
 
@@ -72,6 +73,7 @@ class Comparable:
     weights: Mapping[str, Floats]
 
 
+@runtime_checkable
 class Compared(Protocol):
     """Answers of two models to the same inputs.
 
@@ -86,6 +88,7 @@ class Compared(Protocol):
         ...
 
 
+@runtime_checkable
 class Contrasted(Protocol):
     """For patching: another input whose right answers are others.
 
@@ -100,6 +103,7 @@ class Contrasted(Protocol):
         ...
 
 
+@runtime_checkable
 class Attended(Protocol):
     """For the attention viewer: families of inputs by name.
 
@@ -130,8 +134,9 @@ class Attended(Protocol):
         ...
 
 
+@runtime_checkable
 class LabelledPositions(Protocol):
-    """Names and groups of positions, for every axis of every figure."""
+    """Names of positions, for every axis of every figure."""
 
     def position_labels(self) -> list[str]:
         """A name for every position."""
@@ -141,11 +146,17 @@ class LabelledPositions(Protocol):
         """How positions lie, for those who draw them."""
         ...
 
+
+@runtime_checkable
+class GroupedPositions(Protocol):
+    """Groups of positions, for what is alike within them."""
+
     def position_groups(self) -> Mapping[str, Sequence[int]]:
         """By what positions may be grouped, and the group of each."""
         ...
 
 
+@runtime_checkable
 class LabelledTokens(Protocol):
     """What tokens stand for."""
 
@@ -153,11 +164,8 @@ class LabelledTokens(Protocol):
         """A name for every token."""
         ...
 
-    def token_values(self) -> Floats:
-        """The number that each token stands for, (d_vocab,), NaN for those that stand for none."""
-        ...
 
-
+@runtime_checkable
 class HeadClasses(Protocol):
     """Classes of heads, each with a score that is 0 for uniform attention and 1 for a perfect member.
 
@@ -190,6 +198,49 @@ class HeadClasses(Protocol):
         ...
 
 
+@runtime_checkable
+class ShownTokens(Protocol):
+    """Tokens that stand for numbers, as circuits show and embeddings follow them.
+
+    Attributes:
+        blank_name: column of what is said of the token that stands for no number.
+        blank_meaning: what that token is called.
+        blank_token: its id.
+    """
+
+    blank_name: str
+    blank_meaning: str
+    blank_token: int
+
+    def token_values(self) -> Floats:
+        """The number that each token stands for, (d_vocab,), NaN for those that stand for none."""
+        ...
+
+    def shown_tokens(self, inputs: Tensor) -> Tensor:
+        """Ids of the tokens whose circuits are kept, of inputs (n, pos); (token,)."""
+        ...
+
+    def followed_tokens(self, batch: Batch) -> tuple[Any, Floats, Any]:
+        """Ids, numbers and occurrences of the tokens whose embeddings are followed, each (token,)."""
+        ...
+
+
+@runtime_checkable
+class AnswerMeasured(Protocol):
+    """What may move in the answers while the loss stands still.
+
+    Attributes:
+        answer_measure_kinds: every measure by name, in words.
+    """
+
+    answer_measure_kinds: Mapping[str, str]
+
+    def answer_measures(self, answers: Tensor, batch: Batch) -> Sums:
+        """Sums over each sample, and what they are divided by, of every measure."""
+        ...
+
+
+@runtime_checkable
 class Classified(Protocol):
     """Classes that heads are sorted into."""
 
@@ -198,6 +249,7 @@ class Classified(Protocol):
         ...
 
 
+@runtime_checkable
 class ProbeTargets(Protocol):
     """What linear probes are to read, of all samples of a batch.
 
@@ -220,6 +272,7 @@ class ProbeTargets(Protocol):
         ...
 
 
+@runtime_checkable
 class Probed(Protocol):
     """What linear probes are to read off the residual stream."""
 
@@ -228,9 +281,19 @@ class Probed(Protocol):
         ...
 
 
+@runtime_checkable
 class WithOracles(Protocol):
-    """Known algorithms, by name."""
+    """Known algorithms that a model's answers are compared with."""
 
     def oracles(self, batch: Batch) -> Mapping[str, Tensor]:
         """What each answers to a batch, in the form of a model's answers."""
+        ...
+
+
+@runtime_checkable
+class Decoded(Protocol):
+    """What tokens say."""
+
+    def decode(self, tokens: Sequence[int] | Tensor) -> str:
+        """A sequence of tokens as a person reads it."""
         ...

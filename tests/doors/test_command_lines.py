@@ -173,7 +173,7 @@ WRONG: list[tuple[str, int, str]] = [
     ("ablate RUN --device meta", 2, "no device 'meta'; valid: auto, cpu, cuda, mps, xpu"),
     ("ablate RUN --samples 1000000000000000000000", 2, "takes at least"),
     ("ablate RUN --seed 9223372036854775808", 2, "9223372036854775807"),
-    ("ablate checkpoints/identity", 2, "ablation asks for heads and sample_scores, which neither task identity-mapping"),
+    ("ablate checkpoints/identity", 2, "ablation asks for heads and sample_scores, which neither task iden"),
     ("ablate checkpoints/gpt --heads masked-row", 2, "is neither heads such as L1H0,L2H3 nor a class"),
     ("analyze RUN --passes ,", 2, "names nothing"),
     ("analyze RUN --passes Attention", 2, "did you mean 'attention'"),

@@ -95,7 +95,7 @@ def test_its_checkpoints_open_as_the_same_network(run: Run) -> None:
 def test_its_report_has_a_curve_and_nothing_that_is_not_defined(run: Run, tmp_path: Path) -> None:
     told: list[str] = []
     analyse(run, tmp_path / "out", run.select_steps("auto"), progress=told.append)
-    assert told[0].startswith("left out, not defined for identity-mapping: attention, ")
+    assert told[0].startswith("left out, not offered by identity-mapping: attention, ")
     index = write_report(tmp_path / "out").read_text(encoding="utf-8")
     assert "identity-mapping, signals [1.0, 2.0], noise [0.05, 0.05]" in index
     assert "linear, layers 2, symmetric True, diagonal 0.1" in index
@@ -106,7 +106,9 @@ def test_its_report_has_a_curve_and_nothing_that_is_not_defined(run: Run, tmp_pa
 
 
 def test_passes_on_it_are_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="this analysis is defined for transformers; the run's model is linear"):
+    with pytest.raises(
+        InputError, match="ablation asks for heads and sample_scores, which neither task identity-mapping"
+    ):
         ablation(run.checkpoint("last"))
     with pytest.raises(InputError, match="defined for an encoder; sim step 60 is a linear"):
         _ = run.checkpoint("last").encoder

@@ -16,10 +16,14 @@ from mcinterp.analysis.runner import comparison_folder, step_folder
 from mcinterp.config import RunConfig, TaskSection, parse_config
 from mcinterp.declared import Study, TaskKind
 from mcinterp.errors import UsageError
+from mcinterp.installed import architectures
 from mcinterp.report import write_report
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run, train
 from mcinterp.runs.retrain import retrain
+from mcinterp.studies.matrix_completion.config import TaskConfig
+from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.task import offers
 from mcinterp.task.next_token import NextToken, TokenBatch
 
 TEXT = """
@@ -86,6 +90,29 @@ def test_what_it_offers_decides_what_it_is_asked(config: RunConfig) -> None:
     assert without("patching", PASSES["patching"].asks, config) == (
         "patching asks for counterpart, which neither task cycle nor model transformer offers"
     )
+
+
+def test_what_passes_ask_for_is_described() -> None:
+    described = {
+        name for offer in vars(offers).values() if getattr(offer, "_is_protocol", False) for name in vars(offer)
+    }
+    described |= {name for kind in architectures().values() for name in kind.offers}
+    of_the_base = [entry for entry in (*PASSES.values(), *COMPARISONS.values()) if "studies" not in str(entry.function)]
+    assert {name for entry in of_the_base for name in entry.asks} <= described
+
+
+def test_tasks_offer_what_they_seem_to() -> None:
+    both = (offers.Scored, offers.Attended, offers.Compared, offers.LabelledPositions)
+    both += (offers.LabelledTokens, offers.AnswerMeasured, offers.Classified)
+    tasks: tuple[Any, Any] = (MatrixCompletion(TaskConfig()), Cycle(CycleConfig()))
+    for task in tasks:
+        assert [offer.__name__ for offer in both if not isinstance(task, offer)] == []
+        assert isinstance(task.head_classes(), offers.HeadClasses)
+    matrices, cycle = tasks
+    for offer in (offers.Contrasted, offers.ShownTokens, offers.GroupedPositions, offers.Probed):
+        assert isinstance(matrices, offer)
+    assert isinstance(cycle, offers.Decoded)
+    assert not isinstance(cycle, offers.Contrasted)
 
 
 def test_every_pass_that_it_is_asked_has_an_answer(run: Run, tmp_path: Path) -> None:

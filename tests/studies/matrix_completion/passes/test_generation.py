@@ -163,23 +163,23 @@ def test_too_few_matrices_and_encoders_are_refused(checkpoint: Checkpoint) -> No
 
 
 def test_analyses_of_encoders_refuse_a_gpt(checkpoint: Checkpoint) -> None:
-    for refused in (head_taxonomy, linear_probes):
-        with pytest.raises(InputError, match="defined for an encoder; untrained step 0 is a gpt"):
+    for refused, lacking in ((head_taxonomy, "head_classes"), (linear_probes, "probe_targets")):
+        with pytest.raises(InputError, match=f"asks for {lacking}, which neither task matrix-sequence nor model gpt"):
             refused(checkpoint, samples=4)
-    with pytest.raises(InputError, match="defined for an encoder"):
+    with pytest.raises(InputError, match="'column' is neither heads such as"):
         ablation(checkpoint, heads=["column"], samples=4)
 
 
 def test_passes_are_selected_by_the_task() -> None:
-    assert [entry.name for entry in select_passes(None, "matrix-sequence")] == SEQUENCE_PASSES
-    assert "generation" not in {entry.name for entry in select_passes(None, "matrix-completion")}
+    assert [entry.name for entry in select_passes(None, small_gpt_config())] == SEQUENCE_PASSES
+    assert "generation" not in {entry.name for entry in select_passes(None, small_config())}
     # The ablation needs the taxonomy only where there is one.
-    assert [entry.name for entry in select_passes(["ablation"], "matrix-sequence")] == ["ablation"]
-    assert [entry.name for entry in select_passes(["ablation"], "matrix-completion")] == ["taxonomy", "ablation"]
-    with pytest.raises(UsageError, match="probes is defined for matrix-completion; this run's task is matrix-sequence"):
-        select_passes(["probes"], "matrix-sequence")
-    with pytest.raises(UsageError, match="generation is defined for matrix-sequence"):
-        select_comparisons(["generation"], "matrix-completion")
+    assert [entry.name for entry in select_passes(["ablation"], small_gpt_config())] == ["ablation"]
+    assert [entry.name for entry in select_passes(["ablation"], small_config())] == ["taxonomy", "ablation"]
+    with pytest.raises(UsageError, match="probes asks for probe_targets, which neither task matrix-sequence"):
+        select_passes(["probes"], small_gpt_config())
+    with pytest.raises(UsageError, match="generation asks for written_entries, which neither task matrix-completion"):
+        select_comparisons(["generation"], small_config())
     assert "generation" in defined_for(small_gpt_config())
     assert "generation" not in defined_for(small_config())
 
@@ -243,7 +243,7 @@ def test_default_passes_leave_out_what_is_not_defined_and_say_so(tmp_path: Path)
     run = train(tmp_path / "run", small_gpt_config(training={"steps": 4}), "cpu")
     said: list[str] = []
     analyse(run, tmp_path / "out", [4], samples=8, progress=said.append)
-    assert said[0].startswith("left out, not defined for matrix-sequence: ")
+    assert said[0].startswith("left out, not offered by matrix-sequence: ")
     assert {"taxonomy", "probes"} <= set(said[0].partition(": ")[2].split(", "))
     assert {folder.name for folder in (tmp_path / "out/data/step-00000004").iterdir()} == set(SEQUENCE_PASSES)
     with pytest.raises(UsageError, match="taxonomy is defined for matrix-completion"):
