@@ -90,7 +90,7 @@ def test_a_run_without_a_checkpoint_comparison_has_its_curves(cli: Cli, here: Pa
     assert [path.name for path in data.iterdir()] == ["compared-runs"]
     code, out, err = cli("compare", "one", "other@last")
     assert (code, out) == (2, "")
-    assert "defined for matrices" in err
+    assert "comparing checkpoints asks for heads and sample_scores and" in err
 
 
 def test_runs_of_the_same_name_are_told_apart(cli: Cli, here: Path) -> None:

@@ -246,7 +246,7 @@ def test_default_passes_leave_out_what_is_not_defined_and_say_so(tmp_path: Path)
     assert said[0].startswith("left out, not offered by matrix-sequence: ")
     assert {"taxonomy", "probes"} <= set(said[0].partition(": ")[2].split(", "))
     assert {folder.name for folder in (tmp_path / "out/data/step-00000004").iterdir()} == set(SEQUENCE_PASSES)
-    with pytest.raises(UsageError, match="taxonomy is defined for matrix-completion"):
+    with pytest.raises(UsageError, match="taxonomy asks for head_classes, which neither task matrix-sequence"):
         analyse(run, tmp_path / "out", [4], ["taxonomy"], samples=8)
     said.clear()
     analyse(run, tmp_path / "out", [4], ["generation"], samples=8, progress=said.append)
