@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sparse_parity import STUDY
@@ -208,6 +209,8 @@ def test_it_is_installed_trained_reported_reproduced_and_removed(beside: Path, t
     code, out, err = give(tmp_path, beside, "train --preset sparse-parity")
     assert (code, out) == (0, "checkpoints/sparse-parity\n")
     assert "parity_mse stays at 1" in err
+    metrics = pd.read_csv(tmp_path / "checkpoints" / "sparse-parity" / "metrics.csv")
+    assert metrics["wrong"].tail(100).mean() < 0.02
     code, out, _ = give(tmp_path, beside, "report sparse-parity --jobs 2")
     assert (code, out) == (0, "reports/sparse-parity/index.html\n")
     page = (tmp_path / "reports" / "sparse-parity" / "step-00003000.html").read_text(encoding="utf-8")
