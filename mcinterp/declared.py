@@ -26,12 +26,14 @@ class TaskKind:
         task: class of the task, made of the section.
         architectures: of the models that it is asked of, the usual one first.
         head_classes: names of the classes that the task sorts heads into, told before the task is loaded.
+        described: from the values of a section to a line of text; None for a list of its fields.
     """
 
     config: Place
     task: Place
     architectures: tuple[str, ...]
     head_classes: tuple[str, ...] = ()
+    described: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -135,10 +137,12 @@ class View:
     Attributes:
         title: heading where it was not made.
         function: from the result, and those beside it by name, to a section of a page.
+        rows: of a pass, from its results by step to its rows of the table that shows all checkpoints side by side.
     """
 
     title: str
     function: Place
+    rows: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -149,11 +153,13 @@ class Explorer:
         asks: what the task or the model must offer.
         gather: from run and steps to a result that holds weights and task.
         write: from that and a file to the file, written.
+        offers: what there is to play with in it, in a few words.
     """
 
     asks: tuple[str, ...]
     gather: Place
     write: Place
+    offers: str = "inputs, heads and steps"
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,9 @@ class Study:
         views: of its passes and comparisons, by name, in the order of the page.
         measured_views: of what it measures itself, by name, in the order of the page.
         explorer: a page in which its models run.
+        input_picture: from a result of the attention pass and the name of a family of inputs to a `Picture` of the
+            family; None where inputs are not drawn.
+        head_note: how the paper writes heads, where that is not as here.
         exports: public names, which are also names of the package `mcinterp`.
     """
 
@@ -199,6 +208,8 @@ class Study:
     views: Mapping[str, View] = field(default_factory=dict)
     measured_views: Mapping[str, Place] = field(default_factory=dict)
     explorer: Explorer | None = None
+    input_picture: Place | None = None
+    head_note: str = ""
     exports: Mapping[str, Place] = field(default_factory=dict)
 
 

@@ -65,10 +65,17 @@ def side_by_side(task: Any) -> list[str]:
 
 
 def score_facts(task: Any) -> dict[str, Any]:
-    """What a page has to know of the scores to show them."""
+    """What a page has to know of the scores to show them, and to write of them."""
+    kinds = task.sample_score_kinds
     return {
         "main_score": main_score(task),
-        "scores": {name: kind.meaning for name, kind in task.sample_score_kinds.items()},
+        "score_parts": parts_of(task),
+        "scores": {name: kind.meaning for name, kind in kinds.items()},
+        "score_words": {name: kind.words or kind.meaning for name, kind in kinds.items()},
+        "score_places": {name: kind.where for name, kind in kinds.items()},
+        "score_absent": kinds[main_score(task)].absent,
         "score_unit": task.score_unit,
+        "unit_words": list(task.unit_words),
+        "zero_words": task.zero_words,
         "sample_names": list(task.sample_names),
     }

@@ -47,6 +47,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "progress_score": task.progress_score,
         "score_names": list(task.score_names),
         "loss_name": task.loss_name,
+        "curve_labels": dict(getattr(task, "curve_labels", {})),
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
         "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
     }

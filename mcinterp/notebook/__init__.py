@@ -31,16 +31,16 @@ def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | 
 
     Args:
         result: a stored or fresh attention result.
-        mask: one of the result's masks.
+        mask: one of the result's families of inputs.
         heads: names such as `L1H0`; None for all.
 
     Raises:
-        InputError: if the result is of another pass, has no such mask or head, or `heads` is empty.
+        InputError: if the result is of another pass, has no such inputs or head, or `heads` is empty.
     """
     _require(result, "attention")
-    masks = result.facts["masks"]
-    if mask not in masks:
-        raise InputError(f"the attention result has no mask {mask!r}{nearest_name(mask, masks)}")
+    families, what = result.facts["masks"], result.facts["family_words"]["one"]
+    if mask not in families:
+        raise InputError(f"the attention result has no {what} {mask!r}{nearest_name(mask, families)}")
     known = head_names(*result.arrays["maps"].shape[1:3])
     if heads is not None and not heads:
         raise InputError("show_attention: heads names no head; None shows all")

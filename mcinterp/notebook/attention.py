@@ -1,4 +1,4 @@
-"""Attention maps in a notebook: CircuitsVis, with the mask beneath."""
+"""Attention maps in a notebook: CircuitsVis, with a picture of the inputs beneath."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from markupsafe import Markup
 
 from mcinterp.notebook.figures import views
 from mcinterp.report.assets import CIRCUITSVIS, asset
-from mcinterp.report.masks import describe_mask, draw_mask
 from mcinterp.report.parts import embed_json
-from mcinterp.report.views.attention import payload
+from mcinterp.report.views.attention import input_picture, payload
 from mcinterp.results import Result
 
 _SCRIPT = Markup(
-    '<div id="{id}"></div><figure style="margin:1em 0;text-anchor:middle;dominant-baseline:central;font-size:11px">'
-    '{mask}<figcaption style="font-size:13px">{words}</figcaption></figure>'
+    '<div id="{id}"></div>{picture}'
     '<script type="application/json" id="{id}-data">{data}</script><script>(() => {{ {library}\n'
     'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
     'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})()</script>'
 )
+_PICTURE = Markup(
+    '<figure style="margin:1em 0;text-anchor:middle;dominant-baseline:central;font-size:11px">'
+    '{drawing}<figcaption style="font-size:13px">{words}</figcaption></figure>'
+)
 
 
 class AttentionView:
-    """Attention maps of some heads under one mask; a notebook draws it with CircuitsVis, the mask beneath.
+    """Attention maps of some heads on one family of inputs; a notebook draws it with CircuitsVis.
 
     The drawing library (1.3 MB) travels inside the output, so that the saved notebook also opens offline.
 
     Attributes:
-        mask: name of the mask.
+        mask: name of the family of inputs.
         heads: names of the heads shown.
         props: what CircuitsVis is given: maps, tokens, names, the end of the colour scale.
     """
@@ -50,16 +52,22 @@ class AttentionView:
             "maxValue": largest,
             "maskUpperTri": False,
         }
-        self._observed = result.arrays["observed"][list(result.facts["masks"]).index(mask)]
+        self._picture = input_picture(result, mask)
 
     def _repr_html_(self) -> str:
         return _SCRIPT.format(
             id=f"mcinterp-attention-{next(views)}",
-            mask=draw_mask(self._observed, self.mask),
-            words=f"{self.mask}: {describe_mask(self._observed)}. Blue: observed; white: masked.",
+            picture=self._drawn(),
             data=embed_json(self.props),
             library=Markup(asset(CIRCUITSVIS)),
         )
+
+    def _drawn(self) -> Markup:
+        """The picture of the inputs; nothing where the task has none."""
+        picture = self._picture
+        if picture is None:
+            return Markup("")
+        return _PICTURE.format(drawing=picture.drawing, words=f"{self.mask}: {picture.words}. {picture.key}")
 
 
 def _square(flat: Sequence[int], size: int) -> list[list[float]]:

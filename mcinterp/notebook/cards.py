@@ -57,7 +57,7 @@ def checkpoint_card(checkpoint: Checkpoint) -> str:
 
 def transition_card(transition: Transition) -> str:
     """The finding, and its numbers."""
-    values = {entry.name: getattr(transition, entry.name) for entry in fields(transition)}
+    values = {each.name: getattr(transition, each.name) for each in fields(transition)}
     named = {name: value for name, value in values.items() if name not in ("statement", "found")}
     return framed(
         "Plateau and drop" if transition.found else "No drop",

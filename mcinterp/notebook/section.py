@@ -22,7 +22,7 @@ class SectionView:
     Attributes:
         section: the section of the page.
         figures: its figures, each to be displayed or changed on its own.
-        attention: the maps of an attention result under its first mask; None for others.
+        attention: the maps of an attention result on its first family of inputs; None for others.
     """
 
     def __init__(self, section: Section, attention: AttentionView | None = None) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mcinterp.declared import Study
 from mcinterp.errors import CheckpointError
+from mcinterp.installed import study_of
 from mcinterp.report.numbers import number
-from mcinterp.report.page import FOLDER, render, scripts_for
+from mcinterp.report.page import FOLDER, head_note, render, scripts_for
 from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
 from mcinterp.report.views import view_of
 from mcinterp.report.views.provenance import provenance_tables
@@ -48,6 +50,7 @@ def write_comparison_report(folder: Path | str, single_file: bool = False) -> Pa
         single_file,
         scripts_for(attention=False),
         title=_title(folder, results),
+        head_note=head_note(_study(results)),
         facts=_facts(folder, results),
         sections=sections,
         provenance=provenance_tables(results),
@@ -65,6 +68,12 @@ def _results(folder: Path) -> dict[str, Result]:
 
 def _match(record: Path) -> re.Match[str] | None:
     return _FOLDER.fullmatch(record.parent.name)
+
+
+def _study(results: Mapping[str, Result]) -> Study | None:
+    """The study whose task was compared; comparisons are of one kind of task."""
+    task = next(iter(results.values())).facts.get("task")
+    return study_of(str(next(iter(task.values()), "") if isinstance(task, Mapping) else task))
 
 
 def _title(folder: Path, results: Mapping[str, Result]) -> str:

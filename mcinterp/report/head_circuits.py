@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,28 +46,26 @@ class HeadCircuits:
         self._names: list[str] = []
         self._labels: dict[str, tuple[list[str], list[str]]] = {}
         self.values: list[float] = []
+        self.blank = ""
 
     def add(self, step: int, circuits: Result) -> None:
         """Take in a checkpoint's result of the circuits pass, if the page has room for it and it is like the others."""
         arrays, facts = circuits.arrays, circuits.facts
         n_layers, n_heads = arrays["qk_position"].shape[:2]
-        values, rows, cols = arrays["values"].tolist(), facts["rows"], facts["cols"]
+        values, positions = arrays["values"].tolist(), list(facts["positions"])
         size = sum(arrays[name][0, 0].size for name in ("qk_position", "qk_token", "ov_position"))
         if step not in spread(self._steps, max(1, int(ROOM / (size * 4 / 3)))):
             return
         if self._stored and not np.array_equal(values, self.values, equal_nan=True):
             return
-        self.values, self._names = values, head_names(n_layers, n_heads)
-        tokens = ["MASK" if np.isnan(value) else number(round(value, 6)) for value in values]
-        self._labels = {
-            POSITIONS: (list(facts["positions"]), list(facts["positions"])),
-            TOKENS: (tokens, tokens),
-            WRITTEN: ([str(row) for row in range(rows)], [str(col) for col in range(cols)]),
-        }
+        self.values, self._names, self.blank = values, head_names(n_layers, n_heads), facts["blank"][1]
+        tokens = [self.blank if np.isnan(value) else number(round(value, 6)) for value in values]
+        grid = _grid(facts, positions)
+        self._labels = {POSITIONS: (positions, positions), TOKENS: (tokens, tokens), WRITTEN: grid}
         kinds = {
             POSITIONS: arrays["qk_position"],
             TOKENS: arrays["qk_token"],
-            WRITTEN: arrays["ov_position"].reshape(n_layers, n_heads, rows, cols),
+            WRITTEN: arrays["ov_position"].reshape(n_layers, n_heads, *map(len, grid)),
         }
         pictures = {name: rounded(_centred(array, name), signed=True) for name, array in kinds.items()}
         self._stored[step] = _Stored(pictures, arrays["ov_token"].reshape(n_layers * n_heads, -1))
@@ -76,7 +75,9 @@ class HeadCircuits:
         if head not in self._names:
             return None
         at = self._names.index(head)
-        axes = {POSITIONS: ("query", "key"), TOKENS: ("query", "key"), WRITTEN: ("row", "column")}
+        pairs = ("query", "key")
+        written = ("row", "column") if len(self._labels[WRITTEN][0]) > 1 else ("", "position")
+        axes = {POSITIONS: pairs, TOKENS: pairs, WRITTEN: written}
         choices = [
             Choice(name, *self._labels[name], axes[name], self._pictures(name, at), signed=True)
             for name in self._labels
@@ -100,6 +101,13 @@ class HeadCircuits:
             cells, tops = stored.pictures[name]
             found[step] = Picture(cells[at], float(tops[at]), f"largest size {number(float(tops[at]), 2)}")
         return found
+
+
+def _grid(facts: Mapping[str, Any], positions: list[str]) -> tuple[list[str], list[str]]:
+    """Names of the rows and of the columns that positions lie in; one row where they lie in none."""
+    if "rows" not in facts:
+        return [""], positions
+    return [str(row) for row in range(facts["rows"])], [str(col) for col in range(facts["cols"])]
 
 
 def _centred(array: np.ndarray, name: str) -> np.ndarray:

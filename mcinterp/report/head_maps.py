@@ -11,35 +11,36 @@ import pandas as pd
 from mcinterp.report.maps import Choice, Maps, Picture, rounded, spread
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import Link
-from mcinterp.report.views.attention import SEPARATOR, head_names, position_names
+from mcinterp.report.scores import capital
+from mcinterp.report.views.attention import head_names, position_names, under
 from mcinterp.results import Result
 
 ROOM = 500_000
-"""Bytes that the maps of one page may take; steps and masks beyond it are left to the checkpoints' pages."""
+"""Bytes that the maps of one page may take; what is beyond it is left to the pages of the steps."""
 HINT = (
-    "Rows are queries, columns are keys, in the order of the positions, row by row. Point at a cell to read it; a "
-    "click opens that step at this head."
+    "Rows are queries, columns are keys, in the order of the positions. Point at a cell to read it; a click opens that "
+    "step at this head."
 )
 
 
 @dataclass(frozen=True)
 class _Attention:
-    """The maps of one checkpoint under one mask.
+    """The maps of one checkpoint on one family of inputs.
 
     Attributes:
         cells: bytes (head, query, key), where they are shown.
         tops: what the largest byte of each stands for, (head,).
-        shares: of each head's attention: on the query's own position, elsewhere in its row, elsewhere in its column,
-            (3, head); None where positions are no entries.
+        shares: of each head's attention: on the query's own position, and elsewhere in each of its groups, by column of
+            the table, (head,); nothing where positions are not grouped.
     """
 
     cells: np.ndarray | None
     tops: np.ndarray
-    shares: np.ndarray | None
+    shares: Mapping[str, np.ndarray]
 
 
 class HeadMaps:
-    """Collects them: rounded to a byte a cell, but for the first mask at the first and the last step.
+    """Collects them: rounded to a byte a cell, but for the first family of inputs at the first and the last step.
 
     Args:
         steps: the analysed checkpoints, in order.
@@ -50,26 +51,29 @@ class HeadMaps:
         self._stored: dict[int, dict[str, _Attention]] = {}
         self._names: list[str] = []
         self._exact: dict[int, tuple[str, np.ndarray]] = {}
+        self._words: Mapping[str, str] = {}
         self.positions: list[str] = []
+        self.groups: list[str] = []
 
     def add(self, step: int, attention: Result) -> None:
         """Take in a checkpoint's result of the attention pass."""
         maps = attention.arrays["maps"]
-        n_mask, n_layers, n_heads = maps.shape[:3]
-        maps = maps.reshape(n_mask, n_layers * n_heads, *maps.shape[3:])
+        n_families, n_layers, n_heads = maps.shape[:3]
+        maps = maps.reshape(n_families, n_layers * n_heads, *maps.shape[3:])
         self._names = head_names(n_layers, n_heads)
-        self.positions = position_names(attention)
-        steps, n_masks = self._shown(len(self.positions))
+        self.positions, self.groups = position_names(attention), list(attention.facts["position_groups"])
+        self._words = attention.facts["family_words"]
+        steps, n_shown = self._shown(len(self.positions))
         self._stored[step] = {
-            mask: self._of(own, attention, index < n_masks and step in steps)
-            for index, (mask, own) in enumerate(zip(attention.facts["masks"], maps, strict=True))
+            family: self._of(own, attention, index < n_shown and step in steps)
+            for index, (family, own) in enumerate(zip(attention.facts["masks"], maps, strict=True))
         }
         first = min(self._exact, default=step)
-        mask = str(attention.facts["masks"][0])
-        self._exact = {first: self._exact.get(first, (mask, maps[0])), step: (mask, maps[0])}
+        family = str(attention.facts["masks"][0])
+        self._exact = {first: self._exact.get(first, (family, maps[0])), step: (family, maps[0])}
 
     def _shown(self, n_positions: int) -> tuple[list[int], int]:
-        """Of which steps and of how many masks a page has room for the maps."""
+        """Of which steps and of how many families of inputs a page has room for the maps."""
         room = max(1, int(ROOM / (n_positions**2 * 4 / 3)))
         return spread(self._steps, room), max(1, room // len(self._steps))
 
@@ -79,58 +83,60 @@ class HeadMaps:
         return _Attention(cells if shown else None, tops, _shares(maps, attention))
 
     def shares(self, head: str) -> pd.DataFrame:
-        """Where the head looks: step, mask and the shares; empty where nothing is known."""
+        """Where the head looks: step, family (`mask`) and the shares; empty where nothing is known."""
         at = self._names.index(head) if head in self._names else -1
         rows = [
-            {"step": step, "mask": mask, **dict(zip(SHARES, kept.shares[:, at].tolist(), strict=True))}
-            for step, masks in self._stored.items()
-            for mask, kept in masks.items()
-            if at >= 0 and kept.shares is not None
+            {"step": step, "mask": family, **{name: float(share[at]) for name, share in kept.shares.items()}}
+            for step, families in self._stored.items()
+            for family, kept in families.items()
+            if at >= 0 and kept.shares
         ]
         return pd.DataFrame(rows)
 
     def maps(self, head: str, pages: Mapping[int, str]) -> Maps | None:
-        """Small maps of the head at every step, a choice a mask; None where none is stored."""
+        """Small maps of the head at every step, a choice a family of inputs; None where none is stored."""
         if head not in self._names:
             return None
         at = self._names.index(head)
-        masks = dict.fromkeys(mask for own in self._stored.values() for mask, kept in own.items() if _has(kept))
+        families = dict.fromkeys(name for own in self._stored.values() for name, kept in own.items() if _has(kept))
         choices = [
-            Choice(mask, self.positions, self.positions, ("query", "key"), self._of_mask(mask, at)) for mask in masks
+            Choice(name, self.positions, self.positions, ("query", "key"), self._of_family(name, at))
+            for name in families
         ]
         drawn = {step for choice in choices for step in choice.pictures}
         places = {
             step: Link(f"step {number(step)}", f"{pages[step]}#step={step}&head={head}&at=attention")
             for step in sorted(drawn)
         }
-        return Maps("mask", "Mask", HINT, places, choices) if choices else None
+        return Maps("mask", capital(self._words["one"]), HINT, places, choices) if choices else None
 
     def left_out(self) -> str:
         """Which maps a page has no room for, in a sentence; empty where it has all."""
-        known = dict.fromkeys(mask for own in self._stored.values() for mask in own)
-        shown = {mask for own in self._stored.values() for mask, kept in own.items() if _has(kept)}
-        masks = [mask for mask in known if mask not in shown]
+        known = dict.fromkeys(family for own in self._stored.values() for family in own)
+        shown = {family for own in self._stored.values() for family, kept in own.items() if _has(kept)}
+        families = [family for family in known if family not in shown]
         steps = [step for step, own in self._stored.items() if not any(map(_has, own.values()))]
         parts = []
-        if masks:
-            parts.append(f"the masks {', '.join(masks)}")
+        if families:
+            parts.append(f"the {self._words['several']} {', '.join(families)}")
         if steps:
             parts.append(f"{len(steps)} of the {len(self._stored)} steps")
         return f"To keep the page light, {' and '.join(parts)} are left to the pages of the steps." if parts else ""
 
     def distances(self, head: str) -> pd.DataFrame:
-        """Total variation between this head's map and every other's, at the first and the last step, under one mask.
+        """Total variation between this head's map and every other's, at the first and the last step, on one family.
 
         Returns:
-            columns head, mask, last, first (NaN where one step alone is stored or its maps have another mask).
+            columns head, mask (the family), last, first (NaN where one step alone is stored or its maps are of another
+            family).
         """
         if head not in self._names or not self._exact:
             return pd.DataFrame()
         at, steps = self._names.index(head), sorted(self._exact)
-        mask, last = self._exact[steps[-1]]
-        found = pd.DataFrame({"head": self._names, "mask": mask, "last": _variation(last, at)})
+        family, last = self._exact[steps[-1]]
+        found = pd.DataFrame({"head": self._names, "mask": family, "last": _variation(last, at)})
         other, first = self._exact[steps[0]]
-        comparable = len(steps) > 1 and other == mask and len(first) == len(last)
+        comparable = len(steps) > 1 and other == family and len(first) == len(last)
         found["first"] = _variation(first, at) if comparable else np.nan
         return found[found["head"] != head].sort_values("last", kind="stable", ignore_index=True)
 
@@ -139,21 +145,26 @@ class HeadMaps:
         """First and last step with maps."""
         return min(self._exact), max(self._exact)
 
-    def _of_mask(self, mask: str, at: int) -> dict[int, Picture]:
+    def under(self, family: str) -> str:
+        """A family's inputs in a sentence."""
+        return under(self._words, family)
+
+    def _of_family(self, family: str, at: int) -> dict[int, Picture]:
         found = {}
-        for step, masks in self._stored.items():
-            kept = masks.get(mask)
+        for step, families in self._stored.items():
+            kept = families.get(family)
             if kept is not None and kept.cells is not None and at < len(kept.cells):
                 found[step] = Picture(kept.cells[at], float(kept.tops[at]), _words(kept, at))
         return found
 
 
-SHARES = ("own_position", "same_row", "same_column")
-SHARE_MEANINGS = {
-    "own_position": "share of the attention on the query's own position, averaged over queries",
-    "same_row": "share on the other entries of its row",
-    "same_column": "share on the other entries of its column",
-}
+OWN = "own_position"
+
+
+def share_meanings(groups: Sequence[str]) -> dict[str, str]:
+    """What the columns of the shares mean, for names of the groups of positions."""
+    own = "share of the attention on the query's own position, averaged over queries"
+    return {OWN: own, **{f"same_{name}": f"share on the other positions of its {name}" for name in groups}}
 
 
 def _has(kept: _Attention) -> bool:
@@ -161,21 +172,25 @@ def _has(kept: _Attention) -> bool:
 
 
 def _words(kept: _Attention, at: int) -> str:
-    if kept.shares is None:
+    if not kept.shares:
         return f"largest cell {number(kept.tops[at], 2)}"
-    own, row, column = (number(share, 2) for share in kept.shares[:, at])
-    return f"{own} of the attention on the query's own position, {row} elsewhere in its row, {column} in its column"
+    own, *others = (number(share[at], 2) for share in kept.shares.values())
+    groups = [name.removeprefix("same_") for name in kept.shares if name != OWN]
+    parts = [
+        f"{share}{' elsewhere' if not index else ''} in its {name}"
+        for index, (name, share) in enumerate(zip(groups, others, strict=True))
+    ]
+    return ", ".join([f"{own} of the attention on the query's own position", *parts])
 
 
-def _shares(maps: np.ndarray, attention: Result) -> np.ndarray | None:
-    """As `_Attention.shares`, of maps (head, query, key); a sequence has positions that are no entries."""
-    rows, cols = attention.facts["rows"], attention.facts["cols"]
-    if SEPARATOR in position_names(attention) or rows * cols != maps.shape[-1]:
-        return None
-    row, column = np.divmod(np.arange(rows * cols), cols)
-    own = np.eye(rows * cols, dtype=bool)
-    kinds = (own, (row[:, None] == row) & ~own, (column[:, None] == column) & ~own)
-    return np.stack([(maps * kind).sum(-1).mean(-1) for kind in kinds])
+def _shares(maps: np.ndarray, attention: Result) -> dict[str, np.ndarray]:
+    """As `_Attention.shares`, of maps (head, query, key)."""
+    groups = {name: np.asarray(own) for name, own in attention.facts["position_groups"].items()}
+    if not groups:
+        return {}
+    own = np.eye(maps.shape[-1], dtype=bool)
+    kinds = {OWN: own, **{f"same_{name}": (of[:, None] == of) & ~own for name, of in groups.items()}}
+    return {name: (maps * kind).sum(-1).mean(-1) for name, kind in kinds.items()}
 
 
 def _variation(maps: np.ndarray, at: int) -> np.ndarray:

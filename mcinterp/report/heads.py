@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from mcinterp.report.assets import FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
 from mcinterp.report.head_circuits import HeadCircuits
 from mcinterp.report.head_maps import HeadMaps
 from mcinterp.report.numbers import number
-from mcinterp.report.page import render
+from mcinterp.report.page import head_note, render
 from mcinterp.report.parts import Cell, Link, Section, TableView
+from mcinterp.report.views import defined_passes
 from mcinterp.report.views.head.attention import attention_section, nearest_section
 from mcinterp.report.views.head.circuits import circuits_section
 from mcinterp.report.views.head.classes import class_sentences, classes_section
 from mcinterp.report.views.head.course import Course, Tables
 from mcinterp.report.views.head.effects import ablation_section, patching_section
+from mcinterp.report.views.training import study_of_run
 from mcinterp.results import Result
 
 PAGE = re.compile(r"head-L[0-9]{1,4}H[0-9]{1,4}\.html")
@@ -65,12 +66,14 @@ class HeadPages:
 
     Args:
         run: name of the run.
-        transition: of its loss, as stored.
+        training: its `training` result, which knows the transition and the task; None where there is none.
         pages: step → page.
     """
 
-    def __init__(self, run: str, transition: Mapping[str, Any], pages: Mapping[int, str]) -> None:
-        self._run, self._transition, self._pages = run, transition, pages
+    def __init__(self, run: str, training: Result | None, pages: Mapping[int, str]) -> None:
+        self._run, self._pages = run, pages
+        self._transition = (training.facts.get("transition") or {}) if training else {}
+        self._note, self._defined = head_note(study_of_run(training)), defined_passes(training)
         self._maps, self._circuits = HeadMaps(list(pages)), HeadCircuits(list(pages))
         self._steps: dict[int, Mapping[str, Result]] = {}
         self.pages: dict[str, str] = {}
@@ -95,13 +98,7 @@ class HeadPages:
     def _page(self, at: int, head: str, tables: Tables, single_file: bool) -> str:
         order = list(self.pages)
         course = Course(head, tables, self._pages, self._transition)
-        sections = [
-            classes_section(course),
-            ablation_section(course),
-            patching_section(course),
-            circuits_section(course, self._circuits),
-            nearest_section(course, self._maps),
-        ]
+        sections = self._sections(course)
         layer = _place(head)[0]
         return render(
             "head",
@@ -109,9 +106,10 @@ class HeadPages:
             SCRIPTS,
             title=f"{self._run}, {head}",
             run=self._run,
+            head_note=self._note,
             head_name=head,
             lead=class_sentences(course),
-            sections=linked([attention_section(course, self._maps), *sections], self.pages),
+            sections=linked(sections, self.pages),
             pictures={
                 "attention": self._maps.maps(head, self._pages),
                 "circuits": self._circuits.maps(head, self._pages),
@@ -124,6 +122,19 @@ class HeadPages:
                 Link(f"step {number(step)}", f"{page}#step={step}&head={head}") for step, page in self._pages.items()
             ],
         )
+
+    def _sections(self, course: Course) -> list[Section]:
+        """What the passes say that the run can be asked, and others that are stored."""
+        asked = self._defined.union(*self._steps.values())
+        sections = (
+            ("attention", attention_section(course, self._maps)),
+            ("taxonomy", classes_section(course)),
+            ("ablation", ablation_section(course)),
+            ("patching", patching_section(course)),
+            ("circuits", circuits_section(course, self._circuits)),
+            ("attention", nearest_section(course, self._maps)),
+        )
+        return [section for name, section in sections if name in asked]
 
     def _link(self, head: str) -> Link:
         return Link(head, self.pages[head])

@@ -55,7 +55,7 @@ class Maps:
     """Maps over checkpoints with a chooser of their kind.
 
     Attributes:
-        key: what a choice is, in the page's address: mask, circuit.
+        key: what a choice is, in the page's address, such as circuit.
         label: what the chooser says.
         hint: how the maps are to be read.
         places: where each map leads, step → link.

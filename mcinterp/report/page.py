@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from mcinterp.declared import Study
 from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PLACE, PLOTLY, STYLE, TABLES, THEME, asset
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
@@ -25,7 +26,6 @@ POLICY = (
 )
 """What a page may load: nothing from a network. Plotly and CircuitsVis set styles in the page, but no script in it runs
 that the package did not put there."""
-HEAD_NOTE = "Heads are written L1H0: layer and head, both counted from 0; L1H0 is the paper's (2,1)."
 
 
 def render(
@@ -43,7 +43,13 @@ def render(
     head = _inline(scripts, styles) if single_file else _linked(scripts, styles)
     policy = Markup(POLICY.format(scripts=_script_sources(single_file, scripts)))
     page = _environment().get_template(f"{template}.html.j2")
-    return page.render(head=head, policy=policy, head_note=HEAD_NOTE, **values)
+    return page.render(head=head, policy=policy, **values)
+
+
+def head_note(study: Study | None) -> str:
+    """How heads are written, and how the paper of the study writes them where it does otherwise."""
+    note = "Heads are written L1H0: layer and head, both counted from 0"
+    return f"{note}; {study.head_note}." if study and study.head_note else f"{note}."
 
 
 def scripts_for(attention: bool) -> list[str]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-CLASSES: dict[str, tuple[str, str]] = {
-    "row": ("R", "#0072B2"),
-    "column": ("C", "#E69F00"),
-    "identity": ("I", "#009E73"),
-    "masked-row": ("MR", "#D55E00"),
-    "observed-copy": ("OC", "#56B4E9"),
-    "mask-ignore": ("MI", "#CC79A7"),
-    "longest-contiguous-column": ("LC", "#F0E442"),
-    "input-processing": ("IP", "#4D4D4D"),
-    "none": ("–", "#E4E7EB"),
-}
-"""Short form and colour of every head class."""
+from collections.abc import Mapping, Sequence
+from itertools import chain, cycle, repeat
+
+import pandas as pd
+
+CLASSES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#4D4D4D")
+"""Colours of the classes of heads, in the order in which a task names them."""
+NONE, NO_CLASS = "none", "#E4E7EB"
+"""What a head without a class is called, and its colour."""
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours of anything else that is told apart, in order."""
@@ -38,16 +35,29 @@ ON_DARK = {
 """What the figures' quiet colours become where text is light; assets/figures.js has the same, which a test sees to."""
 
 
-def class_colour(name: str) -> str:
-    """The colour of a head class; one that the palette does not know is drawn grey."""
-    return CLASSES[name][1] if name in CLASSES else CONTROL
+def class_colours(kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """A colour for every class, and for none; classes beyond the palette are grey.
+
+    Args:
+        kinds: kinds of classes, each with its classes, in the order of the task.
+    """
+    names = dict.fromkeys(name for classes in kinds.values() for name in classes if name != NONE)
+    return {**dict(zip(names, chain(CLASSES, repeat(CONTROL)), strict=False)), NONE: NO_CLASS}
+
+
+def table_colours(classes: pd.DataFrame) -> dict[str, str]:
+    """The same for a table with columns `kind` and `class`."""
+    return class_colours({str(kind): list(rows["class"]) for kind, rows in classes.groupby("kind", sort=False)})
+
+
+def part_colours(parts: Sequence[str]) -> dict[str, str]:
+    """Colours of the scores that are over parts of a sample, the main one first."""
+    return dict(zip(parts, cycle((SERIES[1], SERIES[0], *SERIES[2:])), strict=False))
 
 
 def class_short(name: str) -> str:
-    """At most three letters for a head class."""
-    if name in CLASSES:
-        return CLASSES[name][0]
-    return "".join(part[0] for part in name.split("-") if part)[:3].upper()
+    """At most two letters for a head class."""
+    return "–" if name == NONE else "".join(part[0] for part in name.split("-") if part)[:2].upper()
 
 
 def text_on(colour: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from mcinterp.report.palette import class_colour, text_on
+from mcinterp.report.palette import text_on
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -128,18 +128,37 @@ class FigureView:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A family of inputs as a task draws it.
+
+    Attributes:
+        drawing: an SVG element.
+        words: what it shows, without a full stop.
+        key: what its colours mean, a sentence.
+    """
+
+    drawing: Markup
+    words: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Widget:
-    """Attention maps for CircuitsVis with the masks beneath.
+    """Attention maps for CircuitsVis, with pictures of the families of inputs beneath where a task draws them.
 
     Attributes:
         data: what attention.js draws (see `views.attention.payload`).
-        masks: one drawing a mask: (name, SVG, description).
+        families: names of the families of inputs.
+        pictures: one a family; none where the task draws none.
+        label: what the chooser of the family says.
         positions: how the name of a position is to be read.
     """
 
     data: Mapping[str, Any]
-    masks: Sequence[tuple[str, Markup, str]]
-    positions: str = "row,column of the matrix"
+    families: Sequence[str]
+    pictures: Sequence[Picture]
+    label: str
+    positions: str
 
     @property
     def json(self) -> Markup:
@@ -156,7 +175,7 @@ class Section:
         title: heading.
         sentences: what the numbers say.
         figures, tables, widget: what shows it.
-        legend: class names whose colours the section uses.
+        legend: the colours that the section uses, each by what it is of.
         links: the stored numbers.
         absent: why there is nothing to show, a sentence; empty where there is.
     """
@@ -167,11 +186,11 @@ class Section:
     figures: Sequence[FigureView] = ()
     tables: Sequence[TableView] = ()
     widget: Widget | None = None
-    legend: Sequence[str] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
     links: Sequence[Link] = ()
     absent: str = ""
 
     @property
     def swatches(self) -> list[tuple[str, str, str]]:
-        """Name, background and text colour of every class in the legend."""
-        return [(name, class_colour(name), text_on(class_colour(name))) for name in self.legend]
+        """Name, background and text colour of everything in the legend."""
+        return [(name, colour, text_on(colour)) for name, colour in self.legend.items()]

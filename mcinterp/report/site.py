@@ -10,19 +10,19 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from mcinterp.declared import Explorer
 from mcinterp.errors import CheckpointError
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.heads import PAGE as HEAD_PAGE
 from mcinterp.report.heads import HeadPages, linked, linked_table
 from mcinterp.report.numbers import number
-from mcinterp.report.page import EXPLORER, FOLDER, render, scripts_for
+from mcinterp.report.page import EXPLORER, FOLDER, head_note, render, scripts_for
 from mcinterp.report.parts import Link, Section, embed_json
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
-from mcinterp.report.views.taxonomy import classes
-from mcinterp.report.views.timeline import timelines
+from mcinterp.report.views.timeline import taxonomy_colours, timelines
 from mcinterp.results import ARRAYS, RECORD, Result
 from mcinterp.runs.files import explained, tidy, write_atomic
 
@@ -59,7 +59,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
-    light, heads = {}, HeadPages(name, (run.facts.get("transition") or {}) if run else {}, pages)
+    light, heads = {}, HeadPages(name, run, pages)
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)
@@ -130,6 +130,7 @@ def _step_page(
         scripts_for(attention=any(section.widget for section in shown)),
         title=f"{name}, step {number(step)}",
         run=name,
+        head_note=head_note(training.study_of_run(run)),
         step=number(step),
         number=step,
         at=at,
@@ -188,7 +189,7 @@ def _index_page(
         curve = replace(training.view(run, pages), links=links)
     else:
         curve = Section("training", "Loss curve", absent="The results of the training are missing.")
-    taxonomies = [results["taxonomy"] for results in steps.values() if "taxonomy" in results]
+    taxonomies = {step: results["taxonomy"] for step, results in steps.items() if "taxonomy" in results}
     return render(
         "index",
         single_file,
@@ -197,7 +198,8 @@ def _index_page(
         facts=training.run_facts(run) if run else [],
         curve=curve,
         paper=paper,
-        explorer=EXPLORER if (folder / EXPLORER).is_file() else None,
+        explorer=Link(_offered(run), EXPLORER) if (folder / EXPLORER).is_file() else None,
+        head_note=head_note(training.study_of_run(run)),
         checkpoints=[_step_link(step, pages) for step in steps],
         pages_json=_pages_json(pages),
         changes=changes_table(steps, pages) if steps else None,
@@ -209,12 +211,18 @@ def _index_page(
         classified=bool(taxonomies) or "taxonomy" in defined_passes(run),
         heads=[Link(head, page) for head, page in heads.items()],
         timelines=[linked_table(view, heads) for view in timelines(steps, pages)],
-        legend=Section("classes", "", legend=[*classes(taxonomies[0]), "none"] if taxonomies else []),
+        legend=Section("classes", "", legend=taxonomy_colours(taxonomies)),
         config=training.config_table(run) if run else None,
         config_hash=str(run.facts.get("config_hash", "")) if run else "",
         digests=digests_table(steps),
         versions=versions(steps),
     )
+
+
+def _offered(run: Result | None) -> str:
+    """What there is to play with in the explorer."""
+    study = training.study_of_run(run)
+    return ((study and study.explorer) or Explorer).offers
 
 
 def _has_drop(run: Result | None) -> bool:

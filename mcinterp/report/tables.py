@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mcinterp.report.numbers import interval, is_absent, number, plural
-from mcinterp.report.palette import CLASSES, class_colour
+from mcinterp.report.palette import NONE
 from mcinterp.report.parts import Cell, Column, TableView
 
 PLAIN_NUMBERS = {"seed"}
@@ -24,6 +25,7 @@ def table_view(
     caption: str,
     hide: Collection[str] = (),
     folded: bool = False,
+    colours: Mapping[str, str] | None = None,
 ) -> TableView:
     """Show a data frame.
 
@@ -33,6 +35,7 @@ def table_view(
         caption: what the rows are.
         hide: columns left to the CSV file; those without any value are left to it too.
         folded: whether the table starts closed.
+        colours: of texts that have one, such as classes of heads.
     """
     names = [name for name in frame.columns if name not in hide and not _is_bound(name, frame)]
     names = [name for name in names if frame[name].notna().any()]
@@ -40,7 +43,7 @@ def table_view(
     shown = [name for name in names if name not in shared]
     columns = [Column(_label(name), _meaning(name, frame, meanings), _is_numeric(frame[name])) for name in shown]
     records = frame.to_dict("records")
-    rows = [tuple(cell(name, record) for name in shown) for record in records]
+    rows = [tuple(_coloured(cell(name, record), colours or {}) for name in shown) for record in records]
     return TableView(caption, columns, rows, [_shared(name, records[0]) for name in shared], folded=folded)
 
 
@@ -70,7 +73,11 @@ def head_list(heads: Sequence[str]) -> Cell:
 def _text_cell(value: str) -> Cell:
     if "," in value and " " not in value.replace(", ", ","):
         return head_list([part.strip() for part in value.split(",")])
-    return Cell(value, colour=class_colour(value) if value in CLASSES and value != "none" else "")
+    return Cell(value)
+
+
+def _coloured(value: Cell, colours: Mapping[str, str]) -> Cell:
+    return replace(value, colour=colours[value.text]) if value.text in colours and value.text != NONE else value
 
 
 def _is_bound(name: str, frame: pd.DataFrame) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,16 @@ class SampleScore:
     Attributes:
         meaning: in words, as tables and pages have it.
         whole: it is over everything, the others over parts of it.
+        words: what a sentence calls it after "the", such as `masked MSE`; the meaning where left out.
+        where: what it is over, such as `masked entries`.
+        absent: why it may have no value, as a sentence begins, such as `No entry was masked`.
     """
 
     meaning: str
     whole: bool = False
+    words: str = ""
+    where: str = "answers"
+    absent: str = "Nothing was scored"
 
 
 @runtime_checkable
@@ -40,12 +46,16 @@ class Scored(Protocol):
     Attributes:
         sample_score_kinds: every score by name, the main one first.
         score_unit: short name of what the scores are of, such as `mse`; it is part of the names of columns.
+        unit_words: the unit in words, short as in `MSE 0.1`, and in full as on an axis.
+        zero_words: what `zero_answers` does, such as `answering 0`.
         zero_sentence: what the main score of `zero_answers` is, in words.
         sample_names: what a sample is called, and several.
     """
 
     sample_score_kinds: Mapping[str, SampleScore]
     score_unit: str
+    unit_words: tuple[str, str]
+    zero_words: str
     zero_sentence: str
     sample_names: tuple[str, str]
 
@@ -103,126 +113,19 @@ class Contrasted(Protocol):
         ...
 
 
-@runtime_checkable
-class Attended(Protocol):
-    """For the attention viewer: families of inputs by name.
+@dataclass(frozen=True)
+class AnswerMeasure:
+    """A measure of a model's answers as a whole.
 
     Attributes:
-        key_name: name of the column of the attention on a family's `keys`.
-        key_meaning: what these are.
-        shown_axes: axes of each array of `shown_beside`.
+        meaning: in full, for tables.
+        words: what it tells, such as `how much the answers at masked entries vary`.
+        unit: of its axis.
     """
 
-    key_name: str
-    key_meaning: str
-    shown_axes: Mapping[str, tuple[str, ...]]
-
-    def inputs_for_attention(self) -> Sequence[str]:
-        """Names of the families that are shown unless others are asked for, the plain random one first."""
-        ...
-
-    def attention_choice(self, family: str) -> Mapping[str, Any]:
-        """What a family chooses of `examples`."""
-        ...
-
-    def attended_keys(self, batch: Batch) -> Tensor:
-        """Which positions of a batch's inputs `key_name` is about, bool (n, pos)."""
-        ...
-
-    def shown_beside(self, batch: Batch) -> Mapping[str, Floats]:
-        """Arrays that picture a family's inputs, by name."""
-        ...
-
-
-@runtime_checkable
-class LabelledPositions(Protocol):
-    """Names of positions, for every axis of every figure."""
-
-    def position_labels(self) -> list[str]:
-        """A name for every position."""
-        ...
-
-    def position_facts(self) -> Mapping[str, Any]:
-        """How positions lie, for those who draw them."""
-        ...
-
-
-@runtime_checkable
-class GroupedPositions(Protocol):
-    """Groups of positions, for what is alike within them."""
-
-    def position_groups(self) -> Mapping[str, Sequence[int]]:
-        """By what positions may be grouped, and the group of each."""
-        ...
-
-
-@runtime_checkable
-class LabelledTokens(Protocol):
-    """What tokens stand for."""
-
-    def token_labels(self) -> Sequence[str]:
-        """A name for every token."""
-        ...
-
-
-@runtime_checkable
-class HeadClasses(Protocol):
-    """Classes of heads, each with a score that is 0 for uniform attention and 1 for a perfect member.
-
-    Attributes:
-        kinds: kinds of classes, each with its classes; a head has at most one class of a kind.
-        conditions: families of inputs that heads are looked at under, by name, with what each chooses of `examples`.
-    """
-
-    kinds: Mapping[str, Sequence[str]]
-
-    @property
-    def conditions(self) -> Mapping[str, Mapping[str, Any]]:
-        """See above."""
-        ...
-
-    def layer_scores(
-        self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: Tensor
-    ) -> Mapping[str, Tensor]:
-        """Scores of a layer's heads by class, (sample, head), or with more axes for `of_all`.
-
-        Args:
-            patterns: under each condition, (sample, head, query, key).
-            inputs: of the same samples under each condition, (sample, pos).
-            average: mean pattern of all samples under all conditions, (head, query, key).
-        """
-        ...
-
-    def of_all(self, scores: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Scores by class, (sample, head), once those of all samples are there."""
-        ...
-
-
-@runtime_checkable
-class ShownTokens(Protocol):
-    """Tokens that stand for numbers, as circuits show and embeddings follow them.
-
-    Attributes:
-        blank_name: column of what is said of the token that stands for no number.
-        blank_meaning: what that token is called.
-        blank_token: its id.
-    """
-
-    blank_name: str
-    blank_meaning: str
-    blank_token: int
-
-    def token_values(self) -> Floats:
-        """The number that each token stands for, (d_vocab,), NaN for those that stand for none."""
-        ...
-
-    def shown_tokens(self, inputs: Tensor) -> Tensor:
-        """Ids of the tokens whose circuits are kept, of inputs (n, pos); (token,)."""
-        ...
-
-    def followed_tokens(self, batch: Batch) -> tuple[Any, Floats, Any]:
-        """Ids, numbers and occurrences of the tokens whose embeddings are followed, each (token,)."""
-        ...
+    meaning: str
+    words: str
+    unit: str
 
 
 @runtime_checkable
@@ -230,10 +133,10 @@ class AnswerMeasured(Protocol):
     """What may move in the answers while the loss stands still.
 
     Attributes:
-        answer_measure_kinds: every measure by name, in words.
+        answer_measure_kinds: every measure by name.
     """
 
-    answer_measure_kinds: Mapping[str, str]
+    answer_measure_kinds: Mapping[str, AnswerMeasure]
 
     def answer_measures(self, answers: Tensor, batch: Batch) -> Sums:
         """Sums over each sample, and what they are divided by, of every measure."""
@@ -241,44 +144,10 @@ class AnswerMeasured(Protocol):
 
 
 @runtime_checkable
-class Classified(Protocol):
-    """Classes that heads are sorted into."""
+class LabelledCurves(Protocol):
+    """What the loss and the scores of training are called in a legend, where that is not their name."""
 
-    def head_classes(self) -> HeadClasses:
-        """The classes."""
-        ...
-
-
-@runtime_checkable
-class ProbeTargets(Protocol):
-    """What linear probes are to read, of all samples of a batch.
-
-    Attributes:
-        names: of the targets, in order.
-    """
-
-    names: tuple[str, ...]
-
-    def at(self, samples: Any) -> dict[str, Floats]:
-        """Each target of some samples (a slice or indices) at every position, (n, pos, k)."""
-        ...
-
-    def means(self) -> dict[str, Floats]:
-        """The mean of each target over samples and positions, (k,)."""
-        ...
-
-    def places(self, target: str, samples: slice) -> Mapping[str, Floats]:
-        """Positions that a target's error is averaged over, by name: 0 or 1, (n, pos)."""
-        ...
-
-
-@runtime_checkable
-class Probed(Protocol):
-    """What linear probes are to read off the residual stream."""
-
-    def probe_targets(self, batch: Batch) -> ProbeTargets:
-        """Targets of every sample."""
-        ...
+    curve_labels: Mapping[str, str]
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from small_gpt import small_gpt_config
 from small_run import small_config
 
 from mcinterp.analysis import compare_checkpoints, head_taxonomy
-from mcinterp.analysis.compare.head_columns import COMPARED, OTHER_MATRICES, SHUFFLED, UNTRAINED
+from mcinterp.analysis.compare.head_columns import COMPARED, SHUFFLED, UNTRAINED, given_other
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.errors import InputError
 from mcinterp.model import Head, HeadSet, intervene
@@ -175,7 +175,7 @@ def slow_effects(checkpoint: Checkpoint, inputs: torch.Tensor) -> dict[str, np.n
 
 def test_controls_stand_beside_the_pairs(found: Result, random_checkpoint: Checkpoint, other: Checkpoint) -> None:
     controls, matches = found.table("controls").set_index("what"), found.table("matches")
-    assert list(controls.index) == [COMPARED, SHUFFLED, UNTRAINED, OTHER_MATRICES]
+    assert list(controls.index) == [COMPARED, SHUFFLED, UNTRAINED, given_other("matrices")]
     assert controls.loc[COMPARED, "score"] == pytest.approx(matches["score"].mean())
     assert controls.loc[COMPARED, "lowest"] == matches["score"].min()
     assert controls.loc[SHUFFLED, ["found", "pairs"]].tolist() == [6, 6]
@@ -184,7 +184,7 @@ def test_controls_stand_beside_the_pairs(found: Result, random_checkpoint: Check
     assert found.facts["untrained_highest"] == pytest.approx(matches["untrained"].max())
     assert (matches["above_untrained"] == (matches["score_low"] > matches["untrained"].max())).all()
     # What follows the matrix in one model has nothing to do with another matrix in the other.
-    own, others = (controls.loc[what] for what in (COMPARED, OTHER_MATRICES))
+    own, others = (controls.loc[what] for what in (COMPARED, given_other("matrices")))
     assert own["response"] > others["response_high"]
     assert abs(others["response"]) < 0.2
     assert 0 < controls.loc[UNTRAINED, "score"] < controls.loc[COMPARED, "score"]

@@ -16,6 +16,31 @@ FAMILIES = ("row", "column", "identity")
 GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-column", "input-processing")
 METHODS = ("uniform", "zero", "mean", "resample")
 PASSES = ("attention", "taxonomy", "ablation", "patching", "probes")
+DEFINED = (*PASSES, "circuits", "tokens", "positions", "shift", "algorithm", "nuclear", "sizes")
+"""Passes that the run can be asked; comparisons are left out."""
+KIND_FACTS = {
+    "kinds": {"family": list(FAMILIES), "group": list(GROUPS)},
+    "kind_words": {"family": ["families", "random masks"], "group": ["groups", "structured masks"]},
+}
+SCORE_FACTS = {
+    "main_score": "masked",
+    "score_parts": ["masked", "observed"],
+    "scores": {"masked": "L_mask", "observed": "L_obs", "total": "MSE over all entries"},
+    "score_words": {"masked": "masked MSE", "observed": "observed MSE", "total": "total MSE"},
+    "score_places": {"masked": "masked entries", "observed": "observed entries", "total": "all entries"},
+    "score_absent": "No entry was masked",
+    "score_unit": "mse",
+    "unit_words": ["MSE", "mean squared error"],
+    "zero_words": "answering 0",
+    "sample_names": ["matrix", "matrices"],
+}
+FAMILY_WORDS = {"one": "mask", "several": "masks", "under": "under the {} mask", "every": "under every mask"}
+CURVE_LABELS = {
+    "loss": "loss (all entries)",
+    "observed_mse": "MSE, observed",
+    "masked_mse": "MSE, masked",
+    "masked_abs_mean": "mean |prediction|, masked",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,10 @@ class Forge:
     @property
     def heads(self) -> list[str]:
         return [f"L{layer}H{head}" for layer, head in product(range(self.n_layers), range(self.n_heads))]
+
+    @property
+    def positions(self) -> list[str]:
+        return [f"{row},{col}" for row, col in product(range(self.rows), range(self.cols))]
 
     def learned(self, step: int) -> bool:
         return self.drop is not None and step > self.drop
@@ -102,6 +131,10 @@ class Forge:
             "last_step": last,
             "progress_score": "masked_mse",
             "score_names": list(columns)[1:],
+            "loss_name": "mean squared error",
+            "beside": ["masked_abs_mean"],
+            "curve_labels": CURVE_LABELS,
+            "passes": sorted(DEFINED),
             "transition": self.transition(),
         }
         return Result("training", "Training", {}, facts, {"curve": Table.of(columns, rows)})
@@ -147,7 +180,12 @@ class Forge:
             | {"distance_from_uniform": 0.5, "split_half_distance": 0.01}
             for (m, mask), (h, head) in product(enumerate(masks), enumerate(self.heads))
         ]
-        facts = {"masks": masks, "rows": self.rows, "cols": self.cols}
+        row, col = np.divmod(np.arange(n_pos), self.cols)
+        facts = {"task": "matrix-completion", "masks": masks, "family_words": FAMILY_WORDS}
+        facts |= {"rows": self.rows, "cols": self.cols, "position_words": "row,column of the matrix"}
+        facts |= {"position_groups": {"row": row.tolist(), "column": col.tolist()}, "positions": self.positions}
+        facts |= {"uniform_entropy": float(np.log(n_pos)), "uniform_masked_mass": (1 - observed.mean((1, 2))).tolist()}
+        facts |= {"key_name": "masked_mass", "key_words": "masked keys", "key_meaning": "attention on masked keys"}
         facts |= {"n_layers": self.n_layers, "n_heads": self.n_heads, "axes": {}}
         arrays = {"maps": maps, "observed": observed}
         return Result("attention", "Attention maps", {}, facts, {"heads": _table(rows)}, arrays)
@@ -182,7 +220,7 @@ class Forge:
                 controls = {"uniform": 0.0, "untrained": 0.02, "untrained_max": 0.1, "threshold": 0.3}
                 scores.append({"head": head, "kind": kind, "class": name} | _ci("score", score, 0.02) | controls)
                 scores[-1]["fits"] = fits
-        facts = {"families": list(FAMILIES), "groups": list(GROUPS), "masks": ["random", *self.masks]}
+        facts = {**KIND_FACTS, "masks": ["random", *self.masks]}
         return Result("taxonomy", "Head taxonomy", {}, facts, {"heads": _table(heads), "scores": _table(scores)})
 
     def sets(self, step: int) -> dict[str, tuple[str, list[str]]]:
@@ -216,7 +254,8 @@ class Forge:
                 | _ci("excess", delta - control, 0.05 * delta)
                 | {"verdict": "hurts more than control" if controlled else "no control of this size"}
             )
-        return Result("ablation", "Group ablations", {}, {}, {"ablation": _table(rows), "control": _table(controls)})
+        facts = {"methods": list(METHODS), "kinds": KIND_FACTS["kinds"], **SCORE_FACTS}
+        return Result("ablation", "Group ablations", {}, facts, {"ablation": _table(rows), "control": _table(controls)})
 
     def patching(self, step: int) -> Result:
         sets = {"all": ("all", self.heads)} | {head: ("head", [head]) for head in self.heads}
@@ -234,7 +273,8 @@ class Forge:
                 | _ci("mse_to_base", to_base, 0.004)
                 | _ci("nearer", to_base - to_source, 0.008)
             )
-        return Result("patching", "Activation patching", {}, {}, {"patching": _table(rows)})
+        facts = {"directions": ["X into −X", "−X into X"], "counterparts": ["X", "−X"], **SCORE_FACTS}
+        return Result("patching", "Activation patching", {}, facts, {"patching": _table(rows)})
 
     def probes(self, step: int) -> Result:
         kinds = [("masked row", "all"), ("entry", "masked"), ("entry", "observed"), ("singular vector", "all")]
@@ -251,7 +291,8 @@ class Forge:
                 | _ci("control_mse", 0.221, 0.005)
                 | {"control_cosine": 0.3, "constant_mse": 0.22}
             )
-        return Result("probes", "Linear probes", {}, {}, {"probes": _table(rows)})
+        facts = {"main_places": {"entry": "masked"}}
+        return Result("probes", "Linear probes", {}, facts, {"probes": _table(rows)})
 
 
 def _ci(name: str, value: float, half: float) -> dict[str, float]:

@@ -39,6 +39,9 @@ def forged_circuits(forge: Forge, step: int, **changed: Any) -> Result:
         "rows": forge.rows,
         "cols": forge.cols,
         "positions": [f"{row},{col}" for row in range(forge.rows) for col in range(forge.cols)],
+        "position_groups": ["row", "column"],
+        "blank": ["mask_key", "MASK"],
+        "sample_names": ["matrix", "matrices"],
         "axes": {},
     }
     columns = {name: f"meaning of {name}" for name in rows[0]}

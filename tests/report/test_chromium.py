@@ -75,11 +75,11 @@ def test_the_mask_choice_redraws_maps_and_mask(folder: Path, opened: Opened) -> 
         page.wait_for_selector(".circuitsvis canvas")
         page.wait_for_timeout(300)
         before = ink(page)
-        page.locator("select.mask-choice").select_option(label="checkerboard")
+        page.locator("select.family-choice").select_option(label="checkerboard")
         page.wait_for_selector("#circuitsvis-2 canvas")
         page.wait_for_timeout(300)
         assert ink(page) != before
-        assert page.locator(".masks figure:visible").inner_text().count("checkerboard") == 1
+        assert page.locator(".pictures figure:visible").inner_text().count("checkerboard") == 1
         page.locator("select.layer-choice").select_option("1")
         page.wait_for_selector("#circuitsvis-3 canvas")
         assert page.locator(".circuitsvis canvas").count() == 9

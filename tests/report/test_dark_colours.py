@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import mcinterp.report
-from mcinterp.report.palette import CLASSES, CONTROL, GRID, INK, MUTED, ON_DARK
+from mcinterp.report.palette import CLASSES, CONTROL, GRID, INK, MUTED, NO_CLASS, ON_DARK
 
 REPORT = Path(mcinterp.report.__file__).parent
 
@@ -24,7 +24,7 @@ def test_notebooks_exchange_the_same() -> None:
 
 
 def test_every_grey_of_the_palette_has_a_dark_one() -> None:
-    assert {INK, MUTED, GRID, CONTROL, CLASSES["none"][1], CLASSES["input-processing"][1]} <= exchanged().keys()
+    assert {INK, MUTED, GRID, CONTROL, NO_CLASS, CLASSES[7]} <= exchanged().keys()
 
 
 def test_every_exchanged_colour_is_one_that_is_drawn() -> None:

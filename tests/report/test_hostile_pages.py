@@ -61,7 +61,7 @@ def test_nothing_hostile_runs_in_a_browser(folder: Path, opened: Opened, name: s
         draw_all(page)
         if name == STEP:
             page.wait_for_selector(".circuitsvis canvas")
-            assert page.locator("select.mask-choice").inner_text().count("<script>") == 1
+            assert page.locator("select.family-choice").inner_text().count("<script>") == 1
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert page.evaluate("window.hacked") is None
         assert page.locator("img:not([src^='data:'])").count() == 0

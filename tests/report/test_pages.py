@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forged import FAMILIES, GROUPS, PASSES, Forge
+from forged import DEFINED, FAMILIES, GROUPS, KIND_FACTS, PASSES, Forge
 
 from mcinterp.errors import CheckpointError, InputError
 from mcinterp.report import write_report
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.figures.ablation import ablation_rows
-from mcinterp.report.palette import CLASSES, class_short, text_on
+from mcinterp.report.palette import CLASSES, NO_CLASS, class_colours, class_short, text_on
 from mcinterp.report.parts import embed_json
 from mcinterp.report.tables import table_view
-from mcinterp.report.views import NOT_OF_ENCODERS, VIEWS
 from mcinterp.report.views.attention import payload
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
@@ -184,7 +183,8 @@ def test_every_text_of_a_file_is_escaped(tmp_path: Path) -> None:
     taxonomy = forge.taxonomy(9000)
     heads = taxonomy.tables["heads"]
     frame = heads.frame.assign(family=[evil, *heads.frame["family"][1:]])
-    facts = {**taxonomy.facts, "families": [evil, *FAMILIES]}
+    kinds = {**KIND_FACTS["kinds"], "family": [evil, *FAMILIES]}
+    facts = {**taxonomy.facts, "kinds": kinds}
     tables = {**taxonomy.tables, "heads": Table(frame, {**heads.columns, "family": evil})}
     replace(taxonomy, title=evil, facts=facts, tables=tables).save(folder / "data" / "step-00009000" / "taxonomy")
     for single_file in (False, True):
@@ -201,8 +201,27 @@ def test_a_class_the_palette_does_not_know_is_drawn() -> None:
     assert class_short("") == ""
 
 
+def test_classes_have_colours_in_the_order_of_the_task() -> None:
+    """Those of matrix completion by hand; what the palette has no colour for is grey."""
+    assert class_colours(KIND_FACTS["kinds"]) == {
+        "row": "#0072B2",
+        "column": "#E69F00",
+        "identity": "#009E73",
+        "masked-row": "#D55E00",
+        "observed-copy": "#56B4E9",
+        "mask-ignore": "#CC79A7",
+        "longest-contiguous-column": "#F0E442",
+        "input-processing": "#4D4D4D",
+        "none": "#E4E7EB",
+    }
+    shorts = [class_short(name) for name in (*FAMILIES, *GROUPS, "none")]
+    assert shorts == ["R", "C", "I", "MR", "OC", "MI", "LC", "IP", "–"]
+    many = class_colours({"class": [str(number) for number in range(9)]})
+    assert many["8"] == "#BCC4CD"
+
+
 def test_text_on_every_class_colour_has_enough_contrast() -> None:
-    for _, colour in CLASSES.values():
+    for colour in (*CLASSES, NO_CLASS):
         assert contrast(colour, text_on(colour)) >= 4.5
 
 
@@ -239,7 +258,7 @@ def test_a_pass_that_was_not_run_says_so(tmp_path: Path, missing: str) -> None:
     folder = Forge(steps=(1000, 9000), n_heads=2).write(tmp_path, [name for name in PASSES if name != missing])
     write_report(folder)
     page = read(folder / "step-00009000.html")
-    assert page.count("This pass was not run.") == 1 + len(VIEWS.keys() - NOT_OF_ENCODERS) - len(PASSES)
+    assert page.count("This pass was not run.") == 1 + len(DEFINED) - len(PASSES)
     assert f'<section id="{missing}"' in page
 
 

@@ -50,7 +50,7 @@ def test_a_step_without_a_page_is_told(report: Path, opened: Opened) -> None:
 def test_a_chosen_head_stays_chosen_from_step_to_step(report: Path, opened: Opened) -> None:
     with opened(report / STEP) as page:
         page.get_by_role("button", name="Show L0H3 row large").click()
-        page.locator("select.mask-choice").select_option(label="checkerboard")
+        page.locator("select.family-choice").select_option(label="checkerboard")
         assert "head=L0H3" in hash_of(page)
         assert "mask=checkerboard" in hash_of(page)
         assert zoomed(page).startswith("L0H3")
@@ -58,7 +58,7 @@ def test_a_chosen_head_stays_chosen_from_step_to_step(report: Path, opened: Open
             page.locator("nav.steps a[rel=prev]").first.click()
         assert not page.url.split("#")[0].endswith(STEP)
         assert zoomed(page).startswith("L0H3")
-        assert page.locator("select.mask-choice option:checked").inner_text() == "checkerboard"
+        assert page.locator("select.family-choice option:checked").inner_text() == "checkerboard"
 
 
 def test_arrows_and_slider_go_through_the_steps_and_keep_the_place(report: Path, opened: Opened) -> None:

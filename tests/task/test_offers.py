@@ -23,7 +23,7 @@ from mcinterp.runs import Checkpoint, Run, train
 from mcinterp.runs.retrain import retrain
 from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
-from mcinterp.task import offers
+from mcinterp.task import inside, offers
 from mcinterp.task.next_token import NextToken, TokenBatch
 
 TEXT = """
@@ -94,7 +94,10 @@ def test_what_it_offers_decides_what_it_is_asked(config: RunConfig) -> None:
 
 def test_what_passes_ask_for_is_described() -> None:
     described = {
-        name for offer in vars(offers).values() if getattr(offer, "_is_protocol", False) for name in vars(offer)
+        name
+        for offer in [*vars(offers).values(), *vars(inside).values()]
+        if getattr(offer, "_is_protocol", False)
+        for name in vars(offer)
     }
     described |= {name for kind in architectures().values() for name in kind.offers}
     of_the_base = [entry for entry in (*PASSES.values(), *COMPARISONS.values()) if "studies" not in str(entry.function)]
@@ -102,14 +105,14 @@ def test_what_passes_ask_for_is_described() -> None:
 
 
 def test_tasks_offer_what_they_seem_to() -> None:
-    both = (offers.Scored, offers.Attended, offers.Compared, offers.LabelledPositions)
-    both += (offers.LabelledTokens, offers.AnswerMeasured, offers.Classified)
+    both = (offers.Scored, inside.Attended, offers.Compared, inside.LabelledPositions)
+    both += (inside.LabelledTokens, offers.AnswerMeasured, inside.Classified)
     tasks: tuple[Any, Any] = (MatrixCompletion(TaskConfig()), Cycle(CycleConfig()))
     for task in tasks:
         assert [offer.__name__ for offer in both if not isinstance(task, offer)] == []
-        assert isinstance(task.head_classes(), offers.HeadClasses)
+        assert isinstance(task.head_classes(), inside.HeadClasses)
     matrices, cycle = tasks
-    for offer in (offers.Contrasted, offers.ShownTokens, offers.GroupedPositions, offers.Probed):
+    for offer in (offers.Contrasted, inside.ShownTokens, inside.GroupedPositions, inside.Probed):
         assert isinstance(matrices, offer)
     assert isinstance(cycle, offers.Decoded)
     assert not isinstance(cycle, offers.Contrasted)

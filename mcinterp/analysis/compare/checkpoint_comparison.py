@@ -40,7 +40,7 @@ TAXONOMY_SAMPLES = 128
 
 def error_columns(task: Any) -> dict[str, str]:
     """Columns of the table `errors`, for A's task."""
-    unit, said, samples = task.score_unit, task.score_unit.replace("_", " "), task.sample_names[1]
+    unit, said, samples = task.score_unit, task.unit_words[1], task.sample_names[1]
     return {
         "entries": "; ".join(f"{name}: {kind.meaning}" for name, kind in task.sample_score_kinds.items()),
         "n": samples,
@@ -156,6 +156,7 @@ class _Pair:
             "shared": self.shared,
             "unlike": {name: list(values) for name, values in self.unlike.items()},
             "same_weights": self.a.digest == self.b.digest,
+            "task": self.a.config.task.kind,
             **score_facts(self.a.task),
         }
 

@@ -79,6 +79,14 @@ class Member:
         return str(self.run.config.task.kind)
 
     @property
+    def kind_words(self) -> dict[str, list[str]]:
+        """What the kinds of its heads' classes are called; none where heads have no classes."""
+        if missing(PASSES["taxonomy"].asks, self.run.config):
+            return {}
+        task: Any = make_task(self.run.config.task)
+        return {kind: list(words) for kind, words in task.head_classes().kind_words.items()}
+
+    @property
     def progress_score(self) -> str:
         return str(make_task(self.run.config.task).progress_score)
 

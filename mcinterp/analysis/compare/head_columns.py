@@ -9,20 +9,20 @@ SCORE = "correlation of the two heads' attention less uniform attention, over sa
 MATCH_COLUMNS = {
     "head_a": "A's head",
     "head_b": "B's head that is paired with it",
-    "class_a": "family and group of A's head in the head taxonomy; empty where it is not defined",
-    "class_b": "family and group of B's head",
-    "classes_agree": "yes: the same family and the same group; no; none: neither head has a class",
+    "class_a": "class of each kind that A's head has in the head taxonomy; empty where it is not defined",
+    "class_b": "the same of B's head",
+    "classes_agree": "yes: the same class of each kind; no; none: neither head has a class",
     **interval_columns("score", SCORE),
-    **interval_columns("map", "the same of the two averages over samples: what is alike whatever the sample"),
+    **interval_columns("map", "the same of the two averages over samples: what is alike whatever the input"),
     **interval_columns(
         "response",
-        "the same of what is left when each head's average is taken off: whether both follow the sample in the same "
+        "the same of what is left when each head's average is taken off: whether both follow the input in the same "
         "way; empty for a head whose attention does not depend on it",
     ),
     **interval_columns(
         "effect",
         "correlation, about 0, of what the answers change by when each of the two attends uniformly, over samples and "
-        "places; empty for a head that changes nothing",
+        "answers; empty for a head that changes nothing",
     ),
     "other_matrices": "control: score when B is given other samples than A",
     "response_other_matrices": "control: response when B is given other samples than A",
@@ -42,7 +42,7 @@ CONTROL_COLUMNS = {
     "lowest": "the lowest score of a pair",
     "highest": "the highest",
     **interval_columns("map", "mean over pairs; the same of the averages over samples"),
-    **interval_columns("response", "mean over pairs; the same of what depends on the sample"),
+    **interval_columns("response", "mean over pairs; the same of what depends on the input"),
     **interval_columns("effect", "mean over pairs; correlation of what the answers change by without either head"),
     "found": "heads that are paired with themselves, where the two models are one; a count, without an interval",
     "n": "samples that pairs are scored on",
@@ -53,10 +53,14 @@ SIMILARITY_COLUMNS = {
     "head_b": "B's head",
     **interval_columns("score", SCORE),
     "map": "the same of the averages over samples",
-    "response": "the same of what depends on the sample",
+    "response": "the same of what depends on the input",
     "paired": "whether the two are paired",
     "n": "samples",
     "seed": "seed of the samples",
 }
-COMPARED, SHUFFLED = "A and B", "A and itself, heads shuffled"
-UNTRAINED, OTHER_MATRICES = "A and an untrained model", "A and B given other matrices"
+COMPARED, SHUFFLED, UNTRAINED = "A and B", "A and itself, heads shuffled", "A and an untrained model"
+
+
+def given_other(samples: str) -> str:
+    """The control in which B is given other samples than A, whatever these are called."""
+    return f"A and B given other {samples}"

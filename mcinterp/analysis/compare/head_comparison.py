@@ -14,10 +14,10 @@ from mcinterp.analysis.compare.head_columns import (
     CONTROL_COLUMNS,
     MATCH_COLUMNS,
     NONE,
-    OTHER_MATRICES,
     SHUFFLED,
     SIMILARITY_COLUMNS,
     UNTRAINED,
+    given_other,
 )
 from mcinterp.analysis.compare.head_matching import (
     EFFECT,
@@ -96,12 +96,12 @@ def compare_heads(
         COMPARED: _Matching.of(a, b, batch),
         SHUFFLED: _Matching.of(a, shuffled, batch),
         UNTRAINED: _Matching.of(a, untrained_like(b), batch),
-        OTHER_MATRICES: _Matching.of(a, b, batch, apart=1),
+        given_other(a.task.sample_names[1]): _Matching.of(a, b, batch, apart=1),
     }
     about = {"n": samples - samples // 2, "seed": seed}
     heads, others = (head_names(checkpoint) for checkpoint in (a, b))
     classes = [_classes(taxonomy) for taxonomy in taxonomies]
-    rows = _match_rows(matchings, heads, others, classes, about)
+    rows = _match_rows(list(matchings.values()), heads, others, classes, about)
     found, scored = matchings[COMPARED], matchings[COMPARED].scored
     tables = {
         "matches": Table.of(MATCH_COLUMNS, rows),
@@ -150,15 +150,14 @@ def _shuffled(checkpoint: Checkpoint, seed: int) -> tuple[Checkpoint, list[list[
 
 
 def _match_rows(
-    matchings: dict[str, _Matching],
+    matchings: Sequence[_Matching],
     heads: Sequence[str],
     others: Sequence[str],
     classes: Sequence[dict[str, str]],
     about: dict[str, int],
 ) -> list[dict[str, Any]]:
     """A row a pair, in the order of A's heads."""
-    found, other = matchings[COMPARED], matchings[OTHER_MATRICES]
-    fresh = matchings[UNTRAINED]
+    found, _, fresh, other = matchings
     untrained = dict(zip(fresh.pairs[0].tolist(), fresh.values("score").tolist(), strict=True))
     threshold = max((score for score in untrained.values() if np.isfinite(score)), default=-np.inf)
     estimates = {name: found.scored.products[name].estimate() for name in KINDS}

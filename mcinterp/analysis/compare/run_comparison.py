@@ -81,6 +81,7 @@ def compare_runs(runs: Sequence[Run], labels: Sequence[str] | None = None, sampl
         "least_runs": LEAST_RUNS,
         "spread": _spreads(dropped, progress, width) if progress in logarithmic else {},
         "task": {member.label: member.task for member in members},
+        "kind_words": members[0].kind_words,
     }
     tables = {
         "runs": Table.of(RUN_COLUMNS, rows),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import comb
@@ -121,7 +121,7 @@ def ablation(
         "ablation",
         "Group ablations",
         {"heads": heads, "methods": list(methods), "samples": samples, "seed": seed, "controls": controls},
-        {"methods": list(methods), **score_facts(task)},
+        {"methods": list(methods), "kinds": _classes(checkpoint), **score_facts(task)},
         {"ablation": Table.of(columns(task), rows), "control": Table.of(control_columns(task), control_rows)},
     )
 
@@ -184,11 +184,11 @@ def _head_sets(
     return [(_kind(name.strip(), head_set, members), head_set) for name, head_set in zip(names, sets, strict=True)]
 
 
-def _classes(checkpoint: Checkpoint) -> Mapping[str, Sequence[str]]:
+def _classes(checkpoint: Checkpoint) -> dict[str, list[str]]:
     """The task's kinds of classes with their classes; none where heads have no classes."""
     if missing(PASSES["taxonomy"].asks, checkpoint.config):
         return {}
-    return checkpoint.task.head_classes().kinds
+    return {kind: list(names) for kind, names in checkpoint.task.head_classes().kinds.items()}
 
 
 def _kind(name: str, heads: HeadSet, members: dict[str, list[Head]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -84,12 +84,16 @@ def attention_maps(
         "Attention maps",
         {"masks": families, "samples": samples, "seed": seed},
         {
+            "task": checkpoint.config.task.kind,
             "masks": families,
+            "family_words": asdict(task.family_words),
             **task.position_facts(),
+            "position_groups": _groups(task),
             "positions": task.position_labels(),
             "uniform_entropy": float(torch.special.entr(uniform).sum(-1).mean()),
             f"uniform_{task.key_name}": key_mass,
             "key_name": task.key_name,
+            "key_words": task.key_words,
             "key_meaning": task.key_meaning,
             "n_layers": shape.n_layers,
             "n_heads": shape.n_heads,
@@ -103,6 +107,13 @@ def attention_maps(
             **{name: np.stack(shown) for name, shown in beside.items()},
         },
     )
+
+
+def _groups(task: Any) -> dict[str, list[int]]:
+    """By what positions are grouped, and the group of each; nothing where they are not."""
+    if not hasattr(task, "position_groups"):
+        return {}
+    return {name: list(groups) for name, groups in task.position_groups().items()}
 
 
 @dataclass

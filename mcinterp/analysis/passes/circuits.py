@@ -212,7 +212,11 @@ def _shuffled_labels(tokens: Tensor, n_tokens: int, seed: int) -> tuple[Tensor, 
 
 def _near_facts(task: Any) -> dict[str, Any]:
     """By what positions are grouped, and what the token without a value is called."""
-    return {"position_groups": list(task.position_groups()), "blank": [task.blank_name, task.blank_meaning]}
+    return {
+        "position_groups": list(task.position_groups()),
+        "blank": [task.blank_name, task.blank_meaning],
+        "sample_names": list(task.sample_names),
+    }
 
 
 def _numbers(layer: DirectCircuits, head: int, counts: Floats, task: Any, seed: int) -> dict[str, float]:

@@ -22,7 +22,7 @@ _SOURCE, _BASE, _OTHER = "source", "base", "another source"
 
 def columns(task: Any) -> dict[str, str]:
     """Columns of the table `patching`, for a task."""
-    unit, said = task.score_unit, task.score_unit.replace("_", " ")
+    unit, said = task.score_unit, task.unit_words[0]
     parts = " or ".join(parts_of(task))
     return {
         "direction": "whose z goes into whose run",

@@ -26,7 +26,7 @@ CHUNK = 64
 
 def columns(task: Any) -> dict[str, str]:
     """Columns of the table `measures`, for a task."""
-    answers = "".join(f"{name}: {meaning}; " for name, meaning in task.answer_measure_kinds.items())
+    answers = "".join(f"{name}: {kind.meaning}; " for name, kind in task.answer_measure_kinds.items())
     return {
         "step": "checkpoint",
         "measure": "collapse: mean cosine between the hidden states of two positions of a sample, 1 when all positions "
@@ -86,7 +86,13 @@ def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int 
         "plateau",
         "What moves during the plateau",
         {"steps": steps, "samples": samples, "seed": seed},
-        {"plateau_step": start, "measures": list(followed)},
+        {
+            "plateau_step": start,
+            "measures": list(followed),
+            "answer_measures": {
+                name: [kind.words, kind.unit] for name, kind in final.task.answer_measure_kinds.items()
+            },
+        },
         {"measures": Table.of(columns(final.task), rows), "lead": Table.of(LEAD_COLUMNS, leads)},
     )
 

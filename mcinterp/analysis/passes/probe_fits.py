@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mcinterp.analysis.statistics import Floats
 from mcinterp.model.blocks import Blocks
-from mcinterp.task.offers import ProbeTargets
+from mcinterp.task.inside import ProbeTargets
 
 Indices = NDArray[np.int64]
 

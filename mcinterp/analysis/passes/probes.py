@@ -18,7 +18,7 @@ from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task.offers import ProbeTargets
+from mcinterp.task.inside import ProbeTargets
 
 COLUMNS = {
     "layer": "0 for the embeddings, l for the residual stream after block l (counted from 1)",
@@ -74,7 +74,11 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
         "probes",
         "Linear probes",
         {"samples": samples, "test_samples": test_samples, "seed": seed},
-        {"targets": list(own.names), "n_layers": transformer(checkpoint.config).n_layers},
+        {
+            "targets": list(own.names),
+            "main_places": dict(own.main_places),
+            "n_layers": transformer(checkpoint.config).n_layers,
+        },
         {"probes": Table.of(COLUMNS, rows)},
     )
 

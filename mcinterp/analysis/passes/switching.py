@@ -35,7 +35,7 @@ CONTROLS = {"none": "nothing", "everything": "everything"}
 
 def columns(task: Any) -> dict[str, str]:
     """Columns of the tables `switching` and `pre_post`, for a task."""
-    unit, said = task.score_unit, task.score_unit.replace("_", " ")
+    unit, said = task.score_unit, task.unit_words[0]
     return {
         "direction": "whose component goes into whose model",
         "component": "what is switched",

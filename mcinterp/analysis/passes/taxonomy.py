@@ -19,7 +19,7 @@ from mcinterp.model.blocks import Blocks
 from mcinterp.model.interventions import uniform_attention
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task.offers import HeadClasses
+from mcinterp.task.inside import HeadClasses
 
 THRESHOLD = 0.3
 """A class fits when its score's interval lies above this and above every head of an untrained model."""
@@ -84,12 +84,20 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
         "taxonomy",
         "Head taxonomy",
         {"samples": samples, "seed": seed},
-        {"kinds": {kind: list(names) for kind, names in classes.kinds.items()}, "masks": list(classes.conditions)},
+        {**kind_facts(classes), "masks": list(classes.conditions)},
         {
             "heads": Table.of(head_columns(classes.kinds, task.sample_names[1]), labels),
             "scores": Table.of(SCORE_COLUMNS, rows),
         },
     )
+
+
+def kind_facts(classes: HeadClasses) -> dict[str, Any]:
+    """What a page has to know of a task's kinds of classes."""
+    return {
+        "kinds": {kind: list(names) for kind, names in classes.kinds.items()},
+        "kind_words": {kind: list(words) for kind, words in classes.kind_words.items()},
+    }
 
 
 def class_members(taxonomy: Result) -> dict[str, list[Head]]:

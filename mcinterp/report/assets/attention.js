@@ -1,5 +1,5 @@
 "use strict";
-// Attention maps: which mask, layers and heads are drawn by CircuitsVis. The choice is part of the page's address.
+// Attention maps: which family of inputs, layers and heads are drawn by CircuitsVis. The choice is part of the page's address.
 (() => {
   const MOST_LINKS = 12;
   let drawn = 0;
@@ -7,7 +7,7 @@
   function setUp(root) {
     const data = JSON.parse(root.querySelector(".maps").textContent);
     const controls = {
-      mask: root.querySelector(".mask-choice"),
+      mask: root.querySelector(".family-choice"),
       layer: root.querySelector(".layer-choice"),
       scale: root.querySelector(".scale-choice"),
       find: root.querySelector(".head-search"),
@@ -59,7 +59,7 @@
 
   function draw(root, data, controls) {
     const mask = controls.mask.value;
-    for (const figure of root.querySelectorAll(".masks figure")) figure.hidden = figure.dataset.mask !== mask;
+    for (const figure of root.querySelectorAll(".pictures figure")) figure.hidden = figure.dataset.family !== mask;
     const shown = wantedHeads(data, controls);
     linkHeads(root, data, controls.find.value.trim() ? shown : []);
     const note = root.querySelector(".scale-note");

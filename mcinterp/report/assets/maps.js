@@ -74,7 +74,8 @@
     const within = map.data && column >= 0 && row >= 0 && column < choice.columns.length && row < choice.rows.length;
     if (!within) return;
     const value = valueOf(map, choice.signed, row * choice.columns.length + column);
-    const where = `${choice.axes[0]} ${choice.rows[row]}, ${choice.axes[1]} ${choice.columns[column]}`;
+    const parts = [`${choice.axes[0]} ${choice.rows[row]}`, `${choice.axes[1]} ${choice.columns[column]}`];
+    const where = parts.map((part) => part.trim()).filter(Boolean).join(", ");
     root.querySelector(".reading").textContent = `${link.querySelector("span").textContent}, ${where}: ${value.toPrecision(2)}`;
   }
 

@@ -14,51 +14,28 @@ from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
 from mcinterp.report.figures.sweep import sweep_curves_figure, sweep_drops_figure
 from mcinterp.report.figures.switching import exchange_figure, switching_figure
-from mcinterp.studies.matrix_completion.figures.algorithm import algorithm_bins_figure, algorithm_figure
-from mcinterp.studies.matrix_completion.figures.generation import generation_figure
-from mcinterp.studies.matrix_completion.figures.nuclear import (
-    completion_error_figure,
-    nuclear_norm_figure,
-    regularised_figure,
-)
-from mcinterp.studies.matrix_completion.figures.positions import moved_figure, positions_figure
-from mcinterp.studies.matrix_completion.figures.shift import laws_figure, shift_figure
-from mcinterp.studies.matrix_completion.figures.sizes import sizes_figure
-from mcinterp.studies.matrix_completion.figures.tokens import tokens_figure
 
 __all__ = [
     "ablation_figure",
-    "algorithm_bins_figure",
-    "algorithm_figure",
     "aligned_figure",
     "by_step_figure",
     "circuits_figure",
     "classes_figure",
-    "completion_error_figure",
     "components_figure",
     "curve_figure",
     "entropy_figure",
     "exchange_figure",
-    "generation_figure",
-    "laws_figure",
-    "moved_figure",
-    "nuclear_norm_figure",
     "over_steps_figure",
     "pair_maps_figure",
     "patching_figure",
     "position_pictures_figure",
-    "positions_figure",
     "probe_figure",
-    "regularised_figure",
     "scores_figure",
-    "shift_figure",
     "similarity_figure",
-    "sizes_figure",
     "sweep_curves_figure",
     "sweep_drops_figure",
     "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",
-    "tokens_figure",
     "written_figure",
 ]

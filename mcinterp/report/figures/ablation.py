@@ -9,6 +9,7 @@ from mcinterp.errors import InputError
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import CONTROL, SERIES
+from mcinterp.report.scores import Scores
 from mcinterp.results import Result
 
 KEYS = ["group", "heads", "method"]
@@ -27,7 +28,7 @@ def ablation_rows(ablation: Result) -> pd.DataFrame:
 
 
 def ablation_figure(ablation: Result, heads: bool | None = None) -> go.Figure:
-    """Change of the masked error by each ablation; further methods are switched on in the legend.
+    """Change of the main score by each ablation; further methods are switched on in the legend.
 
     Args:
         ablation: the stored ablation of a checkpoint.
@@ -36,23 +37,24 @@ def ablation_figure(ablation: Result, heads: bool | None = None) -> go.Figure:
     frame = ablation_rows(ablation)
     if heads is not None:
         frame = frame[(frame["kind"] == "head") == heads]
-    figure = blank(300, "change of the masked MSE")
+    scores = Scores.of(ablation)
+    figure = blank(300, f"change of the {text(scores.said)}")
     figure.update_xaxes(rangemode="tozero")
     for index, method in enumerate(frame["method"].unique()):
-        _add_method(figure, frame[frame["method"] == method], method, index)
+        _add_method(figure, frame[frame["method"] == method], scores.delta, method, index)
     return on_rows(figure, list(frame["group"].unique()))
 
 
-def _add_method(figure: go.Figure, rows: pd.DataFrame, method: str, index: int) -> None:
+def _add_method(figure: go.Figure, rows: pd.DataFrame, delta: str, method: str, index: int) -> None:
     visible = True if index == 0 else "legendonly"
     colour = SERIES[index % len(SERIES)]
     groups = [text(group) for group in rows["group"]]
     if "control_delta_min" in rows:
         _add_controls(figure, rows, groups, method, visible)
     figure.add_scatter(
-        x=rows["masked_delta"].tolist(),
+        x=rows[delta].tolist(),
         y=groups,
-        error_x={**error_bars(rows, "masked_delta"), "color": colour},
+        error_x={**error_bars(rows, delta), "color": colour},
         mode="markers",
         name=text(method),
         legendgroup=text(method),
@@ -64,7 +66,7 @@ def _add_method(figure: go.Figure, rows: pd.DataFrame, method: str, index: int) 
             "symbol": ["circle" if strong else "circle-open" for strong in _significant(rows)],
             "line": {"width": 1.5, "color": colour},
         },
-        customdata=[list(item) for item in zip(intervals(rows, "masked_delta"), _verdicts(rows), strict=True)],
+        customdata=[list(item) for item in zip(intervals(rows, delta), _verdicts(rows), strict=True)],
         hovertemplate="%{y}: %{customdata[0]}<br>%{customdata[1]}",
     )
 

@@ -10,7 +10,7 @@ from plotly.colors import sample_colorscale
 
 from mcinterp.report.figures.base import blank, text
 from mcinterp.report.numbers import interval
-from mcinterp.report.palette import CLASSES, INK, MUTED, SERIES
+from mcinterp.report.palette import INK, MUTED, SERIES, table_colours
 from mcinterp.results import Result
 
 DECADES = 300
@@ -73,9 +73,10 @@ def classes_figure(compared: Result, kind: str) -> go.Figure:
 
     Args:
         compared: the stored comparison of several runs.
-        kind: family or group.
+        kind: of classes.
     """
     frame = compared.table("classes")
+    colours = table_colours(frame)
     frame = frame[(frame["kind"] == kind) & frame["aligned_step"].notna() & (frame["class"] != "none")]
     figure = blank(360, "step − step of the fastest fall", "share of the heads")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
@@ -92,7 +93,7 @@ def classes_figure(compared: Result, kind: str) -> go.Figure:
                 name=text(name),
                 legendgroup=text(name),
                 showlegend=name not in named,
-                **_style(_class_colour(name), place),
+                **_style(colours[name], place),
                 hovertemplate=f"{text(run)}, {text(name)}<br>%{{x}}: %{{y:.0%}}<extra></extra>",
             )
             named.add(name)
@@ -109,10 +110,6 @@ def run_colours(compared: Result) -> dict[str, str]:
     runs = list(compared.facts["runs"])
     colours = SERIES if len(runs) <= len(SERIES) else sample_colorscale("Viridis", len(runs), high=0.92)
     return dict(zip(runs, colours, strict=False))
-
-
-def _class_colour(name: str) -> str:
-    return CLASSES[name][1] if name in CLASSES else MUTED
 
 
 def _style(colour: str, place: int) -> dict[str, Any]:

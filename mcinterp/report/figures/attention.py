@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
@@ -11,20 +10,19 @@ from mcinterp.results import Result
 
 
 def uniform_entropy(attention: Result) -> float:
-    """Mean entropy of a head that looks at all keys alike, nats; results that do not say have one position an entry."""
-    facts = attention.facts
-    return float(facts.get("uniform_entropy", np.log(facts["rows"] * facts["cols"])))
+    """Mean entropy of a head that looks at all keys alike, nats."""
+    return float(attention.facts["uniform_entropy"])
 
 
-def entropy_figure(attention: Result, mask: str) -> go.Figure:
+def entropy_figure(attention: Result, family: str) -> go.Figure:
     """Mean entropy of every head's attention with its interval, and where a uniform head would be.
 
     Args:
         attention: the stored attention of a checkpoint.
-        mask: which mask's samples.
+        family: which family's inputs.
     """
     frame = attention.table("heads")
-    frame = frame[frame["mask"] == mask]
+    frame = frame[frame["mask"] == family]
     uniform = uniform_entropy(attention)
     figure = blank(300, "entropy of the attention (nats)", showlegend=False)
     figure.add_scatter(

@@ -56,12 +56,13 @@ def _add(figure: go.Figure, rows: pd.DataFrame, column: str, name: str, colour: 
     )
 
 
-def written_figure(values: Sequence[float], curves: Mapping[int, np.ndarray]) -> go.Figure:
-    """What a token writes towards the answer by its value, a curve a step; MASK is a dotted line.
+def written_figure(values: Sequence[float], curves: Mapping[int, np.ndarray], blank_name: str) -> go.Figure:
+    """What a token writes towards the answer by its value, a curve a step; one without a value is a dotted line.
 
     Args:
-        values: of the tokens, NaN for MASK.
+        values: of the tokens, NaN for those that stand for none.
         curves: step → what each token writes, (token,).
+        blank_name: what a token without a value is called.
     """
     figure = blank(340, "value at the key", "added to the answer")
     shown = np.isfinite(values)
@@ -78,16 +79,16 @@ def written_figure(values: Sequence[float], curves: Mapping[int, np.ndarray]) ->
             opacity=opacity,
             hovertemplate=f"{name}, value %{{x}}: %{{y:.3g}}<extra></extra>",
         )
-        for mask in _listed(curve[~shown]):
+        for written in _listed(curve[~shown]):
             figure.add_scatter(
                 x=[float(np.nanmin(values)), float(np.nanmax(values))] if shown.any() else [0.0],
-                y=[mask, mask] if shown.any() else [mask],
+                y=[written, written] if shown.any() else [written],
                 mode="lines",
-                name=f"MASK, {name}",
+                name=text(f"{blank_name}, {name}"),
                 showlegend=False,
                 opacity=opacity,
                 line={"color": SERIES[index % len(SERIES)], "width": 1.3, "dash": "dot"},
-                hovertemplate=f"{name}, MASK: %{{y:.3g}}<extra></extra>",
+                hovertemplate=f"{name}, {text(blank_name)}: %{{y:.3g}}<extra></extra>",
             )
     return figure
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from mcinterp.report.figures.base import blank, text
 from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.palette import INK, MUTED, SERIES
+from mcinterp.report.scores import Scores
 from mcinterp.results import Result
 
 KEYS = ["component", "kind", "seed"]
@@ -18,15 +19,18 @@ DASHES = ("solid", "dash", "dashdot", "longdash")
 MARKS = {"start": "circle-open", "steepest": "diamond", "end": "circle"}
 
 
-def components_figure(components: Result, metric: str = "masked_mse") -> go.Figure:
+def components_figure(components: Result, metric: str | None = None) -> go.Figure:
     """The curve of every training on logarithmic axes, with where its drop starts, is steepest and ends.
 
     Args:
         components: the stored comparison of a run.
-        metric: a column of its table `curves`.
+        metric: a column of its table `curves`; None for the score that the drops are of, which alone are marked.
     """
+    progress = components.facts["progress_score"]
+    metric = metric or progress
     curves, transitions = components.table("curves"), components.table("transitions")
-    figure = blank(460, "step of its own training", "mean squared error, masked", hovermode="closest")
+    title = Scores.of(components).progress(metric)
+    figure = blank(460, "step of its own training", text(title), hovermode="closest")
     figure.update_xaxes(type="log", dtick=1, tickformat=",d")
     figure.update_yaxes(type="log", dtick="D2", tickformat=".3g")
     names = [name for name in curves["component"].unique() if name != "whole model"]
@@ -38,9 +42,9 @@ def components_figure(components: Result, metric: str = "masked_mse") -> go.Figu
         dash = "dot" if kind == "control" else DASHES[(seeds[component, kind] - 1) % len(DASHES)]
         name = _name(component, kind, seed)
         _add_curve(figure, rows, metric, name, colours[component], dash)
-        if metric == "masked_mse":
+        if metric == progress:
             own = transitions[(transitions[KEYS] == [component, kind, seed]).all(axis=1)]
-            _add_marks(figure, rows, own, name, colours[component])
+            _add_marks(figure, rows, metric, own, name, colours[component])
     plateau = components.facts.get("plateau")
     if not is_absent(plateau):
         figure.add_hline(y=plateau, line={"color": MUTED, "width": 1, "dash": "dot"})
@@ -65,13 +69,15 @@ def _add_curve(figure: go.Figure, rows: pd.DataFrame, metric: str, name: str, co
     )
 
 
-def _add_marks(figure: go.Figure, rows: pd.DataFrame, transitions: pd.DataFrame, name: str, colour: str) -> None:
+def _add_marks(
+    figure: go.Figure, rows: pd.DataFrame, metric: str, transitions: pd.DataFrame, name: str, colour: str
+) -> None:
     if transitions.empty or not transitions["found"].iloc[0]:
         return
     steps = [float(transitions[mark].iloc[0]) for mark in MARKS]
     figure.add_scatter(
         x=steps,
-        y=np.exp(np.interp(steps, rows["step"], np.log(rows["masked_mse"]))).tolist(),
+        y=np.exp(np.interp(steps, rows["step"], np.log(rows[metric]))).tolist(),
         mode="markers",
         name=text(name),
         legendgroup=text(name),

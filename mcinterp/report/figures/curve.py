@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, text
@@ -14,11 +13,6 @@ from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.palette import CONTROL, INK, MUTED, SERIES
 from mcinterp.results import Result
 
-LABELS = {
-    "observed_mse": "MSE, observed",
-    "masked_mse": "MSE, masked",
-    "masked_abs_mean": "mean |prediction|, masked",
-}
 MARKS = (("start", "start", 1.0, "right"), ("steepest", "steepest", 0.06, "left"), ("end", "end", 1.0, "left"))
 
 
@@ -31,21 +25,19 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     """
     frame = training.table("curve")
     progress = training.facts.get("progress_score", "")
-    figure = blank(
-        420, "step", training.facts.get("loss_name", "mean squared error"), yaxis_type="log", hovermode="x unified"
-    )
+    figure = blank(420, "step", text(training.facts.get("loss_name", "loss")), yaxis_type="log", hovermode="x unified")
     figure.update_yaxes(exponentformat="power", dtick=1)
     figure.update_xaxes(
         rangemode="nonnegative", tickformat=",d", hoverformat=",d", showspikes=True, spikethickness=1, spikecolor=MUTED
     )
-    beside = training.facts.get("beside", ("masked_abs_mean",))
+    beside, labels = training.facts.get("beside", ()), training.facts.get("curve_labels", {})
     names = sorted((name for name in frame.columns if name != "step"), key=lambda name: name == progress)
-    for index, name in enumerate(names):
+    for name in names:
         figure.add_scatter(
             x=frame["step"].tolist(),
             y=[value if value > 0 else None for value in frame[name]],
-            name=text(_label(name, frame)),
-            line={"color": _colour(name, progress, index), "width": 2.2 if name == progress else 1.3},
+            name=text(labels.get(name, name.replace("_", " "))),
+            line={"color": _colour(name, names, progress), "width": 2.2 if name == progress else 1.3},
             visible="legendonly" if name in beside else True,
             hovertemplate="%{y:.3g}",
         )
@@ -54,16 +46,11 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     return figure
 
 
-def _label(name: str, frame: pd.DataFrame) -> str:
-    if name == "loss" and any(str(other).startswith("masked_") for other in frame):
-        return "loss (all entries)"
-    return LABELS.get(name, name.replace("_", " "))
-
-
-def _colour(name: str, progress: str, index: int) -> str:
-    observed = progress.replace("masked", "observed")
-    known = {"loss": CONTROL, observed: SERIES[0], progress: SERIES[1]}
-    return known.get(name, SERIES[2 + index % 4])
+def _colour(name: str, names: Sequence[str], progress: str) -> str:
+    """The loss is grey; the progress score and the first of the others stand out."""
+    first = next((other for other in names if other not in ("loss", progress)), "")
+    known = {first: SERIES[0], "loss": CONTROL, progress: SERIES[1]}
+    return known.get(name, SERIES[2 + names.index(name) % 4])
 
 
 def _mark_transition(figure: go.Figure, transition: Mapping[str, Any]) -> None:

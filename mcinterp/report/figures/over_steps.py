@@ -47,7 +47,7 @@ def over_steps_figure(
             for control in controls
             if rows[control].notna().any()
         ]
-    return drawn(height, "step", title, traces, **_on_steps(frame["step"], first, transition))
+    return drawn(height, "step", text(title), traces, **_on_steps(frame["step"], first, transition))
 
 
 def _control(rows: pd.DataFrame, column: str, name: str, colour: str, places: Sequence[float]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How far each patch moves the output towards the source's matrix."""
+"""How far each patch moves the output towards the source's answers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
-from mcinterp.report.palette import SERIES
+from mcinterp.report.palette import part_colours
+from mcinterp.report.scores import Scores, spaced
 from mcinterp.results import Result
 
 SYMBOLS = ("circle", "diamond-open")
 
 
 def patching_figure(patching: Result, heads: bool | None = None) -> go.Figure:
-    """How much nearer the output is to the source's matrix than to the base's, for masked and observed entries.
+    """How much nearer the output is to the source's answers than to the base's, for each part of them.
 
     Args:
         patching: the stored patching of a checkpoint.
@@ -22,17 +23,19 @@ def patching_figure(patching: Result, heads: bool | None = None) -> go.Figure:
     frame = patching.table("patching")
     if heads is not None:
         frame = frame[(frame["kind"] == "head") == heads]
-    figure = blank(300, "MSE to base − MSE to source")
+    scores = Scores.of(patching)
+    colours = part_colours(scores.parts)
+    figure = blank(300, text(f"{scores.short} to base − {scores.short} to source"))
     figure.update_xaxes(rangemode="tozero")
     directions = frame["direction"].unique().tolist()
-    for number_, ((direction, entries), rows) in enumerate(frame.groupby(["direction", "entries"], sort=False)):
+    for number_, (names, rows) in enumerate(frame.groupby(["direction", "entries"], sort=False)):
+        direction, part = map(str, names)
         shown = number_ == 0 or (direction == directions[0])
-        _add(figure, rows, f"{direction}, {entries}", entries == "masked", directions.index(direction), shown)
+        _add(figure, rows, f"{direction}, {spaced(part)}", colours[part], directions.index(direction), shown)
     return on_rows(figure, frame["group"].unique().tolist(), around=138)
 
 
-def _add(figure: go.Figure, rows: pd.DataFrame, name: str, masked: bool, symbol: int, shown: bool) -> None:
-    colour = SERIES[1] if masked else SERIES[0]
+def _add(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, symbol: int, shown: bool) -> None:
     figure.add_scatter(
         x=rows["nearer"].tolist(),
         y=[text(group) for group in rows["group"]],

@@ -25,22 +25,22 @@ def probe_figure(probes: Result, target: str, metric: str = "mse") -> go.Figure:
     figure = blank(320, "after block (0: embeddings)", METRICS[metric])
     figure.update_xaxes(dtick=1, zeroline=False)
     figure.update_yaxes(rangemode="tozero")
-    for index, (entries, rows) in enumerate(frame.groupby("entries", sort=False)):
+    for index, (places, rows) in enumerate(frame.groupby("entries", sort=False)):
         rows = rows.sort_values("layer")
         colour = SERIES[index % len(SERIES)]
-        _add_probe(figure, rows, metric, str(entries), colour)
-        _add_controls(figure, rows, metric, str(entries), colour)
+        _add_probe(figure, rows, metric, str(places), colour)
+        _add_controls(figure, rows, metric, str(places), colour)
     return figure
 
 
-def _add_probe(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: str, colour: str) -> None:
+def _add_probe(figure: go.Figure, rows: pd.DataFrame, metric: str, places: str, colour: str) -> None:
     column = f"test_{metric}"
     figure.add_scatter(
         x=rows["layer"].tolist(),
         y=rows[column].tolist(),
         error_y={**error_bars(rows, column), "color": colour},
         mode="lines+markers",
-        name=text(_named("probe", entries)),
+        name=text(_named("probe", places)),
         line={"color": colour, "width": 2},
         marker={"size": 7},
         customdata=intervals(rows, column),
@@ -48,7 +48,7 @@ def _add_probe(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: str,
     )
 
 
-def _add_controls(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: str, colour: str) -> None:
+def _add_controls(figure: go.Figure, rows: pd.DataFrame, metric: str, places: str, colour: str) -> None:
     controls = [(f"control_{metric}", "shuffled", "dash")]
     if metric == "mse":
         controls.append(("constant_mse", "constant", "dot"))
@@ -58,12 +58,12 @@ def _add_controls(figure: go.Figure, rows: pd.DataFrame, metric: str, entries: s
                 x=rows["layer"].tolist(),
                 y=[value if value == value else None for value in rows[column]],
                 mode="lines",
-                name=text(_named(label, entries)),
+                name=text(_named(label, places)),
                 line={"color": colour, "width": 1.5, "dash": dash},
                 opacity=0.6,
                 hovertemplate="%{y:.3g}",
             )
 
 
-def _named(name: str, entries: str) -> str:
-    return name if entries == "all" else f"{name} ({entries})"
+def _named(name: str, places: str) -> str:
+    return name if places == "all" else f"{name} ({places})"

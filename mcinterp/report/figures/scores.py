@@ -14,7 +14,7 @@ from mcinterp.results import Result
 
 
 def scores_figure(taxonomy: Result) -> go.Figure:
-    """Heads × classes, families first; a check mark where the head fits the class.
+    """Heads × classes, kind by kind; a check mark where the head fits the class.
 
     Args:
         taxonomy: the stored taxonomy of a checkpoint.
@@ -40,9 +40,9 @@ def scores_figure(taxonomy: Result) -> go.Figure:
         ygap=2,
         showscale=False,
     )
-    n_families = frame[frame["kind"] == "family"]["class"].nunique()
-    if 0 < n_families < len(classes):
-        figure.add_vline(x=n_families - 0.5, line={"color": MUTED, "width": 1})
+    sizes = frame.groupby("kind", sort=False)["class"].nunique()
+    for end in sizes.cumsum()[:-1]:
+        figure.add_vline(x=end - 0.5, line={"color": MUTED, "width": 1})
     figure.update_xaxes(side="top", showgrid=False, ticks="", type="category", tickangle=-40)
     figure.update_yaxes(showgrid=False, ticks="")
     return on_rows(figure, heads, around=150)

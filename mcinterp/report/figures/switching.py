@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
 from mcinterp.report.numbers import interval, number
-from mcinterp.report.palette import INK, MUTED, SERIES
+from mcinterp.report.palette import INK, MUTED, SERIES, part_colours
+from mcinterp.report.scores import Scores, spaced
 from mcinterp.results import Result
 
 LABELS = 16
@@ -19,7 +20,6 @@ LABELS = 16
 DIVERGING = [[0.0, SERIES[0]], [0.5, "#FFFFFF"], [1.0, SERIES[1]]]
 LIMITS = {"into the last": 1.0, "later → earlier": 0.25, "earlier → later": 0.25}
 """Shares of the plateau at which the colours of each heat map end."""
-ENTRIES = (("masked", SERIES[1]), ("observed", SERIES[0]))
 
 
 def switching_figure(switching: Result, recipient: str) -> go.Figure:
@@ -32,23 +32,25 @@ def switching_figure(switching: Result, recipient: str) -> go.Figure:
     frame = switching.table("pre_post")
     frame = frame[frame["direction"].str.endswith(f"→ {recipient}")]
     trained = frame[frame["kind"] != "untrained"]
-    figure = blank(300, "mean squared error", xaxis_type="log")
+    scores = Scores.of(switching)
+    figure = blank(300, text(scores.full), xaxis_type="log")
     figure.update_xaxes(exponentformat="power", dtick=1, tickangle=0)
-    for entries, colour in ENTRIES:
-        _add(figure, trained[trained["entries"] == entries], entries, colour, "circle")
-        untrained = frame[(frame["kind"] == "untrained") & (frame["entries"] == entries)]
-        _add(figure, untrained, f"{entries}, untrained", colour, "x-thin-open")
-    masked = trained[trained["entries"] == "masked"]
-    components = list(trained["component"].unique())
-    for column, name, dash in (("recipient_mse", "masked, unswitched", "solid"), ("donor_mse", "masked, donor", "dot")):
-        _level(figure, components, float(masked[column].iloc[0]), name, dash)
+    for part, colour in part_colours(scores.parts).items():
+        name, switched = spaced(part), f"switched_{scores.unit}"
+        _add(figure, trained[trained["entries"] == part], switched, name, colour, "circle")
+        untrained = frame[(frame["kind"] == "untrained") & (frame["entries"] == part)]
+        _add(figure, untrained, switched, f"{name}, untrained", colour, "x-thin-open")
+    main, components = trained[trained["entries"] == scores.main], list(trained["component"].unique())
+    for whose, name, dash in (("recipient", "unswitched", "solid"), ("donor", "donor", "dot")):
+        level = float(main[f"{whose}_{scores.unit}"].iloc[0])
+        _level(figure, components, level, text(f"{spaced(scores.main)}, {name}"), dash)
     return on_rows(figure, components, around=165)
 
 
 def exchange_figure(
     switching: Result, comparison: str, transition: Mapping[str, Any] | None = None
 ) -> go.Figure | None:
-    """Change of the masked error as a share of the plateau, step × component; None without such switches.
+    """Change of the main score as a share of the plateau, step × component; None without such switches.
 
     Args:
         switching: the stored comparison of a run.
@@ -70,7 +72,7 @@ def exchange_figure(
         x=list(range(len(steps))),
         y=[text(component) for component in components],
         z=[[cell["change"] / plateau if cell else None for cell in row] for row in grid],
-        customdata=[[_detail(cell) for cell in row] for row in grid],
+        customdata=[[_detail(cell, Scores.of(switching)) for cell in row] for row in grid],
         hovertemplate="%{y}, %{customdata}<extra></extra>",
         colorscale=DIVERGING,
         zmin=-limit,
@@ -93,14 +95,14 @@ def exchange_figure(
     return on_rows(figure, components, around=190)
 
 
-def _add(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, symbol: str) -> None:
+def _add(figure: go.Figure, rows: pd.DataFrame, column: str, name: str, colour: str, symbol: str) -> None:
     if rows.empty:
         return
-    details = zip(intervals(rows, "switched_mse"), intervals(rows, "change"), strict=True)
+    details = zip(intervals(rows, column), intervals(rows, "change"), strict=True)
     figure.add_scatter(
-        x=rows["switched_mse"].tolist(),
+        x=rows[column].tolist(),
         y=[text(component) for component in rows["component"]],
-        error_x={**error_bars(rows, "switched_mse"), "color": colour},
+        error_x={**error_bars(rows, column), "color": colour},
         mode="markers",
         name=text(name),
         cliponaxis=False,
@@ -112,7 +114,7 @@ def _add(figure: go.Figure, rows: pd.DataFrame, name: str, colour: str, symbol: 
 
 
 def _level(figure: go.Figure, components: list[str], value: float, name: str, dash: str) -> None:
-    """A masked error to compare with, across all rows."""
+    """A level of the main score to compare with, across all rows."""
     figure.add_scatter(
         x=[value] * len(components),
         y=[text(component) for component in components],
@@ -123,12 +125,12 @@ def _level(figure: go.Figure, components: list[str], value: float, name: str, da
     )
 
 
-def _detail(cell: Mapping[Any, Any] | None) -> str:
+def _detail(cell: Mapping[Any, Any] | None, scores: Scores) -> str:
     if cell is None:
         return "not switched"
     change = interval(cell["change"], cell["change_low"], cell["change_high"])
-    own = f"{number(cell['recipient_mse'])} → change {change}"
-    return f"from {number(cell['donor_step'])} into {number(cell['recipient_step'])}<br>masked MSE {own}"
+    own = f"{number(cell[f'recipient_{scores.unit}'])} → change {change}"
+    return f"from {number(cell['donor_step'])} into {number(cell['recipient_step'])}<br>{text(scores.said)} {own}"
 
 
 def _mark_drop(figure: go.Figure, steps: list[int], transition: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ def _of_studies(compared: bool) -> dict[str, tuple[str, View]]:
         name: (view.title, _standing_at(view.function))
         for study in studies().values()
         for name, view in study.views.items()
-        if (name in {entry.name for entry in study.comparisons}) == compared
+        if (name in {each.name for each in study.comparisons}) == compared
     }
 
 

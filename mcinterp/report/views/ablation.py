@@ -9,15 +9,16 @@ import pandas as pd
 from mcinterp.report.figures import ablation_figure
 from mcinterp.report.figures.ablation import SIGNIFICANT, ablation_rows
 from mcinterp.report.numbers import interval, number
+from mcinterp.report.palette import class_colours
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import Scores
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
-FIRST = ["group", "heads", "method", "masked_mse", "masked_ratio", "masked_delta", "masked_delta_low"]
-FIRST += ["masked_delta_high", "control_delta", "excess", "excess_low", "excess_high", "verdict", "q_value"]
-HIDDEN = {"total_mse", "total_mse_clean", "control_delta_min", "control_delta_max", "p_value", "kind", "n_controls"}
+LATER = ["control_delta", "excess", "excess_low", "excess_high", "verdict", "q_value"]
+HIDDEN = {"control_delta_min", "control_delta_max", "p_value", "kind", "n_controls"}
 CAPTION = (
-    "Change of the masked MSE when {what} ablated, with 95 % interval; filled where the change is significant "
+    "Change of the {score} when {what} ablated, with 95 % interval; filled where the change is significant "
     "(p < 0.05; for single heads with the false-discovery rate controlled). To the right: the ablation hurts. "
     "Grey bars: the range of random groups of the same size. Methods are switched in the legend."
 )
@@ -25,21 +26,42 @@ CAPTION = (
 
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show the ablations of a checkpoint."""
-    frame = ablation_rows(result)
-    frame = frame[[name for name in FIRST if name in frame] + [name for name in frame if name not in FIRST]]
+    scores, frame = Scores.of(result), ablation_rows(result)
+    wanted = [name for name in first_columns(scores) if name in frame]
+    frame = frame[wanted + [name for name in frame if name not in wanted]]
     meanings = {name: meaning for table in result.tables.values() for name, meaning in table.columns.items()}
+    colours = class_colours(result.facts["kinds"])
     single = frame["kind"] == "head"
     figures = []
     if (~single).any():
-        figures.append(FigureView(CAPTION.format(what="a set of heads is"), ablation_figure(result, heads=False)))
+        figures.append(
+            FigureView(
+                CAPTION.format(score=scores.said, what="a set of heads is"), ablation_figure(result, heads=False)
+            )
+        )
     if single.any():
-        figures.append(FigureView(CAPTION.format(what="one head is"), ablation_figure(result, heads=True)))
+        figures.append(
+            FigureView(CAPTION.format(score=scores.said, what="one head is"), ablation_figure(result, heads=True))
+        )
     tables = [
-        table_view(frame[rows], meanings, caption, hide=HIDDEN, folded=folded)
+        table_view(frame[rows], meanings, caption, hide=hidden_columns(scores), folded=folded, colours=colours)
         for rows, caption, folded in ((~single, "Sets of heads", False), (single, "Single heads", True))
         if rows.any()
     ]
-    return Section(result.name, result.title, sentences(frame), figures, tables)
+    return Section(result.name, result.title, sentences(frame, scores), figures, tables)
+
+
+def first_columns(scores: Scores) -> list[str]:
+    """The telling columns, in order."""
+    delta = scores.delta
+    telling = ["group", "heads", "method", scores.mean, scores.ratio, delta, f"{delta}_low", f"{delta}_high"]
+    return [*telling, *LATER]
+
+
+def hidden_columns(scores: Scores) -> set[str]:
+    """Columns left to the CSV files: scores over everything, and what the figures show."""
+    whole = [name for name in scores.others if name not in scores.parts]
+    return HIDDEN | {scores.column(name, suffix) for name in whole for suffix in ("", "_clean")}
 
 
 def row_of(frame: pd.DataFrame, method: str, **wanted: str) -> pd.Series | None:
@@ -50,52 +72,58 @@ def row_of(frame: pd.DataFrame, method: str, **wanted: str) -> pd.Series | None:
     return frame[chosen].iloc[0] if chosen.any() else None
 
 
-def sentences(frame: pd.DataFrame) -> list[str]:
+def sentences(frame: pd.DataFrame, scores: Scores) -> list[str]:
     """What the first method's ablations say: all heads, then single heads."""
     method = frame["method"].iloc[0]
     everything = row_of(frame, method, group="all")
-    if frame["masked_mse_clean"].isna().all():
-        return [_nothing_masked(everything)]
-    parts = [] if everything is None else [_all_heads(everything)]
+    if frame[scores.clean].isna().all():
+        return [_nothing_scored(everything, scores)]
+    parts = [] if everything is None else [_all_heads(everything, scores)]
     single = frame[(frame["method"] == method) & (frame["kind"] == "head")]
-    return parts if single.empty else [*parts, _single_heads(single, method)]
+    return parts if single.empty else [*parts, _single_heads(single, method, scores)]
 
 
-def _nothing_masked(everything: pd.Series | None) -> str:
-    """What is left to say where there is no masked error to change."""
-    said = "No entry was masked, so that ablations change the observed error alone"
-    if everything is None:
+def _nothing_scored(everything: pd.Series | None, scores: Scores) -> str:
+    """What is left to say where the main score has no value to change."""
+    said = f"{scores.absent}, so that there is no {scores.said} to change"
+    if everything is None or not scores.others:
         return f"{said}."
+    heads = f"with all heads ablated ({everything['method']}, n = {number(everything['n'])})"
+    return f"{said}: {heads} {_goes(everything, scores.others[0], scores)}."
+
+
+def _goes(row: pd.Series, name: str, scores: Scores) -> str:
+    before, after = (number(row[scores.column(name, suffix)]) for suffix in ("_clean", ""))
+    return f"the {scores.words[name]} goes from {before} to {after}"
+
+
+def delta(row: pd.Series, scores: Scores) -> str:
+    """A change of the main score with its interval."""
+    return interval(*(row[f"{scores.delta}{end}"] for end in ("", "_low", "_high")))
+
+
+def verb(row: pd.Series, scores: Scores) -> str:
+    """What an ablation does to the main score."""
+    if row[f"{scores.delta}_low"] > 0:
+        return "raises"
+    return "lowers" if row[f"{scores.delta}_high"] < 0 else "does not measurably change"
+
+
+def _all_heads(row: pd.Series, scores: Scores) -> str:
+    beside = f"; {_goes(row, scores.others[0], scores)}" if scores.others else ""
     return (
-        f"{said}: with all heads ablated ({everything['method']}, n = {number(everything['n'])}) the observed MSE goes "
-        f"from {number(everything['observed_mse_clean'])} to {number(everything['observed_mse'])}."
+        f"Ablating all heads ({row['method']}) {verb(row, scores)} the {scores.said}: {number(row[scores.clean])} → "
+        f"{number(row[scores.mean])} (× {number(row[scores.ratio])}, change {delta(row, scores)}, n = "
+        f"{number(row['n'])}){beside}."
     )
 
 
-def delta(row: pd.Series) -> str:
-    """A change of the masked error with its interval."""
-    return interval(row["masked_delta"], row["masked_delta_low"], row["masked_delta_high"])
-
-
-def _all_heads(row: pd.Series) -> str:
-    if row["masked_delta_low"] > 0:
-        verb = "raises"
-    elif row["masked_delta_high"] < 0:
-        verb = "lowers"
-    else:
-        verb = "does not measurably change"
-    return (
-        f"Ablating all heads ({row['method']}) {verb} the masked MSE: {number(row['masked_mse_clean'])} → "
-        f"{number(row['masked_mse'])} (× {number(row['masked_ratio'])}, change {delta(row)}, n = {number(row['n'])}); "
-        f"the observed MSE goes from {number(row['observed_mse_clean'])} to {number(row['observed_mse'])}."
-    )
-
-
-def _single_heads(rows: pd.DataFrame, method: str) -> str:
-    hurting = rows[(rows["q_value"] < SIGNIFICANT) & (rows["masked_delta"] > 0)]
-    worst = rows.iloc[int(rows["masked_delta"].argmax())]
+def _single_heads(rows: pd.DataFrame, method: str, scores: Scores) -> str:
+    hurting = rows[(rows["q_value"] < SIGNIFICANT) & (rows[scores.delta] > 0)]
+    worst = rows.iloc[int(rows[scores.delta].argmax())]
     beyond = (rows["verdict"] == "hurts more than control").sum()
     return (
-        f"Of {len(rows)} single heads ablated ({method}), {len(hurting)} raise the masked MSE significantly and "
-        f"{beyond} hurt more than every random control; the largest change is {delta(worst)} at {worst['group']}."
+        f"Of {len(rows)} single heads ablated ({method}), {len(hurting)} raise the {scores.said} significantly and "
+        f"{beyond} hurt more than every random control; the largest change is {delta(worst, scores)} at "
+        f"{worst['group']}."
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
@@ -20,7 +21,6 @@ NO_BAND = "; a band over runs needs three of them"
 CLASSES = (
     "Share of the heads of each class of {kind} at some checkpoints of every run; runs differ in dashes and marks."
 )
-KINDS = {"family": "families (random masks)", "group": "groups (structured masks)"}
 LIKE = 1.1
 """Curves that differ by a smaller factor once aligned are said to be alike."""
 Row = Mapping[Any, Any]
@@ -34,8 +34,11 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
         "fields": (f"Where configurations differ from that of {result.facts['runs'][0]}", True),
         "classes": ("Heads of each class at some checkpoints", True),
     }
+    colours = table_colours(result.table("classes"))
     tables = [
-        table_view(_whole_steps(result.table(name)), result.tables[name].columns, caption, folded=folded)
+        table_view(
+            _whole_steps(result.table(name)), result.tables[name].columns, caption, folded=folded, colours=colours
+        )
         for name, (caption, folded) in captions.items()
         if not result.table(name).empty
     ]
@@ -56,7 +59,8 @@ def _figures(result: Result) -> list[FigureView]:
     for name in result.facts["scores"] if dropped else ():
         figures.append(FigureView(ALIGNED.format(score=name, mean=_mean(result, name)), aligned_figure(result, name)))
     classes = result.table("classes")
-    for kind, words in KINDS.items():
+    for kind, (several, under) in result.facts["kind_words"].items():
+        words = f"{several} ({under})" if under else several
         shown = classes[(classes["kind"] == kind) & classes["aligned_step"].notna() & (classes["class"] != "none")]
         if not shown.empty and shown["heads"].any():
             figures.append(FigureView(CLASSES.format(kind=words), classes_figure(result, kind)))

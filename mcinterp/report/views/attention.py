@@ -1,4 +1,4 @@
-"""Attention maps: every head's map under a chosen mask, the mask beneath, how widely heads spread."""
+"""Attention maps: every head's map on a chosen family of inputs, its picture beneath, how widely heads spread."""
 
 from __future__ import annotations
 
@@ -7,70 +7,87 @@ from typing import Any
 
 import numpy as np
 
+from mcinterp.declared import load
+from mcinterp.installed import study_of
 from mcinterp.report.figures import entropy_figure
 from mcinterp.report.figures.attention import uniform_entropy
-from mcinterp.report.masks import describe_mask, draw_mask
 from mcinterp.report.numbers import number
-from mcinterp.report.parts import FigureView, Section, Widget
+from mcinterp.report.palette import NONE
+from mcinterp.report.parts import FigureView, Picture, Section, Widget
+from mcinterp.report.scores import capital
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
-
-SEPARATOR = "sep"
-IN_SEQUENCE = "row,column of the matrix, after ? where it may be masked and after = where it is written out"
 
 
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show the attention of a checkpoint."""
-    mask = result.facts["masks"][0]
+    family, words = result.facts["masks"][0], result.facts["family_words"]
     table = result.tables["heads"]
-    caption = f"Entropy of each head's attention under the {mask} mask, averaged over queries, with 95 % interval."
+    caption = f"Entropy of each head's attention {under(words, family)}, averaged over queries, with 95 % interval."
     return Section(
         result.name,
         result.title,
         [sentence(result)],
-        [FigureView(caption, entropy_figure(result, mask))],
-        [table_view(table.frame, table.columns, "Every head under every mask", folded=True)],
+        [FigureView(caption, entropy_figure(result, family))],
+        [table_view(table.frame, table.columns, f"Every head {words['every']}", folded=True)],
         widget=widget(result, checkpoint.get("taxonomy")),
     )
 
 
+def under(words: Mapping[str, str], family: str) -> str:
+    """A family's inputs in a sentence, such as `on random inputs`, in the words of the task."""
+    return words["under"].replace("{}", family)
+
+
 def sentence(result: Result) -> str:
-    """What the numbers say of the first mask."""
-    mask = result.facts["masks"][0]
+    """What the numbers say of the first family of inputs."""
+    facts = result.facts
+    family, words = facts["masks"][0], facts["family_words"]
     rows = result.table("heads")
-    rows = rows[rows["mask"] == mask]
+    rows = rows[rows["mask"] == family]
     uniform = uniform_entropy(result)
     sharp, diffuse = rows.iloc[int(rows["entropy"].argmin())], rows.iloc[int(rows["entropy"].argmax())]
-    key = result.facts.get("uniform_masked_mass", [float(1 - result.arrays["observed"][0].mean())])[0]
+    key = facts[f"uniform_{facts['key_name']}"][0]
     return (
-        f"Under the {mask} mask (n = {number(int(rows['n'].iloc[0]))}) a head's attention has a mean entropy of "
-        f"{number(rows['entropy'].mean())} nats, where uniform attention has {number(uniform)}: from "
-        f"{number(sharp['entropy'])} in {sharp['head']}, the sharpest, to {number(diffuse['entropy'])} in "
-        f"{diffuse['head']}, the most diffuse. Masked keys receive {number(rows['masked_mass'].mean())} of the "
-        f"attention on average; uniform attention would give them {number(key)}."
+        f"{capital(under(words, family))} (n = {number(int(rows['n'].iloc[0]))}) a head's attention "
+        f"has a mean entropy of {number(rows['entropy'].mean())} nats, where uniform attention has {number(uniform)}: "
+        f"from {number(sharp['entropy'])} in {sharp['head']}, the sharpest, to {number(diffuse['entropy'])} in "
+        f"{diffuse['head']}, the most diffuse. {capital(facts['key_words'])} receive "
+        f"{number(rows[facts['key_name']].mean())} of the attention on average; uniform attention would give them "
+        f"{number(key)}."
     )
 
 
-def widget(result: Result, taxonomy: Result | None, masks: Collection[str] | None = None) -> Widget:
-    """The maps for CircuitsVis and the drawings of the masks."""
-    names = [name for name in result.facts["masks"] if masks is None or name in masks]
-    observed = dict(zip(result.facts["masks"], result.arrays["observed"], strict=True))
-    drawings = [(name, draw_mask(observed[name], name), describe_mask(observed[name])) for name in names]
-    data = payload(result, taxonomy, names)
-    return Widget(data, drawings, IN_SEQUENCE) if SEPARATOR in data["tokens"] else Widget(data, drawings)
+def widget(result: Result, taxonomy: Result | None, families: Collection[str] | None = None) -> Widget:
+    """The maps for CircuitsVis, and the pictures of the families of inputs."""
+    names = [name for name in result.facts["masks"] if families is None or name in families]
+    return Widget(
+        payload(result, taxonomy, names),
+        names,
+        [picture for name in names if (picture := input_picture(result, name))],
+        capital(result.facts["family_words"]["one"]),
+        result.facts.get("position_words", "as the task names positions"),
+    )
 
 
-def payload(result: Result, taxonomy: Result | None, masks: Collection[str]) -> dict[str, Any]:
+def input_picture(attention: Result, family: str) -> Picture | None:
+    """A family of inputs as the study draws it whose task the model has; None where it draws none."""
+    study = study_of(str(attention.facts["task"]))
+    return load(study.input_picture)(attention, family) if study and study.input_picture else None
+
+
+def payload(result: Result, taxonomy: Result | None, families: Collection[str]) -> dict[str, Any]:
     """The attention maps as attention.js draws them.
 
     Returns:
         `size`, positions of a query and of a key; `tokens`, their names; `heads`, labels with the classes;
-        `layers`, each head's layer; `masks`; `maps`, for each mask and head the map row by row in thousandths.
+        `layers`, each head's layer; `masks`, the families of inputs; `maps`, for each of them and each head the map row
+        by row in thousandths.
     """
     positions = position_names(result)
     maps = result.arrays["maps"]
     n_layers, n_heads = maps.shape[1:3]
-    chosen = [index for index, name in enumerate(result.facts["masks"]) if name in masks]
+    chosen = [index for index, name in enumerate(result.facts["masks"]) if name in families]
     heads = head_names(n_layers, n_heads)
     labels = class_labels(taxonomy) if taxonomy else {}
     thousandths = np.rint(np.nan_to_num(maps[chosen]) * 1000).astype(int)
@@ -90,15 +107,14 @@ def head_names(n_layers: int, n_heads: int) -> list[str]:
 
 
 def position_names(result: Result) -> list[str]:
-    """The name of every position; results that do not say have one position an entry."""
-    rows, cols = result.facts["rows"], result.facts["cols"]
-    return list(result.facts.get("positions") or (f"{row},{col}" for row in range(rows) for col in range(cols)))
+    """The name of every position."""
+    return list(result.facts["positions"])
 
 
 def class_labels(taxonomy: Result) -> dict[str, str]:
-    """Head → its family and group, those that it has."""
-    rows = taxonomy.table("heads")
+    """Head → its class of each kind, where it has one."""
+    kinds = list(taxonomy.facts["kinds"])
     return {
-        row["head"]: " · ".join(name for name in (row["family"], row["group"]) if name != "none")
-        for row in rows.to_dict("records")
+        row["head"]: " · ".join(row[kind] for kind in kinds if row[kind] != NONE)
+        for row in taxonomy.table("heads").to_dict("records")
     }

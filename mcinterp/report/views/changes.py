@@ -7,22 +7,25 @@ from functools import partial
 
 import pandas as pd
 
+from mcinterp.declared import load
+from mcinterp.installed import studies
 from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.numbers import number
-from mcinterp.report.palette import class_colour
+from mcinterp.report.palette import class_colours
 from mcinterp.report.parts import Cell, Column, TableView
+from mcinterp.report.scores import Scores, capital
 from mcinterp.report.tables import head_list
 from mcinterp.report.views import ablation, circuits, patching, probes
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.taxonomy import classes, members
+from mcinterp.report.views.timeline import taxonomy_colours
 from mcinterp.results import Result
-from mcinterp.studies.matrix_completion.views import algorithm, generation, nuclear, positions, shift, sizes, tokens
 
 
 def changes_table(steps: Steps, pages: Mapping[int, str]) -> TableView:
     """One column a checkpoint, the first and the last side by side before those between; one block of rows a pass."""
     steps = {step: steps[step] for step in dict.fromkeys((min(steps), max(steps), *steps))}
-    rows = [row for block in BLOCKS for row in block(steps)]
+    rows = [row for block in (*BLOCKS, *_of_studies(steps)) for row in block(steps)]
     groups: dict[int, str] = {}
     for index, (heading, *_) in enumerate(rows):
         if heading not in groups.values():
@@ -36,13 +39,14 @@ def changes_sentence(steps: Steps) -> str:
     first, last = steps[min(steps)], steps[max(steps)]
     clauses = [
         f"{label} stayed at {before}" if before == after else f"{label} went from {before} to {after}"
-        for pass_name, label, say in (
-            ("taxonomy", "heads that fit a class", _fitting),
-            ("ablation", "the masked MSE with all attention made uniform", _ablated),
-            ("patching", "how much nearer patching all heads brings the output to X than to −X", _patched),
+        for pass_name, name, say in (
+            ("taxonomy", lambda _: "heads that fit a class", _fitting),
+            ("ablation", lambda result: f"the {Scores.of(result).said} with all attention made uniform", _ablated),
+            ("patching", _patched_label, _patched),
         )
         if pass_name in first and pass_name in last
         if (before := say(first[pass_name])) and (after := say(last[pass_name]))
+        for label in [name(last[pass_name])]
     ]
     if len(steps) < 2 or not clauses:
         return ""
@@ -55,7 +59,12 @@ def _fitting(taxonomy: Result) -> str:
 
 def _ablated(result: Result) -> str:
     row = ablation.row_of(_sets(result), "uniform", group="all")
-    return "" if row is None else f"{number(row['masked_ratio'])} times its clean value"
+    return "" if row is None else f"{number(row[Scores.of(result).ratio])} times its clean value"
+
+
+def _patched_label(result: Result) -> str:
+    one, other = result.facts["counterparts"]
+    return f"how much nearer patching all heads brings the output to {one} than to {other}"
 
 
 def _patched(result: Result) -> str:
@@ -70,8 +79,9 @@ def _columns(steps: Steps, pages: Mapping[int, str]) -> list[Column]:
 
 def _class_rows(steps: Steps) -> list[Row]:
     names = dict.fromkeys(name for result in found(steps, "taxonomy") for name in classes(result))
+    colours = taxonomy_colours(dict(enumerate(found(steps, "taxonomy"))))
     return [
-        ("Heads of each class", name, class_colour(name), each(steps, "taxonomy", partial(_members_cell, name)))
+        ("Heads of each class", name, colours[name], each(steps, "taxonomy", partial(_members_cell, name)))
         for name in names
     ]
 
@@ -85,13 +95,17 @@ def _members_cell(name: str, taxonomy: Result) -> Cell:
 
 
 def _ablation_rows(steps: Steps) -> list[Row]:
-    groups = dict.fromkeys(name for result in found(steps, "ablation") for name in _sets(result)["group"])
-    heading = "Masked MSE, clean → heads ablated (attention made uniform)"
+    ablations = found(steps, "ablation")
+    if not ablations:
+        return []
+    groups = dict.fromkeys(name for result in ablations for name in _sets(result)["group"])
+    colours = class_colours(ablations[0].facts["kinds"])
+    heading = f"{capital(Scores.of(ablations[0]).said)}, clean → heads ablated (attention made uniform)"
     return [
         (
             heading,
             "all heads" if name == "all" else name,
-            class_colour(name) if name != "all" else "",
+            colours.get(name, ""),
             each(steps, "ablation", partial(_ablation_cell, name)),
         )
         for name in groups
@@ -104,24 +118,27 @@ def _sets(result: Result) -> pd.DataFrame:
 
 
 def _ablation_cell(name: str, result: Result) -> Cell:
-    row = ablation.row_of(_sets(result), "uniform", group=name)
+    row, scores = ablation.row_of(_sets(result), "uniform", group=name), Scores.of(result)
     if row is None:
         return NOTHING
-    clean, ablated, ratio = (number(row[key]) for key in ("masked_mse_clean", "masked_mse", "masked_ratio"))
-    return Cell(f"{clean} → {ablated} (× {ratio})", note=f"change {ablation.delta(row)}")
+    clean, ablated, ratio = (number(row[key]) for key in (scores.clean, scores.mean, scores.ratio))
+    return Cell(f"{clean} → {ablated} (× {ratio})", note=f"change {ablation.delta(row, scores)}")
 
 
 def _patching_rows(steps: Steps) -> list[Row]:
-    if not found(steps, "patching"):
+    patched = found(steps, "patching")
+    if not patched:
         return []
-    heading = "Patching X into −X: how much nearer the output is to X than to −X, masked entries"
-    sets = (("all", "all heads"), ("other matrix", "control: heads of an unrelated matrix"))
+    scores, (one, other) = Scores.of(patched[0]), patched[0].facts["counterparts"]
+    heading = f"Patching {one} into {other}: how much nearer the output is to {one} than to {other}, {scores.where}"
+    sets = (("all", "all heads"), (f"other {scores.sample}", f"control: heads of an unrelated {scores.sample}"))
     return [(heading, label, "", each(steps, "patching", partial(_patching_cell, group))) for group, label in sets]
 
 
 def _patching_cell(group: str, result: Result) -> Cell:
     frame = result.table("patching")
-    row = patching.find(frame[frame["direction"] == "X into −X"], group, "masked")
+    first = frame[frame["direction"] == result.facts["directions"][0]]
+    row = patching.find(first, group, Scores.of(result).main)
     return NOTHING if row is None else Cell(patching.nearer(row))
 
 
@@ -131,11 +148,11 @@ def _probe_rows(steps: Steps) -> list[Row]:
     return [
         (
             "Best linear probe, test MSE; control: shuffled targets, better where the intervals do not meet",
-            target if entries == "all" else f"{target}, {entries}",
+            target if places == "all" else f"{target}, {places}",
             "",
-            each(steps, "probes", partial(_probe_cell, (target, entries))),
+            each(steps, "probes", partial(_probe_cell, (target, places))),
         )
-        for target, entries in kinds
+        for target, places in kinds
     ]
 
 
@@ -157,12 +174,15 @@ BLOCKS: tuple[Callable[[Steps], list[Row]], ...] = (
     _patching_rows,
     circuits.rows,
     _probe_rows,
-    tokens.rows,
-    positions.rows,
-    shift.rows,
-    algorithm.rows,
-    nuclear.rows,
-    sizes.rows,
-    generation.rows,
 )
-"""What each pass contributes, in the order of the rows."""
+"""What each pass contributes, in the order of the rows; those of studies follow, in the order of their views."""
+
+
+def _of_studies(steps: Steps) -> list[Callable[[Steps], list[Row]]]:
+    """What the passes of studies contribute, where they were run."""
+    return [
+        load(view.rows)
+        for study in studies().values()
+        for name, view in study.views.items()
+        if view.rows and found(steps, name)
+    ]

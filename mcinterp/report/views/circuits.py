@@ -42,7 +42,7 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     return Section(
         result.name,
         result.title,
-        [*sentences(table.frame), ABOUT],
+        [*sentences(table.frame, result.facts["sample_names"][1]), ABOUT],
         [FigureView(CAPTION, circuits_figure(result))],
         [table_view(table.frame, table.columns, "Circuits of every head; their pictures are on the heads' pages")],
     )
@@ -59,9 +59,9 @@ def rows(steps: Steps) -> list[Row]:
     ]
 
 
-def sentences(frame: pd.DataFrame) -> list[str]:
+def sentences(frame: pd.DataFrame, samples: str) -> list[str]:
     """What the circuits account for in the first layer and in later ones."""
-    return [_sentence(part, own) for part in (FIRST, LATER) if len(own := _of(frame, part))]
+    return [_sentence(part, own, samples) for part in (FIRST, LATER) if len(own := _of(frame, part))]
 
 
 def _of(frame: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def _of(frame: pd.DataFrame, part: str) -> pd.DataFrame:
     return frame[first if part == FIRST else ~first]
 
 
-def _sentence(part: str, rows_: pd.DataFrame) -> str:
+def _sentence(part: str, rows_: pd.DataFrame, samples: str) -> str:
     known = rows_[rows_["direct_r2"].notna()]
     heads = plural(len(rows_), "head")
     if known.empty:
@@ -79,7 +79,7 @@ def _sentence(part: str, rows_: pd.DataFrame) -> str:
     best, worst = (known.iloc[int(at)] for at in (known["direct_r2"].argmax(), known["direct_r2"].argmin()))
     missing = f", {len(rows_) - len(known)} without any to account for" if len(known) < len(rows_) else ""
     return (
-        f"In the {part} ({heads}{missing}; n = {number(known['n'].iloc[0])} matrices) positions and tokens account "
+        f"In the {part} ({heads}{missing}; n = {number(known['n'].iloc[0])} {samples}) positions and tokens account "
         f"together for a share of {number(known['direct_r2'].mean())} of the attention scores on average over heads, "
         f"from {number(worst['direct_r2'])} in {worst['head']} to {number(best['direct_r2'])} in {best['head']}; "
         f"positions alone for {number(known['position_r2'].mean())}, tokens alone for "

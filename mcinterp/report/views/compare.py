@@ -7,17 +7,19 @@ from typing import Any
 
 from mcinterp.report.figures.compare import MOST_PAIRS, PAIRS, pair_maps_figure, similarity_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import Scores, capital, several
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 SIMILARITY = (
     "Score of every head of {a} (rows) with every head of {b} (columns, in the order of their partners; dots: who is "
-    "paired with whom): the correlation of their attention less uniform attention over the same {n} matrices, 1 for "
+    "paired with whom): the correlation of their attention less uniform attention over the same {n} {samples}, 1 for "
     "the same attention, about 0 for attention that has nothing in common."
 )
 MAPS = (
-    "Where both heads of each pair look, averaged over matrices, the most alike first{which}: left the head of {a}, "
+    "Where both heads of each pair look, averaged over {samples}, the most alike first{which}: left the head of {a}, "
     "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
 )
 MORE_MAPS = "The same of pairs {first} to {last}."
@@ -33,17 +35,18 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
     """Show a comparison of two checkpoints."""
     a, b = labels(result)
     captions = {
-        "errors": (f"Mean squared errors (A: {a}, B: {b})", False),
+        "errors": (f"{capital(several(Scores.of(result).full))} (A: {a}, B: {b})", False),
         "answers": (f"How alike the answers are (A: {a}, B: {b})", False),
         "matches": (f"Heads of {a} (A) and their partners in {b} (B)", False),
         "controls": ("The pairs' scores and their controls", False),
         "classes": (f"Heads of each class (A: {a}, B: {b})", True),
         "fields": (f"Where the configurations differ (A: {a}, B: {b})", True),
     }
+    colours = table_colours(result.table("classes")) if "classes" in result.tables else {}
     tables = [
-        table_view(result.tables[name].frame, result.tables[name].columns, caption, HIDDEN.get(name, ()), folded=folded)
+        table_view(table.frame, table.columns, caption, HIDDEN.get(name, ()), folded, colours)
         for name, (caption, folded) in captions.items()
-        if name in result.tables and not result.table(name).empty
+        if (table := result.tables.get(name)) and not table.frame.empty
     ]
     figures = _figures(result) if "matches" in result.tables and not result.table("matches").empty else []
     return Section(result.name, result.title, sentences(result), figures, tables)
@@ -52,13 +55,17 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
 def _figures(result: Result) -> list[FigureView]:
     """Who is like whom, and the maps of the pairs, some at a time."""
     a, b = labels(result)
-    matches = result.table("matches")
+    matches, samples = result.table("matches"), Scores.of(result).samples
     n, total = number(int(matches["n"].iloc[0])), min(len(matches), MOST_PAIRS)
     which = f"; of {len(matches)} pairs the first {total} are drawn" if len(matches) > total else ""
-    figures = [FigureView(SIMILARITY.format(a=a, b=b, n=n), similarity_figure(result))]
+    figures = [FigureView(SIMILARITY.format(a=a, b=b, n=n, samples=samples), similarity_figure(result))]
     for first in range(0, total, PAIRS):
         last = min(first + PAIRS, total)
-        caption = MAPS.format(a=a, b=b, which=which) if not first else MORE_MAPS.format(first=first + 1, last=last)
+        caption = (
+            MAPS.format(a=a, b=b, which=which, samples=samples)
+            if not first
+            else MORE_MAPS.format(first=first + 1, last=last)
+        )
         figures.append(FigureView(caption, pair_maps_figure(result, first, last)))
     return figures
 
@@ -99,38 +106,41 @@ def _unlike(result: Result) -> str:
     unlike = result.facts["unlike"]
     if not unlike:
         return ""
-    a, b = labels(result)
+    (a, b), scores = labels(result), Scores.of(result)
     sides = [
         ", ".join(f"{name} {'none' if values[side] is None else values[side]}" for name, values in unlike.items())
         for side in (0, 1)
     ]
+    classes = ", and how many heads are of each class" if "classes" in result.tables else ""
     return (
         f"The two cannot be given the same inputs: the task of {a} has {sides[0]}, that of {b} {sides[1]}. So no "
-        "answers are compared and no heads paired. What is compared: the errors of each on matrices of its own task, "
-        "beside the error of answering 0 there, and how many heads are of each class."
+        f"answers are compared and no heads paired. What is compared: the errors of each on {scores.samples} of its "
+        f"own task, beside the error of {scores.zero} there{classes}."
     )
 
 
 def _errors(result: Result) -> list[str]:
     rows = {row["entries"]: row for row in result.table("errors").to_dict("records")}
-    told = [_error(result, rows[name], symbol) for name, symbol in (("masked", "L_mask"), ("observed", "L_obs"))]
+    scores = Scores.of(result)
+    told = [_error(result, rows[name], capital(scores.meanings[name]), scores) for name in scores.parts]
     return [sentence for sentence in told if sentence]
 
 
-def _error(result: Result, row: Row, symbol: str) -> str:
-    if is_absent(row["a_mse"]) or is_absent(row["b_mse"]):
+def _error(result: Result, row: Row, symbol: str, scores: Scores) -> str:
+    names = [f"{side}_{scores.unit}" for side in "ab"]
+    if any(is_absent(row[name]) for name in names):
         return ""
     a, b = labels(result)
-    values = [interval(*(row[f"{side}_mse{end}"] for end in ("", "_low", "_high"))) for side in "ab"]
+    values = [_interval(row, name) for name in names]
     if not result.facts["shared"]:
-        shares = [_percent(row[f"{side}_mse"], row[f"{side}_zero"]) for side in "ab"]
+        shares = [_percent(row[name], row[zero]) for name, zero in zip(names, ("a_zero", "b_zero"), strict=True)]
         return (
-            f"{symbol} is {values[0]} for {a}, {shares[0]} of that of answering 0, and {values[1]} for {b}, "
+            f"{symbol} is {values[0]} for {a}, {shares[0]} of that of {scores.zero}, and {values[1]} for {b}, "
             f"{shares[1]} of it (n = {number(row['n'])} each)."
         )
     return (
-        f"{symbol} is {values[0]} for {a} and {values[1]} for {b} on the same {number(row['n'])} matrices: {b}'s "
-        f"{_verdict(row)} (difference {_interval(row, 'difference')}, paired)."
+        f"{symbol} is {values[0]} for {a} and {values[1]} for {b} on the same {number(row['n'])} {scores.samples}: "
+        f"{b}'s {_verdict(row)} (difference {_interval(row, 'difference')}, paired)."
     )
 
 
@@ -148,34 +158,33 @@ def _percent(value: Any, whole: Any) -> str:
 
 def _answers(result: Result) -> str:
     rows = {row["entries"]: row for row in result.table("answers").to_dict("records")}
-    row = rows["masked"] if not is_absent(rows["masked"]["correlation"]) else rows["total"]
-    if is_absent(row["correlation"]):
+    scores = Scores.of(result)
+    whole = [name for name in scores.meanings if name not in scores.parts]
+    row = next((rows[name] for name in (scores.main, *whole) if not is_absent(rows[name]["correlation"])), None)
+    if row is None:
         return ""
-    errors = (
-        f"; their errors correlate by {_interval(row, 'error_correlation')}"
-        if not is_absent(row["error_correlation"])
-        else ""
-    )
-    where = "masked entries" if row["entries"] == "masked" else "all entries"
-    controls = (
-        f"{number(row['other_matrices'], 2)} to other matrices, {number(row['untrained'], 2)} of an untrained model"
-    )
+    errors = f"; their errors correlate by {_interval(row, 'error_correlation')}"
+    errors = "" if is_absent(row["error_correlation"]) else errors
+    where = f" at {scores.places[row['entries']]}" if scores.places[row["entries"]] != "answers" else ""
+    other, fresh = (number(row[name], 2) for name in ("other_matrices", "untrained"))
     return (
-        f"Their answers at {where} correlate by {_interval(row, 'correlation')} (controls: {controls}) and differ by "
+        f"Their answers{where} correlate by {_interval(row, 'correlation')} (controls: {other} to "
+        f"other {scores.samples}, {fresh} of an untrained model) and differ by "
         f"{_interval(row, 'mean_abs_difference')} on average{errors} (n = {number(row['n'])})."
     )
 
 
 def _heads(result: Result) -> str:
     """How alike the paired heads are, beside the controls."""
-    rows = _control(result)
-    found, untrained, others = rows["A and B"], rows["A and an untrained model"], rows["A and B given other matrices"]
+    rows, scores = _control(result), Scores.of(result)
+    found, untrained, others = rows["A and B"], rows["A and an untrained model"], rows[_given_other(scores)]
     return (
         f"Paired by what they attend to, whatever their index, {plural(found['pairs'], 'pair')} of heads have a mean "
         f"score of {_interval(found, 'score')}, from {number(found['lowest'], 2)} to {number(found['highest'], 2)}; "
         f"with an untrained model it is {_interval(untrained, 'score')}: {_against(found, untrained)}. Of what depends "
-        f"on the matrix the mean correlation is {_interval(found, 'response')}, and {_interval(others, 'response')} "
-        f"when {labels(result)[1]} is given other matrices (n = {number(found['n'])})."
+        f"on the {scores.sample} the mean correlation is {_interval(found, 'response')}, and "
+        f"{_interval(others, 'response')} when {labels(result)[1]} is given other {scores.samples} "
+        f"(n = {number(found['n'])})."
     )
 
 
@@ -191,14 +200,14 @@ def _against(found: Row, control: Row) -> str:
 
 def _effects(result: Result) -> str:
     """How alike what the paired heads do to the answers is."""
-    rows = _control(result)
-    found, others = rows["A and B"], rows["A and B given other matrices"]
+    rows, scores = _control(result), Scores.of(result)
+    found, others = rows["A and B"], rows[_given_other(scores)]
     if is_absent(found["effect"]):
         return ""
     return (
         f"What the answers change by without either head of a pair (made to attend uniformly) correlates by "
         f"{_interval(found, 'effect')} on average, {_interval(others, 'effect')} when {labels(result)[1]} is given "
-        f"other matrices: {_doing(found, others)}."
+        f"other {scores.samples}: {_doing(found, others)}."
     )
 
 
@@ -249,10 +258,11 @@ def _places(result: Result) -> str:
         for name in [", ".join(result.facts[f"unpaired_{side}"])]
         if name
     ]
+    samples = Scores.of(result).samples
     alone = f" Without a partner: {'; '.join(unpaired)}." if unpaired else ""
     return (
         f"{_of(matches['same_index'].sum(), n)} have the same layer and number, {int(matches['same_layer'].sum())} the "
-        f"same layer; the other half of the matrices makes the same pair in {int(matches['stable'].sum())}.{alone}"
+        f"same layer; the other half of the {samples} makes the same pair in {int(matches['stable'].sum())}.{alone}"
     )
 
 
@@ -269,6 +279,11 @@ def _classes(result: Result) -> str:
         f"Of {plural(len(known), 'pair')} in which a head has a class, {agree} {'has' if agree == 1 else 'have'} the "
         f"same on both sides; pairs made at random would have it in {_percent(chance, 1)}."
     )
+
+
+def _given_other(scores: Scores) -> str:
+    """The control in which B is given other samples."""
+    return f"A and B given other {scores.samples}"
 
 
 def _control(result: Result) -> dict[str, Row]:

@@ -10,11 +10,12 @@ import pandas as pd
 from mcinterp.report.figures import components_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import Scores, capital
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 CAPTION = (
-    "Masked MSE while one component, re-initialised in the last checkpoint, is trained with everything else frozen, "
+    "{score} while one component, re-initialised in the last checkpoint, is trained with everything else frozen, "
     "and while the whole model was trained; averaged over equal stretches of steps, both axes logarithmic. Open "
     "circle, diamond, disc: a drop starts, is steepest, ends. Dotted line: the run's plateau."
 )
@@ -35,8 +36,14 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
         ("control", "Controls: before and after each training, and with the original component put back", True),
     )
     tables = [table_view(result.table(key), result.tables[key].columns, text, folded=fold) for key, text, fold in shown]
-    figure = FigureView(CAPTION, components_figure(result))
+    caption = CAPTION.format(score=capital(_progress(result)))
+    figure = FigureView(caption, components_figure(result))
     return Section(result.name, result.title, [*sentences(result), *left_out], [figure], tables)
+
+
+def _progress(result: Result) -> str:
+    """What is followed, in a sentence."""
+    return Scores.of(result).progress(result.facts["progress_score"])
 
 
 def sentences(result: Result) -> list[str]:
@@ -50,10 +57,10 @@ def sentences(result: Result) -> list[str]:
             _plateaus(components, whole),
             _in_warmup(result.table("transitions")),
             _elsewhere(result.table("transitions")),
-            _levels(components, whole),
+            _levels(components, whole, _progress(result)),
             _unfinished(result.table("transitions")),
-            _restored(result.table("control")),
-            _anew(result.table("control")),
+            _restored(result.table("control"), Scores.of(result).said),
+            _anew(result.table("control"), Scores.of(result).said),
         )
         if part
     ]
@@ -110,12 +117,12 @@ def _elsewhere(transitions: pd.DataFrame) -> str:
     return f"A plateau at another level, with a drop from there: {listed}." if rows else ""
 
 
-def _levels(components: pd.DataFrame, whole: pd.DataFrame) -> str:
+def _levels(components: pd.DataFrame, whole: pd.DataFrame, score: str) -> str:
     if whole.empty or is_absent(whole.iloc[0]["half_at"]):
         return ""
     rows = [*components.to_dict("records"), *whole.to_dict("records")]
     listed = "; ".join(f"{row['component']} {_step(row, 'half_at')} and {_step(row, 'fifth_at')}" for row in rows)
-    return f"Steps until the masked MSE is at a half and at a fifth of the run's plateau: {listed}."
+    return f"Steps until the {score} is at a half and at a fifth of the run's plateau: {listed}."
 
 
 def _unfinished(transitions: pd.DataFrame) -> str:
@@ -127,16 +134,16 @@ def _unfinished(transitions: pd.DataFrame) -> str:
     return f"Not finished: {listed}." if listed else ""
 
 
-def _restored(control: pd.DataFrame) -> str:
+def _restored(control: pd.DataFrame, score: str) -> str:
     if control.empty:
         return ""
     off = control["restored_change"].abs().max()
     if off == 0:
         return "Control: with the original component put back, every retrained model is the run's own, exactly."
-    return f"The control fails: with the original component put back, the masked MSE differs by up to {number(off)}."
+    return f"The control fails: with the original component put back, the {score} differs by up to {number(off)}."
 
 
-def _anew(control: pd.DataFrame) -> str:
+def _anew(control: pd.DataFrame, score: str) -> str:
     rows = control[control["kind"] == "control"].to_dict("records")
     listed = "; ".join(
         f"{row['component']} {interval(*(row[f'last_change{end}'] for end in ('', '_low', '_high')))} at step "
@@ -145,4 +152,4 @@ def _anew(control: pd.DataFrame) -> str:
     )
     if not rows:
         return ""
-    return f"Control: trained on without being re-initialised, the change of the masked MSE is {listed}."
+    return f"Control: trained on without being re-initialised, the change of the {score} is {listed}."

@@ -1,4 +1,4 @@
-"""Patching: whose matrix the model completes when its heads carry another's."""
+"""Patching: whose answers the model gives when its heads carry another input."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pandas as pd
 from mcinterp.report.figures import patching_figure
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import Scores
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 CAPTION = (
-    "How much nearer {what} brings the output to the source's matrix than to the base's, with 95 % interval "
+    "How much nearer {what} brings the output to the source's {sample} than to the base's, with 95 % interval "
     "(right of 0: nearer to the source)."
 )
 
 
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show the patching of a checkpoint."""
-    table = result.tables["patching"]
+    table, scores = result.tables["patching"], Scores.of(result)
     single = table.frame["kind"] == "head"
     parts = (
         (~single, "patching a set of heads", "Sets of heads and controls", False),
@@ -30,15 +31,18 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     return Section(
         result.name,
         result.title,
-        sentences(table.frame),
-        [FigureView(CAPTION.format(what=what), patching_figure(result, heads)) for _, what, _, heads in shown],
+        sentences(table.frame, scores),
+        [
+            FigureView(CAPTION.format(what=what, sample=scores.sample), patching_figure(result, heads))
+            for _, what, _, heads in shown
+        ],
         [table_view(table.frame[rows], table.columns, name, folded=heads) for rows, _, name, heads in shown],
     )
 
 
-def find(frame: pd.DataFrame, group: str, entries: str) -> pd.Series | None:
+def find(frame: pd.DataFrame, group: str, score: str) -> pd.Series | None:
     """The row of a group in the first direction, if there is one."""
-    rows = frame[(frame["group"] == group) & (frame["entries"] == entries)]
+    rows = frame[(frame["group"] == group) & (frame["entries"] == score)]
     return None if rows.empty else rows.iloc[0]
 
 
@@ -47,24 +51,30 @@ def nearer(row: pd.Series) -> str:
     return interval(row["nearer"], row["nearer_low"], row["nearer_high"])
 
 
-def sentences(frame: pd.DataFrame) -> list[str]:
-    """Where all heads bring the masked entries, and what the control does."""
-    row, control = find(frame, "all", "masked"), find(frame, "other matrix", "masked")
+def gap(scores: Scores) -> str:
+    """What `nearer` is."""
+    return f"{scores.short} to base − {scores.short} to source"
+
+
+def sentences(frame: pd.DataFrame, scores: Scores) -> list[str]:
+    """Where all heads bring the answers of the main score, and what the control does."""
+    row, control = (find(frame, group, scores.main) for group in ("all", f"other {scores.sample}"))
     if row is None:
         return []
+    near, far = (number(row[f"{scores.unit}_to_{whose}"]) for whose in ("source", "base"))
     text = (
-        f"Patching all heads ({row['direction']}, n = {number(row['n'])}) {_verdict(row)}: MSE "
-        f"{number(row['mse_to_source'])} to the source and {number(row['mse_to_base'])} to the base (difference "
-        f"{nearer(row)})."
+        f"Patching all heads ({row['direction']}, n = {number(row['n'])}) {_verdict(row, scores)}: {scores.short} "
+        f"{near} to the source and {far} to the base (difference {nearer(row)})."
     )
     if control is not None:
-        text += f" With the heads of an unrelated matrix the difference is {nearer(control)}."
+        text += f" With the heads of an unrelated {scores.sample} the difference is {nearer(control)}."
     return [text]
 
 
-def _verdict(row: pd.Series) -> str:
+def _verdict(row: pd.Series, scores: Scores) -> str:
+    where, sample = scores.where, scores.sample
     if row["nearer_low"] > 0:
-        return "brings the masked entries nearer to the source's matrix than to the base's"
+        return f"brings the {where} nearer to the source's {sample} than to the base's"
     if row["nearer_high"] < 0:
-        return "leaves the masked entries nearer to the base's matrix than to the source's"
-    return "leaves the masked entries as near to one matrix as to the other"
+        return f"leaves the {where} nearer to the base's {sample} than to the source's"
+    return f"leaves the {where} as near to one {sample} as to the other"

@@ -9,6 +9,7 @@ import pandas as pd
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import capital
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.leads import leads_sentence
 from mcinterp.results import Result
@@ -16,8 +17,6 @@ from mcinterp.results import Result
 PANELS = (
     ("collapse", "mean cosine", "How alike the hidden states of different positions are, after each block"),
     ("attention progress", "1 − total variation", "How near every head's attention is to that of the last checkpoint"),
-    ("answer spread", "share of the targets' mean square", "How much the answers at masked entries vary"),
-    ("repeated answers", "share of masked entries", "How often the most frequent answer is given"),
 )
 
 
@@ -27,7 +26,7 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
     transition = transition_of(beside)
     figures = [
         FigureView(_caption(words, measure), _figure(table.frame, measure, title, transition))
-        for measure, title, words in PANELS
+        for measure, title, words in (*PANELS, *_answer_panels(result))
         if (table.frame["measure"] == measure).any()
     ]
     return Section(
@@ -42,6 +41,12 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
     )
 
 
+def _answer_panels(result: Result) -> list[tuple[str, str, str]]:
+    """The same for what the task measures of answers."""
+    measures = result.facts["answer_measures"]
+    return [(name, unit, capital(words)) for name, (words, unit) in measures.items()]
+
+
 def transition_of(beside: Mapping[str, Result]) -> Mapping[str, object]:
     """The stored transition of the run, empty where it was not stored."""
     return (beside["training"].facts.get("transition") or {}) if "training" in beside else {}
@@ -51,15 +56,22 @@ def sentences(result: Result) -> list[str]:
     """How far the hidden states of the last layer collapse, and how far the answers do."""
     frame = result.table("measures")
     deepest = frame[frame["measure"] == "collapse"]["where"].unique()[-1]
-    states = _by_step(frame, "collapse", deepest)
-    spread = _by_step(frame, "answer spread", "answers")
-    start = result.facts["plateau_step"]
+    states, start = _by_step(frame, "collapse", deepest), result.facts["plateau_step"]
     return [
         f"At step {number(start)} the hidden states of two positions after {deepest} have a mean cosine of "
         f"{number(states[start])} (untrained {number(_untrained(frame, deepest))}, last checkpoint "
-        f"{number(states.iloc[-1])}); the answers at masked entries vary by {number(spread[start])} of their targets' "
-        f"mean square, at the last checkpoint by {number(spread.iloc[-1])}."
+        f"{number(states.iloc[-1])}){_answers(result, frame, start)}."
     ]
+
+
+def _answers(result: Result, frame: pd.DataFrame, start: int) -> str:
+    """The first of the task's measures of answers."""
+    first = next(iter(result.facts["answer_measures"].items()), None)
+    if first is None:
+        return ""
+    name, (words, unit) = first
+    values = _by_step(frame, name, "answers")
+    return f"; {words} is {number(values[start])} ({unit}), at the last checkpoint {number(values.iloc[-1])}"
 
 
 def _by_step(frame: pd.DataFrame, measure: str, where: str) -> pd.Series:

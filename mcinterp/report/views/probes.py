@@ -26,11 +26,11 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
         if table.frame[table.frame["target"] == target][f"test_{metric}"].notna().any()
     ]
     tables = [table_view(table.frame, table.columns, "Every probe", hide=HIDDEN, folded=True)]
-    return Section(result.name, result.title, sentences(table.frame), figures, tables)
+    return Section(result.name, result.title, sentences(table.frame, result.facts["main_places"]), figures, tables)
 
 
 def best_layers(frame: pd.DataFrame) -> list[pd.Series]:
-    """For each target and kind of entries, the row of the layer with the smallest test error."""
+    """For each target and kind of positions, the row of the layer with the smallest test error."""
     groups = frame.groupby(["target", "entries"], sort=False)
     return [rows.iloc[int(rows["test_mse"].argmin())] for _, rows in groups if rows["test_mse"].notna().any()]
 
@@ -45,23 +45,23 @@ def place(layer: int) -> str:
     return "in the embeddings" if layer == 0 else f"after block {layer}"
 
 
-def sentences(frame: pd.DataFrame) -> list[str]:
-    """One sentence a target, for masked entries where they are told apart."""
-    best = [row for row in best_layers(frame) if row["entries"] != "observed"]
-    return [_sentence(row) for row in best]
+def sentences(frame: pd.DataFrame, main_places: Mapping[str, str]) -> list[str]:
+    """One sentence a target, of its main positions where the task tells several kinds apart."""
+    best = best_layers(frame)
+    return [_sentence(row) for row in best if row["entries"] == main_places.get(row["target"], row["entries"])]
 
 
 def _sentence(row: pd.Series) -> str:
     score = interval(row["test_mse"], row["test_mse_low"], row["test_mse_high"])
-    entries = "" if row["entries"] == "all" else f" at {row['entries']} positions"
+    where = "" if row["entries"] == "all" else f" at {row['entries']} positions"
     if not beats_control(row):
         return (
-            f"The {row['target']}{entries} is decoded no better than shuffled targets at any layer "
+            f"The {row['target']}{where} is decoded no better than shuffled targets at any layer "
             f"(the intervals meet): test MSE at best {score} {place(row['layer'])}, {number(row['control_mse'])} with "
             "shuffled targets."
         )
     return (
-        f"The {row['target']}{entries} is best decoded {place(row['layer'])}: test MSE {score}, against "
+        f"The {row['target']}{where} is best decoded {place(row['layer'])}: test MSE {score}, against "
         f"{number(row['control_mse'])} with shuffled targets."
     )
 

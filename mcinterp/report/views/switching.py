@@ -11,16 +11,17 @@ from mcinterp.report.figures import exchange_figure, switching_figure
 from mcinterp.report.figures.switching import LIMITS
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import Scores, an, capital
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 CAPTION = (
-    "MSE of step {recipient} with one component of step {donor}, with 95 % interval, on a logarithmic axis; crosses: "
-    "with the component of an untrained model. Lines: masked MSE of step {recipient} as it is, and of step {donor}. "
-    "attention-qkv is W_Q, W_K and W_V with their biases, in every layer; attention has W_O too."
+    "{unit} of step {recipient} with one component of step {donor}, with 95 % interval, on a logarithmic axis; "
+    "crosses: with the component of an untrained model. Lines: {score} of step {recipient} as it is, and of step "
+    "{donor}. attention-qkv is W_Q, W_K and W_V with their biases, in every layer; attention has W_O too."
 )
 HEAT_MAP = (
-    "Change of the masked MSE, as a share of the plateau, when {what}; orange is worse, blue is better, colours end at "
+    "Change of the {score}, as a share of the plateau, when {what}; orange is worse, blue is better, colours end at "
     "{limit:.0%}. The row everything is the other checkpoint itself."
 )
 SWEEPS = {
@@ -28,7 +29,7 @@ SWEEPS = {
     "later → earlier": "a component of each checkpoint is put into the one before it",
     "earlier → later": "a component of the checkpoint before is put into each one",
 }
-HIDDEN = {"donor", "recipient", "donor_step", "recipient_step", "recipient_mse", "donor_mse"}
+HIDDEN = {"donor", "recipient", "donor_step", "recipient_step"}
 TOLD = ("attention-qkv", "everything-but:attention")
 
 
@@ -37,16 +38,19 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     training = others.get("training")
     transition = (training.facts.get("transition") or {}) if training else {}
     before, after = number(result.facts["before"]), number(result.facts["after"])
+    scores = Scores.of(result)
+    hide = HIDDEN | {f"recipient_{scores.unit}", f"donor_{scores.unit}"}
+    words = {"unit": capital(scores.short), "score": scores.said}
     figures = [
-        FigureView(CAPTION.format(recipient=before, donor=after), switching_figure(result, "before")),
-        FigureView(CAPTION.format(recipient=after, donor=before), switching_figure(result, "after")),
+        FigureView(CAPTION.format(recipient=before, donor=after, **words), switching_figure(result, "before")),
+        FigureView(CAPTION.format(recipient=after, donor=before, **words), switching_figure(result, "after")),
     ]
     for comparison, what in SWEEPS.items():
         figure = exchange_figure(result, comparison, transition)
         if figure is not None:
-            figures.append(FigureView(HEAT_MAP.format(what=what, limit=LIMITS[comparison]), figure))
+            figures.append(FigureView(HEAT_MAP.format(score=scores.said, what=what, limit=LIMITS[comparison]), figure))
     tables = [
-        table_view(result.tables[name].frame, result.tables[name].columns, caption, hide=HIDDEN, folded=folded)
+        table_view(result.tables[name].frame, result.tables[name].columns, caption, hide=hide, folded=folded)
         for name, caption, folded in (
             ("exchangeable", "From when on each component can stand in for the last one's", False),
             ("pre_post", f"Every switch between steps {before} and {after}", True),
@@ -62,29 +66,42 @@ def sentences(result: Result) -> list[str]:
     before, after = result.facts["before"], result.facts["after"]
     if before == after:
         return [f"There is one checkpoint only (step {number(after)}), so that every switch changes nothing."]
-    told = [
-        _told(frame, direction, component) for component in TOLD for direction in ("after → before", "before → after")
-    ]
-    parts = [*told, _controls(frame), _exchangeable(result)]
+    scores, directions = Scores.of(result), ("after → before", "before → after")
+    told = [_told(frame, direction, component, scores) for component in TOLD for direction in directions]
+    parts = [*told, _controls(frame, scores), _exchangeable(result, scores)]
     return [part for part in parts if part]
 
 
-def _told(frame: pd.DataFrame, direction: str, component: str) -> str:
+def _told(frame: pd.DataFrame, direction: str, component: str, scores: Scores) -> str:
     rows = frame[(frame["direction"] == direction) & (frame["component"] == component)].to_dict("records")
     if not rows:
         return ""
-    masked, observed, total = ({row["entries"]: row for row in rows}[name] for name in ("masked", "observed", "total"))
-    moved = ""
-    if not is_absent(masked["moved"]):
-        share = interval(*(100 * masked[f"moved{end}"] for end in ("", "_low", "_high")))
-        moved = f", {share} % of the way to that of step {number(masked['donor_step'])}"
+    of = {row["entries"]: row for row in rows}
+    main, moved = of[scores.main], ""
+    if not is_absent(main["moved"]):
+        share = interval(*(100 * main[f"moved{end}"] for end in ("", "_low", "_high")))
+        moved = f", {share} % of the way to that of step {number(main['donor_step'])}"
+    before, after = _before_and_after(main, scores)
     return (
-        f"Step {number(masked['recipient_step'])} with {component} of step {number(masked['donor_step'])}: the masked "
-        f"MSE {_verb(masked)}, {number(masked['recipient_mse'])} → {number(masked['switched_mse'])} (change "
-        f"{_change(masked)}, n = {number(masked['n'])}){moved}; the observed MSE goes from "
-        f"{number(observed['recipient_mse'])} to {number(observed['switched_mse'])}, that of all entries from "
-        f"{number(total['recipient_mse'])} to {number(total['switched_mse'])}."
+        f"Step {number(main['recipient_step'])} with {component} of step {number(main['donor_step'])}: the "
+        f"{scores.said} {_verb(main)}, {before} → {after} (change {_change(main)}, n = {number(main['n'])}){moved}"
+        f"{_beside(of, scores)}."
     )
+
+
+def _beside(of: Mapping[str, Mapping[Any, Any]], scores: Scores) -> str:
+    """What becomes of the other scores."""
+    told = []
+    for index, name in enumerate(scores.others):
+        before, after = _before_and_after(of[name], scores)
+        start = "; the" if not index else ", that of" if name not in scores.parts else ", the"
+        what = scores.places[name] if start.endswith("of") else scores.words[name]
+        told.append(f"{start} {what}{' goes' if not index else ''} from {before} to {after}")
+    return "".join(told)
+
+
+def _before_and_after(row: Mapping[Any, Any], scores: Scores) -> tuple[str, str]:
+    return number(row[f"recipient_{scores.unit}"]), number(row[f"switched_{scores.unit}"])
 
 
 def _verb(row: Mapping[Any, Any]) -> str:
@@ -97,20 +114,21 @@ def _change(row: Mapping[Any, Any]) -> str:
     return interval(row["change"], row["change_low"], row["change_high"])
 
 
-def _controls(frame: pd.DataFrame) -> str:
+def _controls(frame: pd.DataFrame, scores: Scores) -> str:
     nothing, everything = (frame[frame["kind"] == kind] for kind in ("nothing", "everything"))
     if nothing.empty or everything.empty:
         return ""
-    unchanged, off = nothing["change"].abs().max(), (everything["switched_mse"] - everything["donor_mse"]).abs().max()
+    missed = everything[f"switched_{scores.unit}"] - everything[f"donor_{scores.unit}"]
+    unchanged, off = nothing["change"].abs().max(), missed.abs().max()
     if unchanged == 0 and off == 0:
         return "Controls: switching nothing changes nothing, and switching everything gives the donor, both exactly."
     return (
-        f"The controls fail, so that this section cannot be trusted: switching nothing changes an MSE by "
+        f"The controls fail, so that this section cannot be trusted: switching nothing changes {an(scores.short)} by "
         f"{number(unchanged)}, and switching everything misses the donor's by {number(off)}."
     )
 
 
-def _exchangeable(result: Result) -> str:
+def _exchangeable(result: Result, scores: Scores) -> str:
     frame = result.table("exchangeable")
     frame = frame[frame["component"] != "everything"]
     if frame.empty:
@@ -122,7 +140,7 @@ def _exchangeable(result: Result) -> str:
     parts += [f"the last step only: {', '.join(never)}"] if len(never) else []
     share, tolerance = result.facts["tolerance_share"], number(result.facts["tolerance"])
     return (
-        f"Checkpoints whose component can replace that of step {number(result.facts['after'])}, so that the masked MSE "
-        f"rises by less than {tolerance} ({share:.0%} of {result.facts['plateau_source']}, upper end of the interval), "
-        f"begin at {'; '.join(parts)}."
+        f"Checkpoints whose component can replace that of step {number(result.facts['after'])}, so that the "
+        f"{scores.said} rises by less than {tolerance} ({share:.0%} of {result.facts['plateau_source']}, upper end "
+        f"of the interval), begin at {'; '.join(parts)}."
     )

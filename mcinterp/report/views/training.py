@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mcinterp.declared import Study, load
+from mcinterp.installed import study_of, task_kinds
 from mcinterp.report.figures import curve_figure
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
@@ -52,6 +54,12 @@ def run_facts(training: Result) -> list[tuple[str, str]]:
     return [(name, text) for name, text in pairs if text]
 
 
+def study_of_run(training: Result | None) -> Study | None:
+    """The study whose task a run has, as far as its `training` result says."""
+    task = (training.facts.get("config") or {}).get("task") if training else None
+    return study_of(str(task.get("kind"))) if task else None
+
+
 def has_heads(training: Result | None) -> bool:
     """Whether the model has attention heads, as far as its `training` result says."""
     model = (training.facts.get("config") or {}).get("model") if training else None
@@ -76,12 +84,8 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
 
 
 def _task(task: Mapping[str, Any]) -> str:
-    if "rows" not in task:
-        return _described(task)
-    sizes = task.get("sizes") or [(task.get("rows"), task.get("cols"))]
-    size = ", ".join(f"{rows} × {cols}" for rows, cols in sizes)
-    law = f"rank {task.get('rank')}, {task.get('factors')} factors, p_mask {task.get('p_mask')}"
-    return f"{task.get('kind')}, {size}, {law}"
+    kind = task_kinds().get(str(task.get("kind")))
+    return str(load(kind.described)(task)) if kind and kind.described else _described(task)
 
 
 def _model(model: Mapping[str, Any]) -> str:

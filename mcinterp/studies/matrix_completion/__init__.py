@@ -9,6 +9,13 @@ ENTRIES = "answers_entries"
 _FAMILIES = ("row", "column", "identity")
 _GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-column", "input-processing")
 _CONFIG = f"{HERE}.config:TaskConfig"
+_DESCRIBED = f"{HERE}.views.task:described"
+
+
+def _view(title: str, module: str) -> View:
+    """A view of a pass, which has rows in the table of all checkpoints too."""
+    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows")
+
 
 STUDY = Study(
     name="matrix-completion",
@@ -20,9 +27,9 @@ STUDY = Study(
     claims=f"{HERE}.claims:matrix_claims",
     tasks={
         "matrix-completion": TaskKind(
-            _CONFIG, f"{HERE}.task.completion:MatrixCompletion", ("encoder",), (*_FAMILIES, *_GROUPS)
+            _CONFIG, f"{HERE}.task.completion:MatrixCompletion", ("encoder",), (*_FAMILIES, *_GROUPS), _DESCRIBED
         ),
-        "matrix-sequence": TaskKind(_CONFIG, f"{HERE}.task.sequence:MatrixSequence", ("gpt",)),
+        "matrix-sequence": TaskKind(_CONFIG, f"{HERE}.task.sequence:MatrixSequence", ("gpt",), (), _DESCRIBED),
     },
     architectures={
         "encoder": Architecture(
@@ -86,15 +93,22 @@ STUDY = Study(
         ),
     ),
     views={
-        "tokens": View("Token intervention", f"{HERE}.views.tokens:view"),
-        "positions": View("Position sensitivity", f"{HERE}.views.positions:view"),
-        "shift": View("Distribution shift", f"{HERE}.views.shift:view"),
-        "algorithm": View("What algorithm is it?", f"{HERE}.views.algorithm:view"),
-        "nuclear": View("Nuclear norm minimisation", f"{HERE}.views.nuclear:view"),
-        "sizes": View("Errors by matrix size", f"{HERE}.views.sizes:view"),
-        "generation": View("Generation", f"{HERE}.views.generation:view"),
+        "tokens": _view("Token intervention", "tokens"),
+        "positions": _view("Position sensitivity", "positions"),
+        "shift": _view("Distribution shift", "shift"),
+        "algorithm": _view("What algorithm is it?", "algorithm"),
+        "nuclear": _view("Nuclear norm minimisation", "nuclear"),
+        "sizes": _view("Errors by matrix size", "sizes"),
+        "generation": _view("Generation", "generation"),
     },
-    explorer=Explorer((ENTRIES,), f"{HERE}.explorer.explorable:explorable", f"{HERE}.explorer.page:write_explorer"),
+    explorer=Explorer(
+        (ENTRIES,),
+        f"{HERE}.explorer.explorable:explorable",
+        f"{HERE}.explorer.page:write_explorer",
+        "masks, values, heads and steps",
+    ),
+    input_picture=f"{HERE}.views.masks:mask_picture",
+    head_note="L1H0 is the paper's (2,1)",
     exports={
         "CANDIDATES": f"{HERE}.baselines.candidates:CANDIDATES",
         "MatrixBatch": f"{HERE}.task.batch:MatrixBatch",

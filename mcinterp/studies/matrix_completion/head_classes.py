@@ -28,6 +28,10 @@ class MatrixHeadClasses:
     """
 
     kinds: Mapping[str, Sequence[str]] = {"family": FAMILIES, "group": GROUPS}
+    kind_words: Mapping[str, tuple[str, str]] = {
+        "family": ("families", "random masks"),
+        "group": ("groups", "structured masks"),
+    }
 
     def __init__(self, rows: int, cols: int) -> None:
         self.rows, self.cols = rows, cols

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,6 +31,7 @@ class MatrixTargets:
     """
 
     names = TARGETS
+    main_places: ClassVar[Mapping[str, str]] = {"entry": "masked"}
 
     rows: Floats
     entries: Floats

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
-from mcinterp.report.head_maps import SHARE_MEANINGS, HeadMaps
-from mcinterp.report.numbers import number, plural
+from mcinterp.report.head_maps import OWN, HeadMaps, share_meanings
+from mcinterp.report.numbers import listed, number, plural
 from mcinterp.report.parts import Section
+from mcinterp.report.scores import capital
 from mcinterp.report.tables import table_view
-from mcinterp.report.views.head.classes import labels
+from mcinterp.report.views.head.classes import kinds_of, labels
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
+from mcinterp.report.views.timeline import taxonomy_colours
 
 NEAREST = 5
 DISTANCE = (
@@ -28,36 +31,36 @@ def attention_section(course: Course, kept: HeadMaps) -> Section:
     shares = kept.shares(course.head)
     if len(shares):
         rows = rows.merge(shares, how="left", on=["step", "mask"])
-    rows = first_columns(rows, ["step", "mask", *SHARE_MEANINGS])
-    sentences = [attention_sentence(course.head, rows), kept.left_out()]
-    words = {**meanings(course, "attention"), **SHARE_MEANINGS}
+    shown = share_meanings(kept.groups)
+    rows = first_columns(rows, ["step", "mask", *shown])
+    sentences = [attention_sentence(course.head, rows, kept), kept.left_out()]
+    words = {**meanings(course, "attention"), **shown}
     table = table_view(rows, words, "Where it looks, in numbers", hide={"head"}, folded=True)
     return Section("attention", "Where it looks", [text for text in sentences if text], tables=[table])
 
 
-def attention_sentence(head: str, rows: pd.DataFrame) -> str:
-    """What the first mask's numbers say of the first and the last step."""
-    mask = rows["mask"].iloc[0]
-    own = rows[rows["mask"] == mask]
+def attention_sentence(head: str, rows: pd.DataFrame, kept: HeadMaps) -> str:
+    """What the numbers of the first family of inputs say of the first and the last step."""
+    family = rows["mask"].iloc[0]
+    own = rows[rows["mask"] == family]
     first, last, several = own.iloc[0], own.iloc[-1], len(own) > 1
     text = (
-        f"Under the {mask} mask (n = {number(last['n'])}) the attention of {head} has an entropy of "
+        f"{capital(kept.under(family))} (n = {number(last['n'])}) the attention of {head} has an entropy of "
         f"{number(last['entropy'])} nats at step {number(last['step'])}"
     )
     if several:
         text += f", after {number(first['entropy'])} at step {number(first['step'])}"
-    if "same_row" not in own or pd.isna(last["same_row"]):
+    if OWN not in own or pd.isna(last[OWN]):
         return f"{text}."
-    before = f" (at step {number(first['step'])}: {', '.join(_shares(first))})" if several else ""
-    position, row, column = _shares(last)
-    return (
-        f"{text}. Of its attention {position} is on the query's own position, {row} elsewhere in its row and {column} "
-        f"elsewhere in its column{before}."
-    )
+    before = f" (at step {number(first['step'])}: {', '.join(_shares(first, kept.groups))})" if several else ""
+    position, *others = _shares(last, kept.groups)
+    parts = [f"{share} elsewhere in its {name}" for name, share in zip(kept.groups, others, strict=True)]
+    told = listed([f"{position} is on the query's own position", *parts])
+    return f"{text}. Of its attention {told}{before}."
 
 
-def _shares(row: pd.Series) -> list[str]:
-    return [number(row[name], 2) for name in SHARE_MEANINGS]
+def _shares(row: pd.Series, groups: Sequence[str]) -> list[str]:
+    return [number(row[name], 2) for name in share_meanings(groups)]
 
 
 def nearest_section(course: Course, kept: HeadMaps) -> Section:
@@ -67,24 +70,25 @@ def nearest_section(course: Course, kept: HeadMaps) -> Section:
         return Section("nearest", "Nearest heads", [missing("Attention maps of other heads were stored")])
     first, last = kept.ends
     frame = near.head(NEAREST).drop(columns=["mask"] if first < last else ["mask", "first"])
-    for kind in ("family", "group"):
+    for kind in kinds_of(course.rows("taxonomy", "scores")):
         frame[kind] = [labels(replace(course, head=head), kind).get(last) for head in frame["head"]]
     names = {"last": f"distance at step {number(last)}", "first": f"distance at step {number(first)}"}
     words = {names["last"]: DISTANCE, names["first"]: "control: the same at the first step that has maps"}
     which = "Nearest heads by attention" if len(near) > NEAREST else "All other heads by attention"
-    table = table_view(frame.rename(columns=names), words, which)
-    return Section("nearest", "Nearest heads", [nearest_sentence(course, near, first, last)], tables=[table])
+    colours = taxonomy_colours(course.having("taxonomy"))
+    table = table_view(frame.rename(columns=names), words, which, colours=colours)
+    return Section("nearest", "Nearest heads", [nearest_sentence(course, kept, near, first, last)], tables=[table])
 
 
-def nearest_sentence(course: Course, near: pd.DataFrame, first: int, last: int) -> str:
+def nearest_sentence(course: Course, kept: HeadMaps, near: pd.DataFrame, first: int, last: int) -> str:
     """Which head is nearest, and what sampling alone and the first step give."""
-    best, mask = near.iloc[0], near["mask"].iloc[0]
+    best, family = near.iloc[0], near["mask"].iloc[0]
     text = (
-        f"At step {number(last)}, under the {mask} mask, the attention of {best['head']} is nearest to that of "
+        f"At step {number(last)}, {kept.under(family)}, the attention of {best['head']} is nearest to that of "
         f"{course.head}: total variation {number(best['last'])} (0: the same, 1: nothing in common), where the median "
         f"over the {plural(len(near), 'other head')} is {number(near['last'].median())}"
     )
-    halves = _halves(course, mask, last)
+    halves = _halves(course, family, last)
     if pd.notna(halves):
         text += f" and the maps of {course.head} on two halves of the samples differ by {number(halves)}"
     if pd.notna(best["first"]):
@@ -95,10 +99,10 @@ def nearest_sentence(course: Course, near: pd.DataFrame, first: int, last: int) 
     return f"{text}."
 
 
-def _halves(course: Course, mask: str, step: int) -> float:
+def _halves(course: Course, family: str, step: int) -> float:
     """How far sampling alone takes a map."""
     rows = course.rows("attention", "heads")
     if rows.empty or "split_half_distance" not in rows:
         return float("nan")
-    own = rows[(rows["mask"] == mask) & (rows["step"] == step)]
+    own = rows[(rows["mask"] == family) & (rows["step"] == step)]
     return float(own["split_half_distance"].iloc[0]) if len(own) else float("nan")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 
 from mcinterp.report.figures import over_steps_figure, written_figure
 from mcinterp.report.figures.circuits import LEAST, TERMS
 from mcinterp.report.head_circuits import HeadCircuits
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import interval, listed, number
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
@@ -19,7 +22,7 @@ SHARES = (
 )
 WRITTEN = (
     "OV circuit of tokens: what a token adds to the answer of a query that attends to it alone, along the residual "
-    "stream, by its value; dotted: MASK."
+    "stream, by its value; dotted: {blank}."
 )
 
 
@@ -30,11 +33,12 @@ def circuits_section(course: Course, kept: HeadCircuits) -> Section:
         return Section("circuits", TITLE, [missing("The circuits of this head were computed")])
     figures = [FigureView(SHARES, _shares_figure(course, rows))]
     if curves := kept.written(course.head):
-        figures.append(FigureView(WRITTEN, written_figure(kept.values, curves)))
+        figures.append(FigureView(WRITTEN.format(blank=kept.blank), written_figure(kept.values, curves, kept.blank)))
+    facts = list(course.having("circuits").values())[-1].facts
     table = table_view(
         first_columns(rows, ["step"]), meanings(course, "circuits"), "Its circuits, in numbers", {"head"}, True
     )
-    return Section("circuits", TITLE, circuits_sentences(course.head, rows), figures, [table])
+    return Section("circuits", TITLE, circuits_sentences(course.head, rows, facts), figures, [table])
 
 
 def _shares_figure(course: Course, rows: pd.DataFrame) -> object:
@@ -52,10 +56,11 @@ def _shares_figure(course: Course, rows: pd.DataFrame) -> object:
     )
 
 
-def circuits_sentences(head: str, rows: pd.DataFrame) -> list[str]:
+def circuits_sentences(head: str, rows: pd.DataFrame, facts: Mapping[str, Any]) -> list[str]:
     """What the last step's numbers say: how well the circuits account for the head, what it reads, what it writes."""
     last = rows.iloc[-1]
-    return [said for said in (_accounted(head, last), _read(last), _mask(last), _written(last), _given(last)) if said]
+    read = [_read(last, facts["position_groups"]), _blank(last, *facts["blank"])]
+    return [said for said in (_accounted(head, last), *read, _written(last), _given(last)) if said]
 
 
 def _accounted(head: str, row: pd.Series) -> str:
@@ -69,25 +74,27 @@ def _accounted(head: str, row: pd.Series) -> str:
     )
 
 
-def _read(row: pd.Series) -> str:
+def _read(row: pd.Series, groups: Sequence[str]) -> str:
     parts = [
-        f"{_side(row[name])} for those of its {what} (95 % of shuffles: up to {number(row[f'{name}_shuffled'])})"
-        for name, what in (("same_row", "row"), ("same_column", "column"))
-        if pd.notna(row[name])
+        f"{_side(row[f'same_{name}'])} for those of its {name} (95 % of shuffles: up to "
+        f"{number(row[f'same_{name}_shuffled'])})"
+        for name in groups
+        if pd.notna(row[f"same_{name}"])
     ]
     if not parts:
         return ""
-    return f"By its position alone a query scores keys {' and '.join(parts)}, against those that share neither."
+    others = "neither" if len(groups) == 2 else "none" if len(groups) > 2 else "it not"
+    return f"By its position alone a query scores keys {listed(parts)}, against those that share {others}."
 
 
 def _side(value: float) -> str:
     return f"{number(abs(value))} {'higher' if value >= 0 else 'lower'}"
 
 
-def _mask(row: pd.Series) -> str:
-    if pd.isna(row["mask_key"]):
+def _blank(row: pd.Series, column: str, meaning: str) -> str:
+    if pd.isna(row[column]):
         return ""
-    return f"The average query scores a key that holds MASK {_side(row['mask_key'])} than one that holds a value."
+    return f"The average query scores a key that holds {meaning} {_side(row[column])} than one that holds a value."
 
 
 def _written(row: pd.Series) -> str:

@@ -8,12 +8,12 @@ import pandas as pd
 
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import interval, number, plural
-from mcinterp.report.palette import class_colour
+from mcinterp.report.palette import CONTROL, NONE
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
+from mcinterp.report.scores import an
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
-from mcinterp.report.views.taxonomy import classes
-from mcinterp.report.views.timeline import KINDS, square
+from mcinterp.report.views.timeline import kind_title, square, taxonomy_colours
 
 MANY = 4
 """So many changes of class are told one by one."""
@@ -21,32 +21,39 @@ MANY = 4
 
 def classes_section(course: Course) -> Section:
     """Class of the head and its scores at every step."""
-    taxonomies, scores = course.having("taxonomy"), course.rows("taxonomy", "scores")
+    scores, colours = course.rows("taxonomy", "scores"), taxonomy_colours(course.having("taxonomy"))
     if scores.empty:
         return Section("taxonomy", "Its classes", [missing("The taxonomy was run on this head")])
-    figures = [_scores_figure(course, scores[scores["kind"] == kind], kind) for kind in KINDS]
-    table = table_view(
-        first_columns(scores, ["step", "kind", "class"]), meanings(course, "taxonomy"), "Every score", {"head"}, True
-    )
-    legend = [*classes(next(iter(taxonomies.values()))), "none"]
+    figures = [_scores_figure(course, scores[scores["kind"] == kind], kind, colours) for kind in kinds_of(scores)]
+    shown, words = first_columns(scores, ["step", "kind", "class"]), meanings(course, "taxonomy")
+    table = table_view(shown, words, "Every score", {"head"}, True, colours)
     return Section(
         "taxonomy",
         "Its classes",
         best_sentences(scores),
-        [f for f in figures if f],
-        [_strip(course), table],
-        legend=legend,
+        figures,
+        [_strip(course, colours), table],
+        legend=colours,
     )
 
 
-def _scores_figure(course: Course, scores: pd.DataFrame, kind: str) -> FigureView | None:
-    if scores.empty:
-        return None
+def kinds_of(scores: pd.DataFrame) -> list[str]:
+    """The kinds of classes that a head was scored for."""
+    return [] if scores.empty else list(dict.fromkeys(scores["kind"]))
+
+
+def _scores_figure(course: Course, scores: pd.DataFrame, kind: str, colours: Mapping[str, str]) -> FigureView:
     return FigureView(
         f"Score for each {kind} with 95 % interval: 0 is uniform attention, 1 a perfect member. Dashed: the threshold "
         "that the interval must lie above.",
         over_steps_figure(
-            scores, "score", "class", f"score for a {kind}", course.transition, ["threshold"], colours=class_colour
+            scores,
+            "score",
+            "class",
+            f"score for {an(kind)}",
+            course.transition,
+            ["threshold"],
+            colours=lambda name: colours.get(name, CONTROL),
         ),
     )
 
@@ -54,31 +61,31 @@ def _scores_figure(course: Course, scores: pd.DataFrame, kind: str) -> FigureVie
 def best_sentences(scores: pd.DataFrame) -> list[str]:
     """The highest score of each kind at the last step, against its controls."""
     last = scores[scores["step"] == scores["step"].max()]
-    rows = [last[last["kind"] == kind] for kind in KINDS]
+    rows = [last[last["kind"] == kind] for kind in kinds_of(scores)]
     return [_best_sentence(own.loc[own["score"].idxmax()]) for own in rows if own["score"].notna().any()]
 
 
 def _best_sentence(row: pd.Series) -> str:
     score = interval(row["score"], row["score_low"], row["score_high"])
     return (
-        f"At step {number(row['step'])} its highest score for a {row['kind']} is {score}, for {row['class']}: "
+        f"At step {number(row['step'])} its highest score for {an(row['kind'])} is {score}, for {row['class']}: "
         f"{'above' if row['fits'] else 'not above'} the threshold {number(row['threshold'])}, where a uniform head has "
         f"{number(row['uniform'])} and the best head of an untrained model {number(row['untrained_max'])}."
     )
 
 
 def class_sentences(course: Course) -> list[str]:
-    """Which class the head has from when to when; a sentence for families and one for groups."""
+    """Which class the head has from when to when; a sentence for each kind."""
     scores = course.rows("taxonomy", "scores")
     if scores.empty:
         return []
-    return [class_sentence(course.head, kind, labels(course, kind), scores) for kind in KINDS]
+    return [class_sentence(course.head, kind, labels(course, kind), scores) for kind in kinds_of(scores)]
 
 
 def labels(course: Course, kind: str) -> dict[int, str]:
-    """Step → the head's family or group, or none."""
+    """Step → the head's class of a kind, or none."""
     heads = course.rows("taxonomy", "heads")
-    return {} if heads.empty else dict(zip(heads["step"], heads[kind], strict=True))
+    return {} if heads.empty or kind not in heads else dict(zip(heads["step"], heads[kind], strict=True))
 
 
 def class_sentence(head: str, kind: str, named: Mapping[int, str], scores: pd.DataFrame) -> str:
@@ -86,7 +93,7 @@ def class_sentence(head: str, kind: str, named: Mapping[int, str], scores: pd.Da
     steps, values = list(named), list(named.values())
     if not steps:
         return f"The {kind} of {head} is not stored."
-    never = set(values) == {"none"}
+    never = set(values) == {NONE}
     nearest = f"; {_highest(scores[scores['kind'] == kind])}" if never else ""
     if len(steps) == 1:
         return f"At step {number(steps[0])}, the only one analysed, {head} {_is(values[0], kind)}{nearest}."
@@ -107,15 +114,11 @@ def class_sentence(head: str, kind: str, named: Mapping[int, str], scores: pd.Da
 
 
 def _is(label: str, kind: str) -> str:
-    return f"fits no {kind}" if label == "none" else f"is {_a(label)} head"
+    return f"fits no {kind}" if label == NONE else f"is {an(label)} head"
 
 
 def _becomes(label: str, kind: str) -> str:
-    return f"stops fitting any {kind}" if label == "none" else f"becomes {_a(label)} head"
-
-
-def _a(label: str) -> str:
-    return f"{'an' if label[:1] in tuple('aeiou') else 'a'} {label}"
+    return f"stops fitting any {kind}" if label == NONE else f"becomes {an(label)} head"
 
 
 def _highest(scores: pd.DataFrame) -> str:
@@ -129,16 +132,17 @@ def _highest(scores: pd.DataFrame) -> str:
     )
 
 
-def _strip(course: Course) -> TableView:
+def _strip(course: Course, colours: Mapping[str, str]) -> TableView:
     """The class at every step as a strip of squares that lead to the steps' pages."""
-    steps = list(course.having("taxonomy"))
+    taxonomies = course.having("taxonomy")
+    steps = list(taxonomies)
     columns = [
         Column("class"),
         *(Column(number(step), f"step {number(step)}", href=course.pages[step]) for step in steps),
     ]
     rows = []
-    for kind, title in KINDS.items():
+    for kind in kinds_of(course.rows("taxonomy", "scores")):
         named = labels(course, kind)
-        squares = [square(course.head, step, named.get(step), course.pages[step]) for step in steps]
-        rows.append((Cell(title), *squares))
+        squares = [square(course.head, step, named.get(step), course.pages[step], colours) for step in steps]
+        rows.append((Cell(kind_title(taxonomies, kind)), *squares))
     return TableView(f"Class of {course.head} at every step", columns, rows, kind="timeline")

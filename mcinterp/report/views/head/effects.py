@@ -7,21 +7,13 @@ import pandas as pd
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import Scores, capital, spaced
 from mcinterp.report.tables import table_view
+from mcinterp.report.views.ablation import delta, hidden_columns, verb
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
+from mcinterp.report.views.patching import gap
 
-HIDDEN = {
-    "group",
-    "heads",
-    "kind",
-    "seed",
-    "p_value",
-    "n_controls",
-    "total_mse",
-    "total_mse_clean",
-    "control_delta_min",
-}
-HIDDEN |= {"control_delta_max", "head"}
+HIDDEN = {"group", "heads", "kind", "seed", "p_value", "n_controls", "control_delta_min", "control_delta_max", "head"}
 """Columns left to the CSV files."""
 
 
@@ -30,44 +22,41 @@ def ablation_section(course: Course) -> Section:
     frame = course.rows("ablation", "ablation", "heads")
     if frame.empty:
         return Section("ablation", "Ablated alone", [missing("This head was ablated on its own")])
-    frame = first_columns(frame, ["step", "method", "masked_mse_clean", "masked_mse", "masked_ratio", "masked_delta"])
-    figures = [] if frame["masked_delta"].isna().all() else [_ablation_figure(course, frame)]
-    table = table_view(frame, meanings(course, "ablation"), "Every ablation of this head", hide=HIDDEN, folded=True)
-    return Section("ablation", "Ablated alone", [ablation_sentence(course.head, frame)], figures, [table])
+    scores = Scores.of(next(iter(course.having("ablation").values())))
+    frame = first_columns(frame, ["step", "method", scores.clean, scores.mean, scores.ratio, scores.delta])
+    figures = [] if frame[scores.delta].isna().all() else [_ablation_figure(course, frame, scores)]
+    hide = HIDDEN | hidden_columns(scores)
+    table = table_view(frame, meanings(course, "ablation"), "Every ablation of this head", hide=hide, folded=True)
+    return Section("ablation", "Ablated alone", [ablation_sentence(course.head, frame, scores)], figures, [table])
 
 
-def _ablation_figure(course: Course, frame: pd.DataFrame) -> FigureView:
+def _ablation_figure(course: Course, frame: pd.DataFrame, scores: Scores) -> FigureView:
+    title = f"change of the {scores.said}"
     return FigureView(
-        "Change of the masked MSE when this head alone is ablated, with 95 % interval: above 0 the ablation hurts.",
-        over_steps_figure(frame, "masked_delta", "method", "change of the masked MSE", course.transition),
+        f"{capital(title)} when this head alone is ablated, with 95 % interval: above 0 the ablation hurts.",
+        over_steps_figure(frame, scores.delta, "method", title, course.transition),
     )
 
 
-def ablation_sentence(head: str, frame: pd.DataFrame) -> str:
+def ablation_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
     """What the first method does at the last step, and where it does most."""
-    method = frame["method"].iloc[0]
-    rows = frame[(frame["method"] == method) & frame["masked_delta"].notna()]
+    method, change = frame["method"].iloc[0], scores.delta
+    rows = frame[(frame["method"] == method) & frame[change].notna()]
     if rows.empty:
-        return "No entry was masked, so that there is no masked error to change."
+        return f"{scores.absent}, so that there is no {spaced(scores.main)} error to change."
     last, n = rows.iloc[-1], rows["step"].nunique()
     text = (
-        f"Ablating {head} alone ({method}, n = {number(last['n'])}) {_verb(last)} the masked MSE at step "
-        f"{number(last['step'])}: change {_delta(last)}, × {number(last['masked_ratio'])}{_against(last)}."
+        f"Ablating {head} alone ({method}, n = {number(last['n'])}) {verb(last, scores)} the {scores.said} at step "
+        f"{number(last['step'])}: change {delta(last, scores)}, × {number(last[scores.ratio])}{_against(last)}."
     )
     if n == 1:
         return text
-    most = rows.loc[rows["masked_delta"].abs().idxmax()]
-    clear = ((rows["masked_delta_low"] > 0) | (rows["masked_delta_high"] < 0)).sum()
+    most = rows.loc[rows[change].abs().idxmax()]
+    clear = ((rows[f"{change}_low"] > 0) | (rows[f"{change}_high"] < 0)).sum()
     return (
-        f"{text} Over the {n} analysed steps the largest change is {_delta(most)}, at step {number(most['step'])}; the "
-        f"interval excludes 0 at {number(int(clear))} of them."
+        f"{text} Over the {n} analysed steps the largest change is {delta(most, scores)}, at step "
+        f"{number(most['step'])}; the interval excludes 0 at {number(int(clear))} of them."
     )
-
-
-def _verb(row: pd.Series) -> str:
-    if row["masked_delta_low"] > 0:
-        return "raises"
-    return "lowers" if row["masked_delta_high"] < 0 else "does not measurably change"
 
 
 def _against(row: pd.Series) -> str:
@@ -75,28 +64,29 @@ def _against(row: pd.Series) -> str:
     return f"; against other heads of its layer: {verdict}" if isinstance(verdict, str) and verdict else ""
 
 
-def _delta(row: pd.Series) -> str:
-    return interval(row["masked_delta"], row["masked_delta_low"], row["masked_delta_high"])
-
-
 def patching_section(course: Course) -> Section:
     """What patching this head alone does, at every step."""
     frame = course.rows("patching", "patching", "heads")
     if frame.empty:
         return Section("patching", "Patched alone", [missing("This head was patched on its own")])
+    scores = Scores.of(next(iter(course.having("patching").values())))
     frame = _with_self(frame, course).assign(what=lambda rows: rows["direction"] + ", " + rows["entries"])
     caption = (
-        "How much nearer the output is to the source's matrix than to the base's when this head alone carries the "
-        "source's, with 95 % interval. Dashed: nothing exchanged (the control self)."
+        f"How much nearer the output is to the source's {scores.sample} than to the base's when this head alone "
+        "carries the source's, with 95 % interval. Dashed: nothing exchanged (the control self)."
     )
-    figure = over_steps_figure(frame, "nearer", "what", "MSE to base − MSE to source", course.transition, ["unpatched"])
+    figure = over_steps_figure(frame, "nearer", "what", gap(scores), course.transition, ["unpatched"])
     first = ["step", "direction", "entries", "nearer", "unpatched"]
     words = {**meanings(course, "patching"), "unpatched": "nearer of the control self: nothing exchanged"}
     table = table_view(
         first_columns(frame, first), words, "Every patch of this head", hide=HIDDEN | {"what"}, folded=True
     )
     return Section(
-        "patching", "Patched alone", [patching_sentence(course.head, frame)], [FigureView(caption, figure)], [table]
+        "patching",
+        "Patched alone",
+        [patching_sentence(course.head, frame, scores)],
+        [FigureView(caption, figure)],
+        [table],
     )
 
 
@@ -110,17 +100,17 @@ def _with_self(frame: pd.DataFrame, course: Course) -> pd.DataFrame:
     return frame.merge(control, how="left", on=keys)
 
 
-def patching_sentence(head: str, frame: pd.DataFrame) -> str:
-    """Where the head alone brings the masked entries at the last step."""
-    rows = frame[(frame["direction"] == frame["direction"].iloc[0]) & (frame["entries"] == "masked")]
+def patching_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
+    """Where the head alone brings the main score's answers at the last step."""
+    rows = frame[(frame["direction"] == frame["direction"].iloc[0]) & (frame["entries"] == scores.main)]
     rows = rows[rows["nearer"].notna()]
     if rows.empty:
-        return "No entry was masked, so that there is nothing to bring nearer."
-    row = rows.iloc[-1]
-    side = "base's matrix than to the source's" if row["nearer"] < 0 else "source's matrix than to the base's"
+        return f"{scores.absent}, so that there is nothing to bring nearer."
+    row, sample = rows.iloc[-1], scores.sample
+    side = f"base's {sample} than to the source's" if row["nearer"] < 0 else f"source's {sample} than to the base's"
     text = (
-        f"With {head} alone patched ({row['direction']}, n = {number(row['n'])}) the masked entries are nearer to the "
-        f"{side} at step {number(row['step'])}: MSE to base − MSE to source is "
+        f"With {head} alone patched ({row['direction']}, n = {number(row['n'])}) the {scores.where} are nearer to the "
+        f"{side} at step {number(row['step'])}: {gap(scores)} is "
         f"{interval(row['nearer'], row['nearer_low'], row['nearer_high'])}"
     )
     known = pd.notna(row["unpatched"])

@@ -10,10 +10,11 @@ import numpy as np
 from markupsafe import Markup
 
 from mcinterp.errors import InputError
+from mcinterp.installed import study_of
 from mcinterp.report.assets import STYLE, THEME
 from mcinterp.report.numbers import number, plural
-from mcinterp.report.page import EXPLORER, render
-from mcinterp.report.palette import CLASSES, SERIES
+from mcinterp.report.page import EXPLORER, head_note, render
+from mcinterp.report.palette import SERIES
 from mcinterp.report.parts import embed_json
 from mcinterp.results import Result
 from mcinterp.runs.files import explained, write_atomic
@@ -26,7 +27,7 @@ COLOURS = {
     "negative": SERIES[0],
     "positive": SERIES[1],
     "attention": "#005A8C",
-    "observed": CLASSES["observed-copy"][1],
+    "observed": SERIES[5],
 }
 """As the report's figures of signed values, its attention maps and its drawings of masks have them."""
 
@@ -66,6 +67,7 @@ def explorer_page(found: Result) -> str:
         STYLES,
         title=f"{facts['run']}, live",
         run=str(facts["run"]),
+        head_note=head_note(study_of("matrix-completion")),
         facts=_facts(found),
         rank=None if facts["task"]["factors"] == "full-rank" else facts["task"]["rank"],
         statement=str(facts["statement"]),

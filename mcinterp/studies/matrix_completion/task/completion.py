@@ -32,7 +32,8 @@ from mcinterp.studies.matrix_completion.task.tokens import (
 )
 from mcinterp.task.batch import ScoreKind
 from mcinterp.task.finite import not_finite
-from mcinterp.task.offers import Comparable, Floats, SampleScore, Sums
+from mcinterp.task.inside import FamilyWords
+from mcinterp.task.offers import AnswerMeasure, Comparable, Floats, SampleScore, Sums
 
 VALUE_RANGE = 1.5
 """Tokens of values beyond ± this are left out where tokens are shown, as in Fig. 7 of arXiv 2410.22244."""
@@ -55,18 +56,28 @@ class MatrixTask:
     progress_score = "masked_mse"
     loss_name = "mean squared error"
     sample_score_kinds: Mapping[str, SampleScore] = {
-        "masked": SampleScore("L_mask"),
-        "observed": SampleScore("L_obs"),
-        "total": SampleScore("MSE over all entries", whole=True),
+        "masked": SampleScore("L_mask", False, "masked MSE", "masked entries", "No entry was masked"),
+        "observed": SampleScore("L_obs", False, "observed MSE", "observed entries", "No entry was observed"),
+        "total": SampleScore("MSE over all entries", True, "total MSE", "all entries"),
+    }
+    curve_labels: Mapping[str, str] = {
+        "loss": "loss (all entries)",
+        "observed_mse": "MSE, observed",
+        "masked_mse": "MSE, masked",
+        "masked_abs_mean": "mean |prediction|, masked",
     }
     score_unit = "mse"
+    unit_words = ("MSE", "mean squared error")
+    zero_words = "answering 0"
     zero_sentence = "the error of answering 0 at masked entries"
     sample_names = ("matrix", "matrices")
     counterpart_names = ("X", "−X")
     same_inputs = ("kind", "rows", "cols", "sizes", "v_min", "v_max", "decimals", "tokens")
     """Fields of the configuration that two models must share to be given the same inputs."""
     shown_axes: Mapping[str, tuple[str, ...]] = {"observed": ("row", "col")}
+    family_words = FamilyWords("mask", "masks", "under the {} mask", "under every mask")
     key_name = "masked_mass"
+    key_words = "masked keys"
     key_meaning = "attention on masked keys (in a sequence, those of its first part)"
 
     def __init__(self, config: TaskConfig) -> None:
@@ -209,7 +220,11 @@ class MatrixTask:
 
     def position_facts(self) -> Mapping[str, Any]:
         """How positions lie: the rows and columns of their matrix."""
-        return {"rows": self.config.rows, "cols": self.config.cols}
+        return {
+            "rows": self.config.rows,
+            "cols": self.config.cols,
+            "position_words": "row,column of the matrix",
+        }
 
     def position_labels(self) -> list[str]:
         """`row,col` of every position."""
@@ -254,10 +269,18 @@ class MatrixCompletion(MatrixTask):
     """The task of arXiv 2410.22244: the model answers a number at every entry, all at once."""
 
     answers_entries = True
-    answer_measure_kinds: Mapping[str, str] = {
-        "answer spread": "variance of the answers at masked entries over the mean square of their targets, 0 when all "
-        "answers are the same",
-        "repeated answers": "share of masked entries that get the most frequent answer, rounded as the targets are",
+    answer_measure_kinds: Mapping[str, AnswerMeasure] = {
+        "answer spread": AnswerMeasure(
+            "variance of the answers at masked entries over the mean square of their targets, 0 when all answers are "
+            "the same",
+            "how much the answers at masked entries vary",
+            "share of the targets' mean square",
+        ),
+        "repeated answers": AnswerMeasure(
+            "share of masked entries that get the most frequent answer, rounded as the targets are",
+            "how often the most frequent answer is given",
+            "share of masked entries",
+        ),
     }
     blank_name = "mask_key"
     blank_meaning = "MASK"

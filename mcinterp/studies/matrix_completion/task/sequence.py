@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -67,6 +68,11 @@ class MatrixSequence(MatrixTask):
         """`?row,col` in the first part, `sep`, then `=row,col`."""
         entries = super().position_labels()
         return [*(f"?{entry}" for entry in entries), "sep", *(f"={entry}" for entry in entries)]
+
+    def position_facts(self) -> Mapping[str, Any]:
+        """How the entries lie in their matrix, and which part of the sequence a label is of."""
+        words = "row,column of the matrix, after ? where it may be masked and after = where it is written out"
+        return {**super().position_facts(), "position_words": words}
 
     def answers(self, batch: MatrixBatch) -> Int[Tensor, "n entry"]:
         """The tokens of all entries: the last part of each sequence."""

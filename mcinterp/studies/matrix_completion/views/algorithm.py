@@ -7,13 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from mcinterp.report.figures import algorithm_bins_figure, algorithm_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.parts import Cell, FigureView, Section, TableView
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
-from mcinterp.studies.matrix_completion.figures.algorithm import nearest_first
+from mcinterp.studies.matrix_completion.figures.algorithm import algorithm_bins_figure, algorithm_figure, nearest_first
 
 TRUTH = "the truth"
 CAPTION = (

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mcinterp.report.figures import completion_error_figure, nuclear_norm_figure, regularised_figure
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import Cell, FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.figures.nuclear import (
+    completion_error_figure,
+    nuclear_norm_figure,
+    regularised_figure,
+)
 
 NAME = "nuclear"
 ERRORS = (

@@ -7,12 +7,12 @@ from functools import partial
 
 import pandas as pd
 
-from mcinterp.report.figures import moved_figure, positions_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.parts import Cell, FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.figures.positions import moved_figure, positions_figure
 
 CAPTION = (
     "Change of the masked MSE when positions carry each other's embeddings: the average over permutations with its "

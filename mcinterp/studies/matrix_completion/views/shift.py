@@ -7,12 +7,12 @@ from functools import partial
 
 import pandas as pd
 
-from mcinterp.report.figures import laws_figure, shift_figure
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Cell, FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.figures.shift import laws_figure, shift_figure
 
 CAPTION = "L_mask as a share of that of answering 0, over {what}, with 95 % interval. Below 1: nearer than 0 is."
 WHAT = {

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from mcinterp.report.figures import sizes_figure
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import Cell, FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.figures.sizes import sizes_figure
 
 CAPTION = (
     "MSE on matrices of each size (rows × columns) with random masks, with 95 % interval; grey: answering 0 at masked "

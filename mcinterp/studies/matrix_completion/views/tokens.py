@@ -7,12 +7,12 @@ from functools import partial
 
 import pandas as pd
 
-from mcinterp.report.figures import tokens_figure
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Cell, FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.figures.tokens import tokens_figure
 
 CAPTION = (
     "Mean square between the output and the value of the token that stands in the place of MASK (0 for MASK itself), "

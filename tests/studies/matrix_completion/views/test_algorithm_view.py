@@ -11,13 +11,12 @@ import pytest
 from forged import Forge
 
 from mcinterp.report import write_report
-from mcinterp.report.figures import algorithm_bins_figure, algorithm_figure
 from mcinterp.report.parts import Cell
 from mcinterp.report.views import VIEWS
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
 from mcinterp.studies.matrix_completion.config import TaskConfig
-from mcinterp.studies.matrix_completion.figures.algorithm import LIMIT
+from mcinterp.studies.matrix_completion.figures.algorithm import LIMIT, algorithm_bins_figure, algorithm_figure
 from mcinterp.studies.matrix_completion.passes.algorithm import Problem, explained, posed_problem
 from mcinterp.studies.matrix_completion.views import algorithm
 

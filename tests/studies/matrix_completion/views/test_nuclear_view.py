@@ -11,11 +11,15 @@ import pytest
 
 from mcinterp.config import RunConfig
 from mcinterp.report import write_report
-from mcinterp.report.figures import completion_error_figure, nuclear_norm_figure, regularised_figure
 from mcinterp.report.views.changes import changes_table
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.figures.nuclear import (
+    completion_error_figure,
+    nuclear_norm_figure,
+    regularised_figure,
+)
 from mcinterp.studies.matrix_completion.passes.nuclear_norm import nuclear_norm
 from mcinterp.studies.matrix_completion.views.nuclear import sentences, view
 

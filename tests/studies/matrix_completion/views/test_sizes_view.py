@@ -10,12 +10,12 @@ import pytest
 from mcinterp.analysis import analyse, training_summary
 from mcinterp.config import RunConfig
 from mcinterp.report import write_report
-from mcinterp.report.figures import sizes_figure
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.views.training import run_facts
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.studies.matrix_completion.config import ModelConfig, TaskConfig
+from mcinterp.studies.matrix_completion.figures.sizes import sizes_figure
 from mcinterp.studies.matrix_completion.passes.by_size import errors_by_size
 from mcinterp.studies.matrix_completion.views.sizes import rows, sentences, view
 

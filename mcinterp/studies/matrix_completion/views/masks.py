@@ -7,11 +7,18 @@ from markupsafe import Markup
 
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import GRID, INK, MUTED, text_on
-from mcinterp.report.parts import visible
+from mcinterp.report.parts import Picture, visible
+from mcinterp.results import Result
 
 CELL = 30
 OBSERVED = np.array((0x56, 0xB4, 0xE9))
 WHITE = np.array((255, 255, 255))
+
+
+def mask_picture(attention: Result, family: str) -> Picture:
+    """The mask of a family of inputs, from a stored result of the attention pass."""
+    observed = attention.arrays["observed"][list(attention.facts["masks"]).index(family)]
+    return Picture(draw_mask(observed, family), describe_mask(observed), "Blue: observed; white: masked.")
 
 
 def draw_mask(observed: np.ndarray, name: str) -> Markup:
