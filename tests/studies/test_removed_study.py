@@ -15,7 +15,12 @@ pytestmark = pytest.mark.no_cover
 ROOT = Path(__file__).parents[2]
 NAME, FOLDER = "identity-mapping", "identity_mapping"
 OF_IT = (f"mcinterp/studies/{FOLDER}", f"tests/studies/{FOLDER}", f"docs/studies/{NAME}.md")
-QUICK = ("tests/test_installed.py", "tests/test_docs.py", "tests/runs/test_seam.py", "tests/test_base_words.py")
+QUICK = (
+    "tests/test_installed.py",
+    "tests/test_docs.py",
+    "tests/runs/test_seam.py",
+    "tests/training/test_optimiser_settings.py",
+)
 
 
 @pytest.fixture(scope="module")
