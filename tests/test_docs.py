@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,20 @@ def test_links_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) + re.findall(r"^```{\w+} (\.\./\S+)", text, re.M):
         assert (path.parent / target).exists(), target
+
+
+def test_the_picture_of_the_layers_is_that_which_is_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    held = [name for layer in layers for name in layer.split(" : ")]
+    picture = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```")[1].partition("mcinterp/\n")[2]
+    lines = [
+        re.split(r" {3,}", line.strip())[0] for line in picture.splitlines() if line.startswith("  ") and line[2] != " "
+    ]
+    drawn = [name for line in lines for name in re.findall(r"(\w+)(?:/|\.py)", line)]
+    assert drawn == held
 
 
 def test_every_file_of_the_examples_package_is_shown() -> None:
