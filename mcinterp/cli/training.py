@@ -22,10 +22,10 @@ from mcinterp.cli.options import (
     open_run,
 )
 from mcinterp.cli.progress import say, sweep_progress, training_progress
-from mcinterp.config import RunConfig
 from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
+    from mcinterp.config import RunConfig
     from mcinterp.runs import Run
 
 DEMO = "tiny"
