@@ -45,9 +45,9 @@ def negation(checkpoint: mcinterp.Checkpoint, samples: int = 256, seed: int = 0)
         table `negation`, a row for masked and one for observed entries.
     """
     batch = checkpoint.sample(samples, seed)
-    negative = checkpoint.task.to(checkpoint.task.negated(batch), batch.inputs.device)
-    answers = checkpoint.encoder.complete(batch.inputs).double()
-    opposite = checkpoint.encoder.complete(negative.inputs).double()
+    negative = checkpoint.task.counterpart(batch)
+    answers = checkpoint.model.complete(batch.inputs).double()
+    opposite = checkpoint.model.complete(negative.inputs).double()
     rows = []
     for entries, where in (("masked", batch.masked), ("observed", batch.observed)):
         found = {"entries": entries, "n": samples, "seed": seed}
@@ -84,7 +84,8 @@ def register() -> None:
         "negation",
         "Does the model answer −f(X) to −X?",
         256,
-        lambda checkpoint, _, samples, seed: negation(checkpoint, samples, seed),
+        negation,
+        asks=("counterpart", "answers_entries"),
     )
     VIEWS["negation"] = ("Is the model odd?", view)
 

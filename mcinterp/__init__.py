@@ -16,12 +16,13 @@ checkpoint at the end of a cell shows itself.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mcinterp.declared import load
-from mcinterp.installed import studies
+from mcinterp import installed
+from mcinterp.declared import Study, load
 
 if TYPE_CHECKING:
     from mcinterp.analysis import (
@@ -162,8 +163,10 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
-_PLACES = {name: place for study in studies().values() for name, place in study.exports.items()}
-"""Public names that studies bring, each with where it stands."""
+def _brought(by: Mapping[str, Study]) -> dict[str, str]:
+    """Public names that studies bring, each with where it stands."""
+    return {name: place for study in by.values() for name, place in study.exports.items()}
+
 
 __all__ = [
     "COMPARISONS",
@@ -222,19 +225,20 @@ __all__ = [
     "write_report",
     "write_sweep_report",
 ]
-__all__ += sorted(_PLACES)
+# Other packages' names are looked up when they are asked for: one of these packages may be what imports this one.
+__all__ += sorted(_brought(installed.own_studies()))
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         return getattr(import_module(_MODULE_OF[name]), name)
-    if name in _PLACES:
-        return load(_PLACES[name])
+    if not name.startswith("_") and (place := _brought(installed.studies()).get(name)):
+        return load(place)
     raise AttributeError(f"module 'mcinterp' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_brought(installed.studies())})
 
 
 _SHOWN = {

@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from mcinterp.declared import Architecture, Study, TaskKind
+from mcinterp.errors import UsageError, nearest_name
 
 GROUP = "mcinterp.studies"
 """Entry points of other packages, each of which gives a `Study`."""
@@ -23,8 +24,6 @@ BUILT_IN = {
     "identity-mapping": "identity_mapping",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
-OWN_OPTIMISERS = ("adam", "adamw", "sgd")
-"""Those of the package, whose names no study may take."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
     "transformer": Architecture(
         "mcinterp.config.transformer:TransformerConfig",
@@ -33,6 +32,15 @@ BASE_ARCHITECTURES: Mapping[str, Architecture] = {
     )
 }
 """Models that any study may ask its tasks of."""
+OWN: Mapping[str, Iterable[str]] = {
+    "optimiser": ("adam", "adamw", "sgd"),
+    "architecture": BASE_ARCHITECTURES,
+    "pass": (
+        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes"),
+        *("embeddings", "plateau", "switching", "components"),
+    ),
+}
+"""Names of the package's own, which no study may take; `pass` names comparisons too."""
 
 
 def studies() -> dict[str, Study]:
@@ -56,6 +64,18 @@ def architectures() -> dict[str, Architecture]:
     return {**own, **BASE_ARCHITECTURES}
 
 
+def study_named(name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        UsageError: if there is none, with the nearest, or with why it cannot be used.
+    """
+    if name not in studies():
+        why = f"; {broken()[name]}" if name in broken() else nearest_name(name, studies())
+        raise UsageError(f"no study is called {name!r:.80}{why}")
+    return studies()[name]
+
+
 def study_of(kind: str) -> Study | None:
     """The study that brings a kind of task."""
     return next((study for study in studies().values() if kind in study.tasks), None)
@@ -66,8 +86,9 @@ def preset_files() -> dict[str, Traversable]:
     folders = [resources.files("mcinterp") / "studies" / folder for folder in BUILT_IN.values()]
     if entry_points(group=GROUP):
         folders += [resources.files(study.package) for name, study in studies().items() if name not in BUILT_IN]
-    files = (file for folder in folders for file in _files(folder / "presets"))
-    return {file.name.removesuffix(".yaml"): file for file in files}
+    files = [file for folder in folders for file in _files(folder / "presets")]
+    # Those of the package come first, and no other takes their place.
+    return {file.name.removesuffix(".yaml"): file for file in reversed(files)}
 
 
 def _files(folder: Traversable) -> Iterator[Traversable]:
@@ -75,15 +96,20 @@ def _files(folder: Traversable) -> Iterator[Traversable]:
 
 
 @cache
-def _found() -> tuple[dict[str, Study], dict[str, str]]:
-    """The studies, and those that cannot be used."""
+def own_studies() -> dict[str, Study]:
+    """The package's own studies by name, without a look at other packages."""
     here = resources.files("mcinterp") / "studies"
-    found = {
+    return {
         name: import_module(f"{HOME}.{folder}").STUDY
         for name, folder in BUILT_IN.items()
         if (here / folder / "__init__.py").is_file()
     }
-    why_not = {}
+
+
+@cache
+def _found() -> tuple[dict[str, Study], dict[str, str]]:
+    """The studies, and those that cannot be used."""
+    found, why_not = dict(own_studies()), {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         study, problem = _opened(entry.load, found)
         if study is None:
@@ -97,28 +123,38 @@ def _opened(opened: Callable[[], Any], others: Mapping[str, Study]) -> tuple[Stu
     """A study of another package; none, and why, if it is none or takes a name of others."""
     try:
         study = opened()
-    except Exception as error:  # whatever a stranger's package does at import must cost no other study
+        if not isinstance(study, Study):
+            return None, f"it gives a {type(study).__name__}, not a Study"
+        names = names_of(study)
+        resources.files(study.package)
+    except Exception as error:  # whatever a stranger's package does must cost no other study
         return None, f"{type(error).__name__}: {error}"
-    if not isinstance(study, Study):
-        return None, f"it gives a {type(study).__name__}, not a Study"
-    own = names_of(study) & {f"optimiser {name!r}" for name in OWN_OPTIMISERS}
-    if own:
-        return None, f"the package has an {min(own)} of its own"
+    if own := names & _labelled(OWN):
+        return None, f"the package has {_article(min(own))} of its own"
     for other in others.values():
-        taken = names_of(study) & names_of(other)
-        if taken:
-            return None, f"study {other.name} has a {min(taken)} too"
+        if taken := names & names_of(other):
+            return None, f"study {other.name} has {_article(min(taken))} too"
     return study, ""
 
 
 def names_of(study: Study) -> set[str]:
     """Names that no two studies may share, each with what it is the name of."""
-    own: dict[str, Iterable[str]] = {
-        "kind of task": study.tasks,
-        "architecture": study.architectures,
-        "pass": [*(entry.name for entry in study.passes), *(entry.name for entry in study.comparisons)],
-        "optimiser": study.optimisers,
-        "public name": study.exports,
-        "study": [study.name],
-    }
-    return {f"{what} {name!r}" for what, names in own.items() for name in names}
+    return _labelled(
+        {
+            "kind of task": study.tasks,
+            "architecture": study.architectures,
+            "pass": [*(entry.name for entry in study.passes), *(entry.name for entry in study.comparisons)],
+            "optimiser": study.optimisers,
+            "public name": study.exports,
+            "preset": set(study.presets) - set(study.alone),
+            "study": [study.name],
+        }
+    )
+
+
+def _labelled(names: Mapping[str, Iterable[str]]) -> set[str]:
+    return {f"{what} {name!r}" for what, named in names.items() for name in named}
+
+
+def _article(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"

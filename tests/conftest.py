@@ -36,6 +36,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
         measured.cov_controller.resume()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out tests whose second family of models went with its study."""
+    for item in items:
+        for mark in item.iter_markers("needs_study"):
+            if mark.args[0] not in installed.studies():
+                item.add_marker(pytest.mark.skip(reason=f"study {mark.args[0]} is not there"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)

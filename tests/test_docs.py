@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import typer
 import mcinterp
 from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.cli import app
+from mcinterp.declared import Study
+from mcinterp.installed import own_studies
 from mcinterp.studies.matrix_completion.task.tokens import value_token
 
 pytestmark = pytest.mark.no_cover
@@ -75,10 +78,32 @@ def test_every_command_that_is_shown_is_one(page: str, words: list[str]) -> None
     assert COMMANDS[words[0]].make_context(words[0], words[1:]).args == []
 
 
+def _described(page: Path) -> set[str]:
+    """Public names that a page describes."""
+    text = page.read_text(encoding="utf-8")
+    return set(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)) | set(re.findall(r"`([A-Z]+)`", text))
+
+
 def test_every_public_name_is_in_the_api() -> None:
-    text = (DOCS / "api.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)) | set(re.findall(r"`([A-Z]+)`", text))
-    assert set(mcinterp.__all__) == named
+    described = [_described(page) for page in (DOCS / "api.md", *(DOCS / "studies").glob("*.md"))]
+    assert set(mcinterp.__all__) == set.union(*described)
+    assert sum(map(len, described)) == len(mcinterp.__all__)  # none twice
+
+
+@pytest.mark.parametrize("study", own_studies().values(), ids=lambda study: study.name)
+def test_every_study_has_a_page_with_its_names_and_its_command(study: Study) -> None:
+    page = DOCS / "studies" / f"{study.name}.md"
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"# `{study.name}`: ")
+    assert study.title in text
+    assert study.source in text
+    assert re.findall(r"^\*\*(.+?)\.\*\*", text, re.MULTILINE) == ["Question", "What was built"]
+    assert f"\nmcinterp reproduce {study.name}" in text
+    assert _described(page) == set(study.exports)
+
+
+def test_there_is_no_page_of_a_study_that_is_gone() -> None:
+    assert {path.stem for path in (DOCS / "studies").glob("*.md")} - {"index"} == own_studies().keys()
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(DOCS)))
@@ -88,11 +113,34 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
-def test_what_a_kind_of_task_needs_is_where_the_page_says() -> None:
-    rows = re.findall(r"^\| `(\S+)` \| `(\w+)` \|", (DOCS / "extending/add-a-task.md").read_text("utf-8"), re.MULTILINE)
-    assert len(rows) == 7
-    for file, name in rows:
-        assert re.search(rf"\b{name}\b", (ROOT / file).read_text(encoding="utf-8")), f"{file} has no {name}"
+def test_the_picture_of_the_layers_is_that_which_is_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    held = [name for layer in layers for name in layer.split(" : ")]
+    picture = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```")[1].partition("mcinterp/\n")[2]
+    lines = [
+        re.split(r" {3,}", line.strip())[0] for line in picture.splitlines() if line.startswith("  ") and line[2] != " "
+    ]
+    drawn = [name for line in lines for name in re.findall(r"(\w+)(?:/|\.py)", line)]
+    assert drawn == held
+
+
+def test_every_file_of_the_examples_package_is_shown() -> None:
+    text = (DOCS / "extending" / "add-a-study.md").read_text(encoding="utf-8")
+    package = ROOT / "examples" / "own_study"
+    files = [package / "pyproject.toml", *package.glob("sparse_parity/*.py"), *package.glob("sparse_parity/presets/*")]
+    assert [str(file) for file in files if f"../../{file.relative_to(ROOT)}" not in text] == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(DOCS)))
+def test_what_is_shown_of_a_file_begins_and_ends_in_it(path: Path) -> None:
+    shown = re.findall(r"^```{literalinclude} (\S+)\n((?::.*\n)*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    for file, options in shown:
+        text = (path.parent / file).read_text(encoding="utf-8")
+        places = re.findall(r'^:(?:start-at|end-before): "(.*)"$', options, re.MULTILINE)
+        assert [place for place in places if place not in text] == [], file
 
 
 def test_the_pass_of_the_example_runs_and_has_its_section(tmp_path: Path) -> None:
@@ -127,17 +175,3 @@ def test_the_pass_of_the_example_is_right_where_the_answer_is_known(monkeypatch:
     assert odd == 0.0
     assert control == pytest.approx(0.5, abs=0.1)
     assert row(lambda self, tokens: torch.randn(tokens.shape))[0] == pytest.approx(0.5, abs=0.1)
-
-
-@pytest.mark.usefixtures("examples")
-def test_the_task_of_the_example_drops() -> None:
-    from add_a_task import SparseParity, trained
-
-    task = SparseParity()
-    batch = task.draw(64, torch.Generator().manual_seed(0))
-    assert (batch.targets == batch.inputs[:, 0] * batch.inputs[:, 1] * batch.inputs[:, 2]).all()
-    metrics = trained(task, mcinterp.TrainConfig(steps=3000, batch_size=128, learning_rate=1e-3))
-    found = mcinterp.find_transition(metrics["step"], metrics["parity_mse"])
-    assert found.found
-    assert found.plateau == pytest.approx(1.0, abs=0.2)
-    assert metrics["wrong"].tail(100).mean() < 0.02

@@ -7,11 +7,14 @@ of any task that offers what they ask for; studies declare more.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from mcinterp.config import RunConfig
 from mcinterp.declared import Comparison, Pass, load
 from mcinterp.errors import InputError, UsageError, nearest_name
 from mcinterp.installed import architectures, studies, task_kinds
+
+if TYPE_CHECKING:
+    from mcinterp.config import RunConfig
 
 _HERE = "mcinterp.analysis.passes"
 

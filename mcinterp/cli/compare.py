@@ -10,7 +10,6 @@ import typer
 
 from mcinterp.cli.options import CHECKPOINTS, CONFIG, REPORTS, Device, Seed, check_steps, find_run, one_step, open_run
 from mcinterp.cli.progress import say
-from mcinterp.config import check_same_kind, load_config
 from mcinterp.config.steps import AUTO
 from mcinterp.errors import UsageError
 
@@ -43,6 +42,8 @@ def compare(
     given their curves are aligned at their drops.
     """
     folders = _folders(compared)
+    from mcinterp.config import check_same_kind, load_config
+
     check_same_kind({text: load_config(folder / CONFIG) for text, folder, _ in folders})
     chosen = _opened(folders, device)
     labels = [one.label for one in chosen]

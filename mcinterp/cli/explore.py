@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mcinterp.cli.options import REPORTS, RunArgument, open_run
-from mcinterp.config import RunConfig
 from mcinterp.declared import Explorer, load
 from mcinterp.errors import InputError
 from mcinterp.installed import study_of
+
+if TYPE_CHECKING:
+    from mcinterp.config import RunConfig
 
 Steps = Annotated[
     str,

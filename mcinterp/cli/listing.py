@@ -15,9 +15,10 @@ from mcinterp.installed import preset_files
 
 def presets() -> None:
     """List the configurations that come with studies."""
+    width = max(map(len, preset_files())) + 2
     for name, file in sorted(preset_files().items()):
         comment = file.read_text(encoding="utf-8").splitlines()[0]
-        print(f"{name:16s}{comment.lstrip('# ')}")
+        print(f"{name:{width}s}{comment.lstrip('# ')}")
 
 
 def passes() -> None:

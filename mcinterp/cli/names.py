@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mcinterp.config import load_config
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.installed import architectures, task_kinds
 
@@ -32,6 +31,8 @@ def check_heads(names: Iterable[str] | None, config: Path) -> None:
     Raises:
         InputError: for a name that is none, or a head that there is not.
     """
+    from mcinterp.config import load_config
+
     run = load_config(config)
     shape: Any = run.model
     if "heads" in architectures()[shape.architecture].offers:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.config import RunConfig, load_config, load_preset, parse_config
-from mcinterp.config.base import LARGEST_SEED
+from mcinterp.config.seeds import LARGEST_SEED
 from mcinterp.config.steps import AUTO, chosen_steps, saved_steps
 from mcinterp.errors import CheckpointError, UsageError, nearest_name
 
 if TYPE_CHECKING:
+    from mcinterp.config import RunConfig
     from mcinterp.runs import Run
 
 CHECKPOINTS = Path("checkpoints")
@@ -63,6 +63,8 @@ def chosen_config(preset: str | None, config: Path | None, overrides: list[str] 
     """
     if preset is not None and config is not None:
         raise UsageError("give --preset or --config, not both")
+    from mcinterp.config import load_config, load_preset, parse_config
+
     if config is not None:
         return load_config(config, overrides or ())
     if preset is not None:

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mcinterp.runs.sweep import Outcome
     from mcinterp.training import StepRecord
-
-console = Console(stderr=True)
 
 REFRESH_STEPS = 20
 """The bar is updated every so many steps; drawing it at each would slow training."""
 
 
+@cache
+def _console() -> Console:
+    """Where progress goes; a command that has none does not wait for its library."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
 @contextmanager
 def training_progress(total: int, activity: str = "training") -> Iterator[Callable[[StepRecord], None]]:
     """Show steps, time left and the scores of the newest batches, averaged over `REFRESH_STEPS`."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = _console()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -54,6 +63,9 @@ def training_progress(total: int, activity: str = "training") -> Iterator[Callab
 @contextmanager
 def sweep_progress(total: int) -> Iterator[Callable[[Outcome], None]]:
     """Tell what became of each run of a sweep, and show in a terminal how many have ended."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = _console()
     columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} runs"), BarColumn(bar_width=None), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("runs", total=total)
@@ -67,7 +79,7 @@ def sweep_progress(total: int) -> Iterator[Callable[[Outcome], None]]:
 
 def say(line: str) -> None:
     """Print a line of progress."""
-    console.print(line, highlight=False, markup=False)
+    _console().print(line, highlight=False, markup=False)
 
 
 def _outcome_line(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from mcinterp.cli.names import check_names
 from mcinterp.cli.options import CHECKPOINTS, REPORTS, Device, Samples
 from mcinterp.cli.progress import say, training_progress
 from mcinterp.errors import UsageError
-from mcinterp.installed import broken, studies
+from mcinterp.installed import broken, studies, study_named
 
 if TYPE_CHECKING:
     from mcinterp.results import Result
@@ -40,21 +40,16 @@ def reproduce(
     Prints the verdicts and the path of the page. What is there already is kept; stopped with Ctrl-C, the same command
     goes on from there.
     """
-    if study is not None and not listed:
-        check_names("study", [study], studies())
-        check_names(f"preset of study {study}", [preset] if preset else None, studies()[study].presets)
     if listed:
-        for known in studies().values():
-            print(f"{known.name}  {known.title} ({known.source}); presets {', '.join(known.presets)}")
-        for why in broken().values():
-            say(why)
+        _list()
         return
     if study is None:
         raise UsageError("name a study, or ask for them with --list")
+    chosen = study_named(study)
+    check_names(f"preset of study {study}", [preset] if preset else None, chosen.presets)
     from mcinterp.study import Setting
     from mcinterp.study import reproduce as carry_out
 
-    chosen = studies()[study]
     preset = preset or chosen.presets[0]
     alone = preset in chosen.alone
     if run and alone:
@@ -67,6 +62,14 @@ def reproduce(
     index = write_report(out)
     print(_verdicts(claims))
     print(index.with_name("paper.html"))
+
+
+def _list() -> None:
+    """Print the studies, and tell of those that cannot be used."""
+    for known in studies().values():
+        print(f"{known.name}  {known.title} ({known.source}); presets {', '.join(known.presets)}")
+    for why in broken().values():
+        say(why)
 
 
 def _verdicts(claims: Result) -> str:

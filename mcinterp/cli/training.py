@@ -17,14 +17,15 @@ from mcinterp.cli.options import (
     Overrides,
     Preset,
     RunArgument,
+    Samples,
     chosen_config,
     open_run,
 )
 from mcinterp.cli.progress import say, sweep_progress, training_progress
-from mcinterp.config import RunConfig
 from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
+    from mcinterp.config import RunConfig
     from mcinterp.runs import Run
 
 DEMO = "tiny"
@@ -146,12 +147,13 @@ def excerpt(
 
 
 def demo(
+    samples: Samples = None,
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)] = 1,
 ) -> None:
     """Analyse the tiny preset's run, trained first where it is not there, and write its report; prints its index."""
     _train(CHECKPOINTS / DEMO, chosen_config(DEMO, None, None), device)
-    analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, device=device, jobs=jobs)
+    analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, samples=samples, device=device, jobs=jobs)
 
 
 def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:

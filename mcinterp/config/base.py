@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-LARGEST_SEED = 2**63 - 1
 LARGEST = 1e30
 """Beyond it the float32 numbers that models are made of, and their squares and sums, are soon infinite."""
 MOST_STEPS = 10**12

@@ -7,7 +7,8 @@ from typing import Any
 
 from mcinterp.config.base import ModelSection, TaskSection
 from mcinterp.declared import load
-from mcinterp.installed import architectures, task_kinds
+from mcinterp.errors import nearest_name
+from mcinterp.installed import architectures, broken, task_kinds
 
 FIELD = {"task": "kind", "model": "architecture"}
 """Sections of several kinds, and the field that says of which a section is."""
@@ -22,6 +23,13 @@ def unnamed(section: str) -> str:
     """The kind of a section that does not name one, as those of the first runs did not: the first that there is."""
     first, kind = next(iter(task_kinds().items()))
     return first if section == "task" else kind.architectures[0]
+
+
+def no_kind(section: str, kind: Any) -> str:
+    """That there is no such kind, and what helps: the nearest name, or the study that brings it."""
+    nearest = nearest_name(str(kind), kinds(section))
+    missing = "" if "did you mean" in nearest else ", or what a study brings that is not installed"
+    return "; ".join((f"there is none{nearest}{missing}", *broken().values()))
 
 
 def section_class(section: str, kind: str) -> type[Any]:

@@ -10,11 +10,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mcinterp.config.kinds import FIELD, kinds, section_class, unnamed
+from mcinterp.config.kinds import FIELD, kinds, no_kind, section_class, unnamed
 from mcinterp.config.schema import RunConfig
 from mcinterp.config.strict_yaml import read_yaml
 from mcinterp.errors import ConfigError, nearest_name
-from mcinterp.installed import broken, preset_files
+from mcinterp.installed import preset_files
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
 
@@ -79,10 +79,7 @@ def _section(name: str, given: Mapping[str, Any], source: str) -> BaseModel:
     field = FIELD[name]
     kind = given.get(field, unnamed(name))
     if kind not in list(kinds(name)):
-        why = "".join(f"; {reason}" for reason in broken().values())
-        raise ConfigError(
-            f"{source}: {name}.{field} = {kind!r:.80}: there is none{nearest_name(str(kind), kinds(name))}{why}"
-        )
+        raise ConfigError(f"{source}: {name}.{field} = {kind!r:.80}: {no_kind(name, kind)}")
     return _validated({field: kind, **given}, section_class(name, kind), source, (name,))
 
 

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, PlainSerializer, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from mcinterp.config.base import LARGEST_SEED, MOST_STEPS, FrozenConfig, ModelSection, TaskSection
-from mcinterp.config.kinds import FIELD, default_model, default_task, kinds, section_class, unnamed
+from mcinterp.config.base import MOST_STEPS, FrozenConfig, ModelSection, TaskSection
+from mcinterp.config.kinds import FIELD, default_model, default_task, kinds, no_kind, section_class, unnamed
 from mcinterp.config.optimisers import CHOSEN, check_fields, optimiser_kinds, own_settings
-from mcinterp.config.seeds import Seeds, chain_number
+from mcinterp.config.seeds import LARGEST_SEED, Seeds, chain_number
 from mcinterp.declared import Setting
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.installed import architectures, task_kinds
@@ -157,7 +157,7 @@ class RunConfig(FrozenConfig):
             return given
         kind = given.get(FIELD[name], unnamed(name))
         if kind not in list(kinds(name)):
-            raise ValueError(f"{FIELD[name]} {kind!r:.80}: there is none{nearest_name(str(kind), kinds(name))}")
+            raise ValueError(f"{FIELD[name]} {kind!r:.80}: {no_kind(name, kind)}")
         return section_class(name, kind)(**given)
 
     @model_validator(mode="after")

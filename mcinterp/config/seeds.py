@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+LARGEST_SEED = 2**63 - 1
+
 
 class Seeds(NamedTuple):
     """What each generator of a run is seeded with, 0 … 2⁶³.

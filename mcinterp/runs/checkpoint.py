@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.config.base import LARGEST_SEED
+from mcinterp.config.seeds import LARGEST_SEED
 from mcinterp.errors import CheckpointError, DamagedError, InputError
 from mcinterp.model.build import build_model, template
 from mcinterp.model.finite import check_answers, check_finite

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from mcinterp.config import RunConfig, StartConfig, parse_config
-from mcinterp.config.base import LARGEST_SEED
+from mcinterp.config.seeds import LARGEST_SEED
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component

@@ -209,8 +209,11 @@ class Evidence:
 
     def number(self, key: str, table: str, column: str, **equal: object) -> Number:
         """The value, with its interval where the table has one, of the first row that fits."""
-        frame = self.rows(key, table, **equal)
-        return number_of(frame.iloc[0], column) if len(frame) else MISSING
+        return next(iter(self.numbers(key, table, column, **equal)), MISSING)
+
+    def numbers(self, key: str, table: str, column: str, **equal: object) -> list[Number]:
+        """The same of every row that fits."""
+        return [number_of(row, column) for _, row in self.rows(key, table, **equal).iterrows()]
 
 
 def number_of(row: pd.Series, column: str) -> Number:

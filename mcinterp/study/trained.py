@@ -1,16 +1,20 @@
-"""What a study trains, all by the ordinary trainer: the run of its preset, and runs that differ from it."""
+"""What a study trains, all by the ordinary trainer, and what it keeps of it: runs, variants, and their results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from mcinterp.analysis.runner import DATA, analyse, comparison_folder, step_folder
 from mcinterp.config import RunConfig, validate_config
 from mcinterp.errors import TrainingError
+from mcinterp.results import Result
 from mcinterp.runs import Run, Sweep, run_sweep, train
 from mcinterp.runs.grid import SweepRun
 from mcinterp.runs.sweep import Outcome
-from mcinterp.study.study import Setting
+from mcinterp.study.study import STUDY_FOLDER, Setting
 
 VARIANTS = "variants"
 """Folder of the runs that differ from the preset's, in the folder of that one."""
@@ -29,6 +33,41 @@ def train_preset(setting: Setting, config: RunConfig) -> Run:
     if not run.finished:
         raise TrainingError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
     return run
+
+
+def analysed(setting: Setting, run: Run, passes: Sequence[str] | None = None) -> dict[str, Result]:
+    """Analyse a run before, in and after its drop, and collect what was found.
+
+    Args:
+        setting: where the results go, and of how many samples they are.
+        run: what to look at.
+        passes: and comparisons; None for all that the run can answer.
+
+    Returns:
+        `training`; `before/<pass>` and `after/<pass>` of a checkpoint on the plateau and of the last one, where there
+        was a drop (else only `before`, of the last); `run/<comparison>`. What has no answer is left out.
+    """
+    steps = run.select_steps("auto")
+    analyse(run, setting.out, steps, passes, setting.samples, jobs=setting.jobs, progress=setting.tell)
+    places = {"before": steps[0], "after": steps[-1]} if run.transition.found else {"before": steps[-1]}
+    results = {"training": Result.load(setting.out / DATA / "training")}
+    results |= _stored(comparison_folder(setting.out, ""), "run")
+    for place, step in places.items():
+        results |= _stored(step_folder(setting.out, step), place)
+    return results
+
+
+def keep(setting: Setting, result: Result, **provenance: Any) -> dict[str, Result]:
+    """Store what a study measured itself, by the key that its claims know it by: `study/<name>`."""
+    kept = replace(result, provenance=provenance)
+    kept.save(setting.out / DATA / STUDY_FOLDER / result.name)
+    return {f"{STUDY_FOLDER}/{result.name}": kept}
+
+
+def _stored(folder: Path, place: str) -> dict[str, Result]:
+    folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    stored = {path.name: Result.load(path) for path in folders}
+    return {f"{place}/{name}": result for name, result in stored.items() if not result.why_unanswered}
 
 
 def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:

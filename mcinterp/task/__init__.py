@@ -5,9 +5,9 @@ from typing import Any
 from mcinterp.config import TaskSection
 from mcinterp.declared import load
 from mcinterp.installed import task_kinds
-from mcinterp.task.batch import Batch, ScoreKind, Task
+from mcinterp.task.batch import Batch, ScoreKind, Task, TaskBase
 
-__all__ = ["Batch", "ScoreKind", "Task", "make_task"]
+__all__ = ["Batch", "ScoreKind", "Task", "TaskBase", "make_task"]
 
 
 def make_task(config: TaskSection) -> Task[Any]:

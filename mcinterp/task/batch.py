@@ -1,10 +1,11 @@
-"""The two things every layer to the right knows of a task: `Batch` and `Task`."""
+"""The two things every layer to the right knows of a task, `Batch` and `Task`; and what most tasks have in common."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -53,9 +54,13 @@ class Task(Protocol[BatchT]):
     """
 
     score_kinds: Mapping[str, ScoreKind]
-    score_names: tuple[str, ...]
     progress_score: str
     loss_name: str
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """See above."""
+        ...
 
     def draw(self, n: int, generator: torch.Generator) -> BatchT:
         """Draw `n` fresh samples on the generator's device, without waiting for it.
@@ -88,3 +93,48 @@ class Task(Protocol[BatchT]):
     def to(self, batch: BatchT, device: torch.device) -> BatchT:
         """The same batch on another device."""
         ...
+
+
+class TaskBase(ABC, Generic[BatchT]):
+    """A task that can express every value, whose examples are what it is trained on, in batches of tensors.
+
+    One of its own kind has to say what its scores and its loss are (see `Task`), and to draw, to judge and to score.
+    """
+
+    score_kinds: Mapping[str, ScoreKind]
+    progress_score: str
+    loss_name: str
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """The scores, in the order of `score_kinds`."""
+        return tuple(self.score_kinds)
+
+    @abstractmethod
+    def draw(self, n: int, generator: torch.Generator) -> BatchT:
+        """See `Task.draw`."""
+
+    @abstractmethod
+    def loss(self, output: Tensor, batch: BatchT) -> Tensor:
+        """See `Task.loss`."""
+
+    @abstractmethod
+    def scores(self, output: Tensor, batch: BatchT) -> Mapping[str, Tensor]:
+        """See `Task.scores`."""
+
+    def examples(self, n: int, generator: torch.Generator) -> BatchT:
+        """As `draw`; nothing can be chosen."""
+        return self.draw(n, generator)
+
+    def n_unfit(self, batch: BatchT) -> Tensor:
+        """Every value can be expressed: 0."""
+        return torch.zeros((), device=batch.inputs.device)
+
+    def unfit_sentence(self, n_unfit: int) -> str:
+        """Said of no batch."""
+        return f"{n_unfit} cannot be expressed"
+
+    def to(self, batch: BatchT, device: torch.device) -> BatchT:
+        """The same batch on another device: every tensor that is a field of it."""
+        values = {each.name: getattr(batch, each.name) for each in fields(batch)}
+        return replace(batch, **{name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
-from mcinterp.task.batch import Batch, ScoreKind
+from mcinterp.task.batch import Batch, ScoreKind, TaskBase
 from mcinterp.task.inside import FamilyWords
 from mcinterp.task.offers import AnswerMeasure, Comparable, Floats, SampleScore, Sums
 from mcinterp.task.token_heads import TokenHeadClasses
@@ -78,7 +78,7 @@ class TokenBatch(Batch):
         )
 
 
-class NextToken(ABC):
+class NextToken(TaskBase[TokenBatch]):
     """A task of next tokens; one of its own kind has to write no more than `draw`.
 
     The model's output is the logits of the next token at every position, (n, pos, d_vocab). Loss and scores are means
@@ -93,7 +93,6 @@ class NextToken(ABC):
         "cross_entropy": ScoreKind("cross-entropy of the next token, nats"),
         "accuracy": ScoreKind("share of positions whose most probable token is right", beside=True),
     }
-    score_names: tuple[str, ...] = tuple(score_kinds)
     progress_score = "cross_entropy"
     loss_name = "cross-entropy (nats)"
     sample_score_kinds: Mapping[str, SampleScore] = {
@@ -142,14 +141,6 @@ class NextToken(ABC):
         if family not in families:
             raise InputError(f"{family!r:.80} is no family of inputs{nearest_name(family, families)}")
         return families[family](n, generator)
-
-    def n_unfit(self, batch: TokenBatch) -> Tensor:
-        """Every token can be expressed: 0."""
-        return torch.zeros((), device=batch.inputs.device)
-
-    def unfit_sentence(self, n_unfit: int) -> str:
-        """Never said."""
-        return f"{n_unfit} cannot be expressed"
 
     def loss(self, output: Float[Tensor, "n pos d_vocab"], batch: TokenBatch) -> Float[Tensor, ""]:
         """Weighted mean of the cross-entropy."""

@@ -315,6 +315,10 @@ def test_what_cannot_be_compared_is_refused() -> None:
     gpt = Checkpoint.untrained(small_gpt_config(), 1)
     with pytest.raises(InputError, match=r"of@0 is asked matrix-completion and untrained@0 matrix-sequence"):
         compare_checkpoints(checkpoint_of(), gpt)
+
+
+@pytest.mark.needs_study("identity-mapping")
+def test_what_has_no_heads_cannot_be_compared() -> None:
     linear = Checkpoint.untrained(RunConfig.model_validate(load_preset("identity-mapping").model_dump()), 0)
     with pytest.raises(InputError, match="comparing checkpoints asks for heads and sample_scores and"):
         compare_checkpoints(linear, linear)

@@ -20,7 +20,7 @@ from small_run import small_config
 from small_sweep import write_grid
 
 from mcinterp.cli import main
-from mcinterp.config import RunConfig, load_preset
+from mcinterp.config import RunConfig, load_preset, preset_names
 from mcinterp.errors import McinterpError
 from mcinterp.installed import studies
 from mcinterp.model import blocks, encoder
@@ -114,8 +114,11 @@ def kinds() -> dict[str, RunConfig]:
     return {
         "gpt": small_gpt_config(training={"steps": 6}),
         "mixed": load_preset("mixed-sizes", few + narrow),
-        "identity": load_preset("identity-mapping", few),
-        "switch": load_preset("delayed-switch", few),
+        **{
+            name: load_preset(preset, few)
+            for name, preset in (("identity", "identity-mapping"), ("switch", "delayed-switch"))
+            if preset in preset_names()
+        },
     }
 
 

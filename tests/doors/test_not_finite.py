@@ -122,7 +122,13 @@ def test_weights_that_are_too_large_are_told_by_the_hook_where_they_overflow(con
     assert all(not module._forward_hooks for module in model.modules())
 
 
-@pytest.mark.parametrize("preset", ["identity-mapping", "delayed-switch"])
+@pytest.mark.parametrize(
+    "preset",
+    [
+        pytest.param("identity-mapping", marks=pytest.mark.needs_study("identity-mapping")),
+        pytest.param("delayed-switch", marks=pytest.mark.needs_study("ghost-points")),
+    ],
+)
 def test_models_without_hooks_are_looked_at_too(preset: str) -> None:
     config = load_preset(preset, ["training.batch_size=2"])
     model = build_model(config)

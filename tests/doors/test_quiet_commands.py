@@ -12,6 +12,7 @@ import pytest
 from small_run import small_config
 
 from mcinterp.config import RunConfig
+from mcinterp.installed import studies
 from mcinterp.runs import train
 
 SHORT = "checkpoints/short"
@@ -26,8 +27,8 @@ LINES = [
     f"analyze {SHORT} --samples 8 --steps last --passes attention,patching --out two --jobs 2",
     "report checkpoints/gpt --samples 4 --steps last",
     "report checkpoints/mixed --samples 4 --steps last --passes sizes,attention",
-    "report checkpoints/identity",
     "report checkpoints/switch",
+    *(["report checkpoints/identity"] if "identity-mapping" in studies() else []),
     f"ablate {SHORT} --heads all --heads L0H0 --samples 8",
     f"ablate {SHORT} --heads masked-row --samples 4 --format latex",
     f"switch {SHORT} --from first --samples 8 --component mlp",

@@ -189,6 +189,7 @@ for work in ("run", "result"):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked here")
+@pytest.mark.needs_study("identity-mapping")
 def test_a_fault_between_any_two_steps_of_writing_harms_nothing(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]), "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-c", SCRIPT, str(tmp_path)]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
 
-from mcinterp.analysis.runner import DATA, analyse
 from mcinterp.config import load_preset
 from mcinterp.results import Result
 from mcinterp.runs.checkpoint import package_versions
@@ -17,8 +14,8 @@ from mcinterp.studies.ghost_points.limits import critical, oscillation, sweep, z
 from mcinterp.studies.ghost_points.networks import REFERENCE, networks, train_networks
 from mcinterp.studies.ghost_points.revival import DEADLY, revival
 from mcinterp.studies.ghost_points.velocity import velocity
-from mcinterp.study.study import STUDY_FOLDER, Setting
-from mcinterp.study.trained import train_preset
+from mcinterp.study.study import Setting
+from mcinterp.study.trained import analysed, keep, train_preset
 
 SEED = 0
 MEASURES = {"velocity": (velocity, 40), "critical": (critical, 300), "rates": (sweep, 200)}
@@ -36,18 +33,18 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     Raises:
         TrainingError: if a training was stopped or failed.
     """
-    results = {} if setting.preset == EXACT else _of_networks(setting)
+    results: dict[str, Result] = {} if setting.preset == EXACT else _of_networks(setting)
     for name, (measured, n_starts) in MEASURES.items():
         setting.tell(name)
         n_starts = setting.samples or n_starts
         provenance = {"versions": package_versions(), "seed": SEED, "samples": n_starts}
-        results[f"{STUDY_FOLDER}/{name}"] = _kept(setting, measured(n_starts, SEED), provenance)
+        results |= keep(setting, measured(n_starts, SEED), **provenance)
     return results
 
 
 def _of_networks(setting: Setting) -> dict[str, Result]:
     run = train_preset(setting, load_preset(setting.preset))
-    analyse(run, setting.out, [], progress=setting.tell)
+    results = analysed(setting, run, [])
     runs = train_networks(setting, run)
     reference = runs[REFERENCE]
 
@@ -58,11 +55,6 @@ def _of_networks(setting: Setting) -> dict[str, Result]:
         yield revival(runs[f"rate-{DEADLY:g}"])
 
     provenance = {"versions": package_versions(), "run": run.name, "config_hash": run.config.hash}
-    found = {f"{STUDY_FOLDER}/{result.name}": _kept(setting, result, provenance) for result in measured()}
-    return {"training": Result.load(setting.out / DATA / "training"), **found}
-
-
-def _kept(setting: Setting, result: Result, provenance: Mapping[str, Any]) -> Result:
-    result = replace(result, provenance=provenance)
-    result.save(setting.out / DATA / STUDY_FOLDER / result.name)
-    return result
+    for result in measured():
+        results |= keep(setting, result, **provenance)
+    return results

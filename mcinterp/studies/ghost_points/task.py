@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.studies.ghost_points.config import SwitchConfig
-from mcinterp.task.batch import Batch, ScoreKind
+from mcinterp.task.batch import Batch, ScoreKind, TaskBase
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SwitchBatch(Batch):
     """
 
 
-class DelayedSwitch:
+class DelayedSwitch(TaskBase[SwitchBatch]):
     """The delayed switch of arXiv 2501.02378.
 
     The output of a network after each of 2T steps has to be 0 until step T and 1 after it; its loss is the sum of the
@@ -37,12 +37,11 @@ class DelayedSwitch:
     def __init__(self, config: SwitchConfig) -> None:
         self.config = config
         several = range(1, config.networks + 1) if config.networks > 1 else ()
-        self.score_kinds: Mapping[str, ScoreKind] = {
+        self.score_kinds = {
             "switch_loss": ScoreKind("sum of the squared errors over T, mean over networks"),
             "wrong": ScoreKind("share of the steps at which the output is on the wrong side of ½", True),
             **{f"loss_{i}": ScoreKind(f"sum of the squared errors over T of network {i}", True) for i in several},
         }
-        self.score_names: tuple[str, ...] = tuple(self.score_kinds)
 
     def draw(self, n: int, generator: torch.Generator) -> SwitchBatch:
         """The one sample, `n` times; the generator is not used but for its device."""
@@ -52,18 +51,6 @@ class DelayedSwitch:
         targets = torch.zeros(n, steps, device=generator.device)
         targets[:, self.config.target :] = 1.0
         return SwitchBatch(inputs, targets)
-
-    def examples(self, n: int, generator: torch.Generator) -> SwitchBatch:
-        """As `draw`; nothing can be chosen."""
-        return self.draw(n, generator)
-
-    def n_unfit(self, batch: SwitchBatch) -> Tensor:
-        """Every value can be expressed: 0."""
-        return torch.zeros((), device=batch.inputs.device)
-
-    def unfit_sentence(self, n_unfit: int) -> str:
-        """Never said."""
-        return f"{n_unfit} cannot be expressed"
 
     def losses(self, output: Float[Tensor, "n step network"], batch: SwitchBatch) -> Float[Tensor, " network"]:
         """Of each network, of its outputs after each of 2T steps."""
@@ -79,7 +66,3 @@ class DelayedSwitch:
         wrong = ((output > 0.5) != (batch.targets[..., None] > 0.5)).to(losses.dtype).mean()
         each = zip(self.score_names[2:], losses, strict=False)
         return {"switch_loss": losses.mean(), "wrong": wrong, **dict(each)}
-
-    def to(self, batch: SwitchBatch, device: torch.device) -> SwitchBatch:
-        """The same batch on another device."""
-        return replace(batch, inputs=batch.inputs.to(device), targets=batch.targets.to(device))

@@ -70,7 +70,7 @@ def swings(e: Evidence) -> Claim:
         )
         for diagonal, correlation in ((0.02, 0.9), (0.02, 0.99), (0.1, 0.99))
     ]
-    rising = [number_of(row, "training_rises") for _, row in e.rows(EXACT, "two_layers").iterrows()]
+    rising = e.numbers(EXACT, "two_layers", "training_rises")
     findings.append(Finding("steps in which the training loss rises", extreme(rising, True), NOTHING, EXACT))
     null = e.number(TRAINED, "swing", "rise", setting=UNCORRELATED)
     seen = Control("rise of trained networks without correlation", null, Rule(high=0.005))
@@ -91,7 +91,7 @@ def never_swings(e: Evidence) -> Claim:
     rows = e.rows(EXACT, "two_layers")
     rows = rows[rows["correlation"] <= 0] if len(rows) else rows
     rises = [number_of(row, "rise") for _, row in rows.iterrows()]
-    closed = [number_of(row, "deviation") for _, row in rows.iterrows() if row["correlation"] == 0]
+    closed = e.numbers(EXACT, "two_layers", "deviation", correlation=0)
     findings = (
         Finding(
             "exact flow: largest rise of all beginnings with correlation ≤ 0", extreme(rises, True), NOTHING, EXACT

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mcinterp.studies.identity_mapping.config import IdentityConfig
-from mcinterp.task.batch import Batch, ScoreKind
+from mcinterp.task.batch import Batch, ScoreKind, TaskBase
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class IdentityBatch(Batch):
     """
 
 
-class IdentityMapping:
+class IdentityMapping(TaskBase[IdentityBatch]):
     """The structured identity mapping task of arXiv 2410.08309.
 
     Samples come from s equally frequent clusters N(μ_p e_p, diag σ²), and the target is the input. The loss is half the
@@ -38,14 +38,13 @@ class IdentityMapping:
     def __init__(self, config: IdentityConfig) -> None:
         self.config = config
         concepts = range(1, config.d + 1)
-        self.score_kinds: Mapping[str, ScoreKind] = {
+        self.score_kinds = {
             "ood_loss": ScoreKind("half the squared distance of the answer at the test point Σ μ_p e_p"),
             **{
                 f"learned_{p}": ScoreKind(f"answer at the test point along axis {p}, over μ_{p}", True)
                 for p in concepts
             },
         }
-        self.score_names: tuple[str, ...] = tuple(self.score_kinds)
 
     def draw(self, n: int, generator: torch.Generator) -> IdentityBatch:
         """Draw `n` samples, each of a cluster drawn uniformly, and add the test point."""
@@ -56,18 +55,6 @@ class IdentityMapping:
         points = torch.cat([torch.diag(signals)[cluster] + spread, signals[None]])
         return IdentityBatch(points, points)
 
-    def examples(self, n: int, generator: torch.Generator) -> IdentityBatch:
-        """As `draw`; nothing can be chosen."""
-        return self.draw(n, generator)
-
-    def n_unfit(self, batch: IdentityBatch) -> Tensor:
-        """Every value can be expressed: 0."""
-        return torch.zeros((), device=batch.inputs.device)
-
-    def unfit_sentence(self, n_unfit: int) -> str:
-        """Never said."""
-        return f"{n_unfit} cannot be expressed"
-
     def loss(self, output: Float[Tensor, "sample d"], batch: IdentityBatch) -> Float[Tensor, ""]:
         """Half the mean squared distance over the samples."""
         return 0.5 * (output - batch.targets)[:-1].square().sum(-1).mean()
@@ -77,7 +64,3 @@ class IdentityMapping:
         answer, point = output[-1], batch.targets[-1]
         learned = zip(self.score_names[1:], answer / point, strict=True)
         return {"ood_loss": 0.5 * (answer - point).square().sum(), **dict(learned)}
-
-    def to(self, batch: IdentityBatch, device: torch.device) -> IdentityBatch:
-        """The same batch on another device."""
-        return replace(batch, inputs=batch.inputs.to(device), targets=batch.targets.to(device))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from mcinterp.analysis import PASSES, ablation, analyse
-from mcinterp.analysis.runner import DATA, comparison_folder, step_folder
+from mcinterp.analysis import PASSES, ablation
 from mcinterp.config import load_preset
 from mcinterp.errors import TrainingError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.retrain import COMPONENTS, retrain_together, retraining
 from mcinterp.studies.matrix_completion.head_scores import CLASSES
-from mcinterp.study.study import STUDY_FOLDER, Setting
-from mcinterp.study.trained import train_preset
+from mcinterp.study.study import Setting
+from mcinterp.study.trained import analysed, keep, train_preset
 
 UNCLASSIFIED = "unclassified"
 
@@ -32,15 +30,9 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     """
     run = train_preset(setting, load_preset(setting.preset))
     _retrained(run, setting)
-    steps = run.select_steps("auto")
-    analyse(run, setting.out, steps, None, setting.samples, jobs=setting.jobs, progress=setting.tell)
-    places = {"before": steps[0], "after": steps[-1]} if run.transition.found else {"before": steps[-1]}
-    results = {"training": Result.load(setting.out / DATA / "training")}
-    results |= _stored(comparison_folder(setting.out, ""), "run")
-    for place, step in places.items():
-        results |= _stored(step_folder(setting.out, step), place)
-    if "after" in places:
-        results |= _unclassified(run.checkpoint(steps[-1]), results["after/taxonomy"], setting)
+    results = analysed(setting, run)
+    if "after/taxonomy" in results:
+        results |= _unclassified(run.checkpoint("last"), results["after/taxonomy"], setting)
     return results
 
 
@@ -57,11 +49,6 @@ def _retrained(run: Run, setting: Setting) -> None:
         raise TrainingError(f"the retrainings {', '.join(left)} are not finished; the same command goes on from there")
 
 
-def _stored(folder: Path, place: str) -> dict[str, Result]:
-    stored = {path.name: Result.load(path) for path in sorted(folder.iterdir()) if path.is_dir()}
-    return {f"{place}/{name}": result for name, result in stored.items() if not result.why_unanswered}
-
-
 def _unclassified(checkpoint: Checkpoint, taxonomy: Result, setting: Setting) -> dict[str, Result]:
     """The uniform ablation of all heads that fit no class, if there are any."""
     heads = taxonomy.table("heads")
@@ -70,11 +57,5 @@ def _unclassified(checkpoint: Checkpoint, taxonomy: Result, setting: Setting) ->
         return {}
     samples = setting.samples or PASSES["ablation"].samples
     found = ablation(checkpoint, [",".join(rest)], ["uniform"], samples, taxonomy=taxonomy)
-    found = replace(
-        found,
-        name=UNCLASSIFIED,
-        title="Heads of no class, attending uniformly",
-        provenance={"run": checkpoint.run_name, "step": checkpoint.step},
-    )
-    found.save(setting.out / DATA / STUDY_FOLDER / UNCLASSIFIED)
-    return {f"{STUDY_FOLDER}/{UNCLASSIFIED}": found}
+    found = replace(found, name=UNCLASSIFIED, title="Heads of no class, attending uniformly")
+    return keep(setting, found, run=checkpoint.run_name, step=checkpoint.step)
