@@ -27,7 +27,7 @@ from mcinterp.model import blocks, encoder
 from mcinterp.model.build import template
 from mcinterp.runs import Run, train
 from mcinterp.studies.matrix_completion import gpt
-from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
+from mcinterp.studies.matrix_completion.task.matrix_task import MatrixTask
 
 BEGAN = "something heavy began"
 
@@ -151,7 +151,7 @@ def lazy(world: World) -> Iterator[Callable[..., Said]]:
         for made in (training._Session, blocks.Blocks, encoder.Encoder, gpt.MatrixGPT):
             patches.setattr(made, "__init__", began)
         for drawn in ("sample", "draw"):
-            patches.setattr(MatrixCompletion, drawn, began)
+            patches.setattr(MatrixTask, drawn, began)
         patches.setattr("mcinterp.runs.fanout._answers", _one_by_one)
         patches.setattr("mcinterp.analysis.work._in_parallel", lambda work, *_: [each(None) for each in work])
         patches.setattr("mcinterp.cli.view.ThreadingHTTPServer", began)

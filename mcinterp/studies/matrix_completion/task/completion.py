@@ -2,267 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from mcinterp.errors import InputError
 from mcinterp.studies.matrix_completion.answer_measures import answer_spread, repeated_answers
-from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.studies.matrix_completion.head_classes import MatrixHeadClasses
 from mcinterp.studies.matrix_completion.probe_targets import MatrixTargets
-from mcinterp.studies.matrix_completion.task.batch import MatrixBatch, double, entry_sums, entry_weights
-from mcinterp.studies.matrix_completion.task.masks import MaskLike, observed_mask, random_observed
-from mcinterp.studies.matrix_completion.task.matrices import sample_matrices
-from mcinterp.studies.matrix_completion.task.sizes import SizeLike, fixed_size, present_entries
-from mcinterp.studies.matrix_completion.task.structured import viewer_masks
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch, double
+from mcinterp.studies.matrix_completion.task.matrix_task import MatrixTask
 from mcinterp.studies.matrix_completion.task.tokens import (
     MASK_TOKEN,
     detokenise,
-    n_outside,
-    outside_sentence,
-    token_ids,
     tokenise,
 )
-from mcinterp.task.batch import ScoreKind
-from mcinterp.task.finite import not_finite
-from mcinterp.task.inside import FamilyWords
-from mcinterp.task.offers import AnswerMeasure, Comparable, Floats, SampleScore, Sums
+from mcinterp.task.offers import AnswerMeasure, Floats, Sums
 
 VALUE_RANGE = 1.5
 """Tokens of values beyond ± this are left out where tokens are shown, as in Fig. 7 of arXiv 2410.22244."""
 MOST_SHOWN = 41
 """Of the values that occur, so many are kept in stored circuits, evenly spread."""
-RANDOM = "random"
-"""Masks drawn anew for every matrix."""
-_Tokeniser = Callable[[Tensor, Tensor, TaskConfig], tuple[Tensor, int]]
-
-
-class MatrixTask:
-    """Matrices with masks, and mean squared error over all entries, observed and masked together."""
-
-    score_kinds: Mapping[str, ScoreKind] = {
-        "observed_mse": ScoreKind("L_obs, mean squared error over observed entries"),
-        "masked_mse": ScoreKind("L_mask, mean squared error over masked entries"),
-        "masked_abs_mean": ScoreKind("mean |prediction| at masked entries", beside=True),
-    }
-    score_names: tuple[str, ...] = tuple(score_kinds)
-    progress_score = "masked_mse"
-    loss_name = "mean squared error"
-    sample_score_kinds: Mapping[str, SampleScore] = {
-        "masked": SampleScore("L_mask", False, "masked MSE", "masked entries", "No entry was masked"),
-        "observed": SampleScore("L_obs", False, "observed MSE", "observed entries", "No entry was observed"),
-        "total": SampleScore("MSE over all entries", True, "total MSE", "all entries"),
-    }
-    curve_labels: Mapping[str, str] = {
-        "loss": "loss (all entries)",
-        "observed_mse": "MSE, observed",
-        "masked_mse": "MSE, masked",
-        "masked_abs_mean": "mean |prediction|, masked",
-    }
-    score_unit = "mse"
-    unit_words = ("MSE", "mean squared error")
-    zero_words = "answering 0"
-    zero_sentence = "the error of answering 0 at masked entries"
-    sample_names = ("matrix", "matrices")
-    counterpart_names = ("X", "−X")
-    same_inputs = ("kind", "rows", "cols", "sizes", "v_min", "v_max", "decimals", "tokens")
-    """Fields of the configuration that two models must share to be given the same inputs."""
-    shown_axes: Mapping[str, tuple[str, ...]] = {"observed": ("row", "col")}
-    family_words = FamilyWords("mask", "masks", "under the {} mask", "under every mask")
-    key_name = "masked_mass"
-    key_words = "masked keys"
-    key_meaning = "attention on masked keys (in a sequence, those of its first part)"
-
-    def __init__(self, config: TaskConfig) -> None:
-        self.config = config
-
-    def sample(
-        self, n: int, generator: torch.Generator, mask: MaskLike | None = None, size: SizeLike = "mixed"
-    ) -> MatrixBatch:
-        """Draw `n` matrices; mask each at random with `p_mask`, or all with the same `mask`.
-
-        Matrices are drawn before sizes and masks, so that the same generator state gives the same matrices under every
-        mask; those of a smaller size are the top left blocks of the same.
-
-        Args:
-            mask: None for random masks, a name of `task.masks`, or a boolean array, True where observed. It
-                has the rows and columns of `size`; where sizes are mixed, those of the largest, and each matrix takes
-                its block.
-            size: in a task of several sizes, which to draw; without meaning in others.
-
-        Raises:
-            InputError: if the mask or the size does not fit the task.
-        """
-        matrices = sample_matrices(self.config, n, generator)
-        present = present_entries(self.config, n, size, generator)
-        if mask is None:
-            observed = random_observed(n, self.config.rows, self.config.cols, self.config.p_mask, generator)
-        else:
-            rows, cols = fixed_size(self.config, size)
-            own = observed_mask(mask, rows, cols)
-            own = F.pad(own, (0, self.config.cols - cols, 0, self.config.rows - rows))
-            observed = own.to(generator.device).expand(n, -1, -1)
-        return self.batch(matrices, observed, present)
-
-    def examples(
-        self, n: int, generator: torch.Generator, mask: MaskLike | None = None, size: SizeLike = "largest"
-    ) -> MatrixBatch:
-        """As `sample`, of the largest size where there are several: every position is then an entry, as passes need."""
-        return self.sample(n, generator, mask, size)
-
-    def draw(self, n: int, generator: torch.Generator) -> MatrixBatch:
-        """As `sample` with random masks and mixed sizes; values without a token are clipped, for `n_unfit` to count."""
-        matrices = sample_matrices(self.config, n, generator)
-        present = present_entries(self.config, n, "mixed", generator)
-        observed = random_observed(n, self.config.rows, self.config.cols, self.config.p_mask, generator)
-        return self._made(matrices, observed, present, _clipped_tokens)
-
-    def n_unfit(self, batch: MatrixBatch) -> Int[Tensor, ""]:
-        """How many values that have to be tokens lie outside the vocabulary, unless clipped."""
-        outside = n_outside(batch.targets, self._in_tokens(batch), self.config)
-        return torch.zeros_like(outside) if self.config.out_of_range == "clip" else outside
-
-    def unfit_sentence(self, n_unfit: int) -> str:
-        """That so many of the values lie outside the vocabulary, and what helps."""
-        return outside_sentence(f"{n_unfit}", self.config)
-
-    def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
-        """Make a batch of given matrices and masks, each (n, rows, cols); matrices are rounded.
-
-        Args:
-            matrices: float.
-            observed: bool, True where observed.
-            present: bool, False where a matrix of a smaller size has no entry, whatever the other two hold there; None
-                where all have all.
-
-        Raises:
-            InputError: if the shapes do not fit the task, a value is no number or has no token, or the task has no
-                padding.
-        """
-        expected = (len(matrices), self.config.rows, self.config.cols)
-        shapes = [tuple(given.shape) for given in (matrices, observed, present) if given is not None]
-        if any(shape != expected for shape in shapes):
-            raise InputError(
-                f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got "
-                f"{' and '.join(map(str, shapes))}"
-            )
-        if problem := not_finite(matrices if present is None else matrices.masked_fill(~present, 0.0)):
-            raise InputError(f"batch: matrices hold {problem.replace('first in row', 'first in matrix')}")
-        return self._made(matrices, observed, present, tokenise)
-
-    def _made(self, matrices: Tensor, observed: Tensor, present: Tensor | None, tokens_of: _Tokeniser) -> MatrixBatch:
-        values = matrices.round(decimals=self.config.decimals).flatten(1)
-        seen = observed.flatten(1).contiguous()
-        if present is not None:
-            return self._padded(values, seen, present.flatten(1), tokens_of)
-        tokens, n_clipped = tokens_of(values, seen, self.config)
-        return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped)
-
-    def _padded(
-        self,
-        values: Float[Tensor, "n entry"],
-        seen: Bool[Tensor, "n entry"],
-        present: Bool[Tensor, "n entry"],
-        tokens_of: _Tokeniser,
-    ) -> MatrixBatch:
-        """A batch of several sizes."""
-        if self.config.pad_token is None:
-            raise InputError("batch: the task has no token for padding; task.sizes makes a task of several sizes")
-        seen = seen & present
-        tokens, n_clipped = tokens_of(values, seen, self.config)
-        tokens = tokens.masked_fill(~present, self.config.pad_token)
-        values = values.masked_fill(~present, 0.0)
-        return MatrixBatch(tokens, values, seen, (self.config.rows, self.config.cols), n_clipped, present)
-
-    def _in_tokens(self, batch: MatrixBatch) -> Bool[Tensor, "n entry"]:
-        """Which targets the model is given as tokens."""
-        return batch.observed
-
-    def sample_scores(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Sums:
-        """Squared errors over masked, observed and all entries, matrix by matrix; padding is in none."""
-        return entry_sums(answers, batch.targets, batch)
-
-    def zero_answers(self, batch: MatrixBatch) -> Float[Tensor, "n entry"]:
-        """The answer 0 at every entry."""
-        return batch.targets * 0
-
-    def counterpart(self, batch: MatrixBatch) -> MatrixBatch:
-        """The batch of −X under the same masks."""
-        return self.negated(batch)
-
-    def comparable_answers(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Comparable:
-        """The answers beside the true entries, with the weights of masked, observed and all entries."""
-        return Comparable(double(answers), double(batch.targets), entry_weights(batch))
-
-    def inputs_for_attention(self) -> list[str]:
-        """Random masks and the structured ones."""
-        return [RANDOM, *viewer_masks(self.config.rows, self.config.cols)]
-
-    def attention_choice(self, family: str) -> Mapping[str, Any]:
-        """The mask of a family: none of its own for random ones."""
-        return {"mask": None if family == RANDOM else family}
-
-    def attended_keys(self, batch: MatrixBatch) -> Bool[Tensor, "n pos"]:
-        """Positions that hold MASK."""
-        return batch.inputs == MASK_TOKEN
-
-    def shown_beside(self, batch: MatrixBatch) -> Mapping[str, Floats]:
-        """`observed`: the fraction of samples in which an entry is observed, (row, col)."""
-        shape = (self.config.rows, self.config.cols)
-        return {"observed": batch.observed.float().mean(0).view(shape).cpu().numpy()}
-
-    def position_facts(self) -> Mapping[str, Any]:
-        """How positions lie: the rows and columns of their matrix."""
-        return {
-            "rows": self.config.rows,
-            "cols": self.config.cols,
-            "position_words": "row,column of the matrix",
-        }
-
-    def position_labels(self) -> list[str]:
-        """`row,col` of every position."""
-        return [f"{row},{col}" for row in range(self.config.rows) for col in range(self.config.cols)]
-
-    def negated(self, batch: MatrixBatch) -> MatrixBatch:
-        """The batch of −X under the same masks: the corrupt input of activation patching."""
-        shape = (len(batch), self.config.rows, self.config.cols)
-        present = None if batch.present is None else batch.present.view(shape)
-        return self.batch(-batch.targets.view(shape), batch.observed.view(shape), present)
-
-    def loss(self, output: Float[Tensor, "n entry"], batch: MatrixBatch) -> Float[Tensor, ""]:
-        """Mean squared error over all entries that there are."""
-        error = (output - batch.targets).square()
-        if batch.present is None:
-            return error.mean()
-        return (error * batch.present).sum() / batch.present.sum()
-
-    def scores(self, output: Float[Tensor, "n entry"], batch: MatrixBatch) -> Mapping[str, Float[Tensor, ""]]:
-        """MSE over observed and over masked entries, and mean |prediction| at masked ones; NaN where there are none."""
-        error = (output - batch.targets).square()
-        masked, seen = batch.masked.to(error.dtype), batch.observed.to(error.dtype)
-        n_masked, n_observed = masked.sum(), seen.sum()
-        return {
-            "observed_mse": (error * seen).sum() / n_observed,
-            "masked_mse": (error * masked).sum() / n_masked,
-            "masked_abs_mean": (output.abs() * masked).sum() / n_masked,
-        }
-
-    def to(self, batch: MatrixBatch, device: torch.device) -> MatrixBatch:
-        """The same batch on another device."""
-        return replace(
-            batch,
-            inputs=batch.inputs.to(device),
-            targets=batch.targets.to(device),
-            observed=batch.observed.to(device),
-            present=None if batch.present is None else batch.present.to(device),
-        )
 
 
 class MatrixCompletion(MatrixTask):
@@ -335,8 +97,3 @@ class MatrixCompletion(MatrixTask):
     def probe_targets(self, batch: MatrixBatch) -> MatrixTargets:
         """The masked row, the entry, and the top left singular vector."""
         return MatrixTargets.of(batch)
-
-
-def _clipped_tokens(values: Tensor, observed: Tensor, config: TaskConfig) -> tuple[Tensor, int]:
-    """Tokens without a count, which would have to be waited for."""
-    return token_ids(values, observed, config), 0

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
-from mcinterp.studies.matrix_completion.task.completion import MatrixTask
+from mcinterp.studies.matrix_completion.task.matrix_task import MatrixTask
 from mcinterp.studies.matrix_completion.task.tokens import separator_token, token_ids, token_values, tokenise
 from mcinterp.task.batch import ScoreKind
 
