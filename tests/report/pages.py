@@ -38,15 +38,24 @@ def single_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+_RUNNING: list[Any] = []
+"""The browser. Fixtures that two folders import are two to pytest, and playwright starts once in a process."""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
+    if _RUNNING:
+        yield _RUNNING[0]
+        return
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = Path(os.environ.get("MCINTERP_BROWSER", "/usr/bin/chromium"))
     if not path.exists():
         pytest.skip(f"no browser at {path}; name one in MCINTERP_BROWSER")
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=str(path), args=list(ARGUMENTS))
+        _RUNNING.append(chromium)
         yield chromium
+        _RUNNING.clear()
         chromium.close()
 
 
