@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from mcinterp.analysis import select_comparisons, select_passes
+from mcinterp.installed import own_studies
+from mcinterp.runs import Run
 
 SHORT = ["model.d_model=16", "model.n_heads=2", "model.d_mlp=32", "training.steps=30", "training.batch_size=4"]
 SHORT += ["training.warmup_steps=0"]
@@ -92,8 +94,8 @@ def test_report_prints_the_path_of_the_index(cli, folder, tmp_path):
     assert Path(out.strip()) == tmp_path / "pages" / "index.html"
     assert Path(out.strip()).is_file()
     assert "step 30: probes" in err
-    task = "matrix-completion"
-    expected = 2 * len(select_passes(task=task)) + len(select_comparisons(task=task))
+    config = Run(folder).config
+    expected = 2 * len(select_passes(config=config)) + len(select_comparisons(config=config))
     assert cli("report", str(folder), *words)[2].count("kept") == expected
 
 
@@ -186,6 +188,6 @@ def test_every_public_name_can_be_imported():
     import mcinterp
 
     assert all(getattr(mcinterp, name) is not None for name in mcinterp.__all__)
-    assert set(mcinterp.__all__) == {*mcinterp._MODULE_OF, *mcinterp._PLACES}
+    assert set(mcinterp.__all__) == {*mcinterp._MODULE_OF, *mcinterp._brought(own_studies())}
     with pytest.raises(AttributeError, match="no attribute"):
         mcinterp.no_such_name  # noqa: B018
