@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
@@ -246,22 +246,27 @@ def code_digest() -> str:
 
     The studies of other packages are part of it.
     """
-    others = (study.package for name, study in studies().items() if name not in BUILT_IN)
     code = hashlib.sha256()
-    for package in ("mcinterp", *others):
-        for place, file in _sources(package):
+    for source in (Path(__file__).parents[1], *_other_studies()):
+        for place, file in _files(source):
             if not _only_shows(place.parts[2:] if place.parts[0] == "studies" else place.parts):
                 code.update(place.as_posix().encode() + b"\0" + file.read_bytes())
     return code.hexdigest()[:16]
 
 
-def _sources(package: str) -> list[tuple[Path, Path]]:
-    """Every file of a package, or that of a module, with its place in it."""
-    spec = find_spec(package)
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    if spec and spec.origin and not folders:
-        return [(Path(Path(spec.origin).name), Path(spec.origin))]
-    return [(file.relative_to(folder), file) for folder in folders for file in sorted(Path(folder).rglob("*.py"))]
+def _other_studies() -> Iterator[Path]:
+    """Where studies of other packages stand: folders, or files of a single module."""
+    for name, study in studies().items():
+        spec = find_spec(study.package) if name not in BUILT_IN else None
+        if spec and spec.origin:
+            yield Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
+def _files(source: Path) -> list[tuple[Path, Path]]:
+    """Every file of a folder with its place in it, in order; or the one file that it is."""
+    if source.is_file():
+        return [(Path(source.name), source)]
+    return [(file.relative_to(source), file) for file in sorted(source.rglob("*.py"))]
 
 
 def _only_shows(parts: Sequence[str]) -> bool:

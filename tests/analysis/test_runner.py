@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from mcinterp.analysis import analyse, runner
 from mcinterp.analysis.registry import COMPARISONS, PASSES, select_comparisons, select_passes
 from mcinterp.analysis.work import Report, Work, all_done, counted
-from mcinterp.declared import Comparison, Pass
+from mcinterp.declared import Comparison, Pass, Study
 from mcinterp.errors import FailedPassesError, SolverError, UsageError
 from mcinterp.report import write_report
 from mcinterp.results import Result, Table
@@ -77,8 +77,31 @@ def test_the_code_is_that_which_numbers_come_from(tmp_path: Path, monkeypatch: p
     assert before == runner.code_digest()
     (package / "report" / "site.py").write_text("")
     assert digest() == before
-    (package / "task" / "masks.py").write_text("")
+    study = package / "studies" / "matrix_completion"
+    for shown in ("views/tokens.py", "figures/tokens.py", "explorer/page.py"):
+        (study / shown).write_text("")
+    assert digest() == before
+    (study / "task" / "masks.py").write_text("")
     assert digest() != before
+
+
+def test_the_code_of_other_packages_studies_is_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declare: Callable[[Study], None]
+) -> None:
+    digest = runner.code_digest.__wrapped__
+    before = digest()
+    package = tmp_path / "a_strangers_study"
+    package.mkdir()
+    for name in ("__init__.py", "task.py", "views.py"):
+        (package / name).write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    declare(Study("strange", "", "", package.name, (), "", ""))
+    with_it = digest()
+    assert with_it != before
+    (package / "views.py").write_text("1")
+    assert digest() == with_it
+    (package / "task.py").write_text("1")
+    assert digest() != with_it
 
 
 def test_another_checkpoint_makes_a_comparison_stale(own_copy: Path, tmp_path: Path) -> None:
