@@ -31,7 +31,7 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("without")
     for part in ("mcinterp", "tests", "docs", "examples"):
         shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("pyproject.toml", "README.md"):
+    for part in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
         shutil.copy(ROOT / part, copy)
     for part in OF_IT:
         shutil.rmtree(copy / part) if (copy / part).is_dir() else (copy / part).unlink()
