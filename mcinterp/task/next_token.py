@@ -63,6 +63,10 @@ class TokenBatch(Batch):
         """Some of the samples."""
         return self._each(lambda tensor: tensor[samples])
 
+    def rolled(self, places: int) -> TokenBatch:
+        """The same samples, each so many places later; the last come first."""
+        return self._each(lambda tensor: tensor.roll(places, 0))
+
     def to(self, device: torch.device) -> TokenBatch:
         """The same batch on another device."""
         return self._each(lambda tensor: tensor.to(device))
@@ -108,6 +112,7 @@ class NextToken(TaskBase[TokenBatch]):
     zero_words = "giving all tokens the same probability"
     zero_sentence = "the cross-entropy of equal probabilities"
     sample_names = ("sequence", "sequences")
+    counterpart_names = ("X", "X′")
     same_inputs: tuple[str, ...] = ("kind",)
     """Fields of the configuration that two models must share; a task whose inputs depend on more names it."""
     family_words = FamilyWords()
@@ -200,6 +205,13 @@ class NextToken(TaskBase[TokenBatch]):
     def zero_answers(self, batch: TokenBatch) -> Float[Tensor, "n pos d_vocab"]:
         """Equal probabilities of all tokens."""
         return torch.zeros(*batch.inputs.shape, self.d_vocab, device=batch.inputs.device)
+
+    def counterpart(self, batch: TokenBatch) -> TokenBatch:
+        """For each sequence the one half a batch before it, which knows nothing of it.
+
+        Not the one beside it: that is what the control of patching, another sample, takes its heads' outputs from.
+        """
+        return batch.rolled(len(batch) // 2)
 
     def comparable_answers(self, answers: Float[Tensor, "n pos d_vocab"], batch: TokenBatch) -> Comparable:
         """The log-probabilities of the true next tokens, which at best are 0."""

@@ -86,9 +86,10 @@ def test_inputs_of_an_even_length_are_as_good(config: RunConfig) -> None:
 
 
 def test_what_it_offers_decides_what_it_is_asked(config: RunConfig) -> None:
-    assert defined_for(config) == {"attention", "taxonomy", "ablation", "plateau", "switching", "components"}
-    assert without("patching", PASSES["patching"].asks, config) == (
-        "patching asks for counterpart, which neither task cycle nor model transformer offers"
+    inside_of_heads = {"attention", "taxonomy", "ablation", "patching"}
+    assert defined_for(config) == {*inside_of_heads, "plateau", "switching", "components"}
+    assert without("probes", PASSES["probes"].asks, config) == (
+        "probes asks for probe_targets, which neither task cycle nor model transformer offers"
     )
 
 
@@ -115,7 +116,8 @@ def test_tasks_offer_what_they_seem_to() -> None:
     for offer in (offers.Contrasted, inside.ShownTokens, inside.GroupedPositions, inside.Probed):
         assert isinstance(matrices, offer)
     assert isinstance(cycle, offers.Decoded)
-    assert not isinstance(cycle, offers.Contrasted)
+    assert isinstance(cycle, offers.Contrasted)
+    assert not isinstance(cycle, inside.Probed)
 
 
 def test_every_pass_that_it_is_asked_has_an_answer(run: Run, tmp_path: Path) -> None:
@@ -142,6 +144,21 @@ def test_ablating_nothing_changes_nothing_and_scores_are_the_tasks(run: Run) -> 
     logits: Tensor = checkpoint.model.complete(batch.inputs)
     expected = float(checkpoint.task.scores(logits, batch)["cross_entropy"])
     assert table["cross_entropy_score_clean"].to_numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_patching_gives_the_answers_of_the_other_sequence_and_its_controls_are_null(run: Run) -> None:
+    checkpoint = run.checkpoint("last")
+    table = PASSES["patching"].run(checkpoint, {}, 16, 3).table("patching")
+    assert set(table["entries"]) == {"cross_entropy"}
+    batch = checkpoint.sample(16, 3)
+    other = checkpoint.task.counterpart(batch)
+    assert torch.equal(other.inputs[8:], batch.inputs[:8])
+    assert torch.equal(other.targets[:8], batch.targets[8:])
+    clean = checkpoint.task.sample_scores(checkpoint.model.complete(other.inputs), other)["cross_entropy"]
+    own = table[(table["group"] == "self") & (table["direction"] == "X into X′")].iloc[0]
+    assert own["score_to_base"] == pytest.approx(clean[0].sum() / clean[1].sum(), rel=1e-5)
+    unrelated = table[table["group"] == "other sequence"]
+    assert (unrelated["nearer_low"] <= 0).all()
 
 
 def test_checkpoints_stand_side_by_side(run: Run) -> None:
