@@ -113,6 +113,7 @@ def test_arrows_move_over_the_heads(report: Path, opened: Opened) -> None:
 
 def colours(page: Any) -> tuple[str, str]:
     """Of the page and of a figure's text."""
+    page.locator(".plot").first.scroll_into_view_if_needed()  # figures are drawn when they come near
     page.wait_for_selector(".plot .xtick text")
     script = "(one) => getComputedStyle(one)"
     return (
