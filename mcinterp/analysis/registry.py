@@ -45,7 +45,7 @@ PASSES: dict[str, Pass] = {
         ),
         Pass(
             "patching",
-            "Does the heads' output for X, put into the run on −X, move the answer to X?",
+            "Does the heads' output for X, put into the run on its counterpart, move the answer to X?",
             256,
             f"{_HERE}.patching:patching",
             asks=("heads", "sample_scores", "counterpart"),

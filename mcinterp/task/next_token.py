@@ -209,7 +209,8 @@ class NextToken(TaskBase[TokenBatch]):
     def counterpart(self, batch: TokenBatch) -> TokenBatch:
         """For each sequence the one half a batch before it, which knows nothing of it.
 
-        Not the one beside it: that is what the control of patching, another sample, takes its heads' outputs from.
+        Not the one beside it: that is what the control of patching, another sample, takes its heads' outputs from. In
+        batches of fewer than four sequences there is no other, and the control is no control.
         """
         return batch.rolled(len(batch) // 2)
 

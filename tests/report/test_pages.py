@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -90,15 +91,27 @@ def test_every_stored_score_is_on_the_page(report: Path) -> None:
     assert [score for score in scores["score"] if f'data-sort="{score!r}"' not in page] == []
 
 
-def test_the_verdict_follows_the_interval(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("nearer", "said"),
+    [
+        ((0.2, 0.1, 0.3), "brings the masked entries nearer to the source's matrix than to the base's"),
+        ((1e-6, 1e-7, 2e-6), "brings the masked entries nearer to the source's matrix than to the base's"),
+        ((-0.2, -0.3, -0.1), "leaves the masked entries nearer to the base's matrix than to the source's"),
+        ((0.0, -0.1, 0.1), "does not decide whether the masked entries are nearer to the source's matrix"),
+        ((9.0, -1.0, 19.0), "does not decide whether the masked entries are nearer to the source's matrix"),
+        ((np.nan, np.nan, np.nan), "so that patching has no masked entries to move."),
+    ],
+)
+def test_the_verdict_follows_the_interval(tmp_path: Path, nearer: tuple[float, float, float], said: str) -> None:
     forge = Forge(steps=(9000,), n_heads=2)
     result = forge.patching(9000)
-    frame = result.table("patching").assign(nearer=0.0, nearer_low=-0.1, nearer_high=0.1)
+    value, low, high = nearer
+    frame = result.table("patching").assign(nearer=value, nearer_low=low, nearer_high=high)
     replace(result, tables={"patching": Table(frame, result.tables["patching"].columns)}).save(
         forge.write(tmp_path, []) / "data" / "step-00009000" / "patching"
     )
     write_report(tmp_path)
-    assert "as near to one matrix as to the other" in read(tmp_path / "step-00009000.html")
+    assert said in html.unescape(read(tmp_path / "step-00009000.html"))
 
 
 def test_embedded_json_is_what_was_stored(report: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mcinterp.report.figures import patching_figure
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.scores import Scores
 from mcinterp.report.tables import table_view
@@ -61,6 +61,8 @@ def sentences(frame: pd.DataFrame, scores: Scores) -> list[str]:
     row, control = (find(frame, group, scores.main) for group in ("all", f"other {scores.sample}"))
     if row is None:
         return []
+    if is_absent(row["nearer"]):
+        return [f"{scores.absent}, so that patching has no {scores.where} to move."]
     near, far = (number(row[f"{scores.unit}_to_{whose}"]) for whose in ("source", "base"))
     text = (
         f"Patching all heads ({row['direction']}, n = {number(row['n'])}) {_verdict(row, scores)}: {scores.short} "
@@ -77,4 +79,4 @@ def _verdict(row: pd.Series, scores: Scores) -> str:
         return f"brings the {where} nearer to the source's {sample} than to the base's"
     if row["nearer_high"] < 0:
         return f"leaves the {where} nearer to the base's {sample} than to the source's"
-    return f"leaves the {where} as near to one {sample} as to the other"
+    return f"does not decide whether the {where} are nearer to the source's {sample} or to the base's"
