@@ -142,11 +142,33 @@ def slow_plateau(run: Run, result: Result, n: int, seed: int) -> dict[str, Rows]
     return {"measures": rows, "lead": slow_leads(steps, plateau_step(run, steps), curves)}
 
 
-def slow_rank_correlation(name: str, x: np.ndarray, y: np.ndarray) -> Columns:
-    """Pearson's correlation of the ranks; interval of Bonett and Wright (2000)."""
-    rho = float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
-    half = 1.959964 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
-    return {name: rho, f"{name}_low": np.tanh(np.arctanh(rho) - half), f"{name}_high": np.tanh(np.arctanh(rho) + half)}
+def slow_rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson's correlation of the ranks."""
+    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+
+
+def slow_structure(tokens: np.ndarray, values: np.ndarray, places: np.ndarray) -> dict[str, float]:
+    """Symmetry of the norms, signs apart, order and continuity of magnitudes, each from its definition."""
+    norms = np.linalg.norm(tokens, axis=1)
+    pairs = [(i, j) for i, v in enumerate(values) for j, w in enumerate(values) if v > 0 and abs(v + w) < 1e-9]
+    ahead, behind = np.array([norms[i] for i, _ in pairs]), np.array([norms[j] for _, j in pairs])
+    both = np.concatenate([ahead, behind])
+    agreement = 1 - ((ahead - behind) ** 2).mean() / 2 / both.var()
+    negative, positive = places[values < 0], places[values > 0]
+    scatter = sum((part - part.mean(0)).T @ (part - part.mean(0)) for part in (negative, positive))
+    towards = np.linalg.solve(scatter, positive.mean(0) - negative.mean(0))
+    border = (positive.mean(0) + negative.mean(0)) @ towards / 2
+    told = ((positive @ towards > border).mean() + (negative @ towards < border).mean()) / 2
+    centred = places - places.mean(0)
+    along = np.linalg.solve(centred.T @ centred, centred.T @ (np.abs(values) - np.abs(values).mean()))
+    jumps = sum(((part[1:] - part[:-1]) ** 2).sum() / (len(part) - 1) for part in (negative, positive))
+    spread = sum(part.var(0, ddof=1).sum() for part in (negative, positive))
+    return {
+        "norm_symmetry": float(agreement),
+        "sign_separable": float(told),
+        "magnitude_order": slow_rank_correlation(places @ along, np.abs(values)),
+        "continuity": float(1 - jumps / spread / 2),
+    }
 
 
 def slow_alignment(x: np.ndarray, y: np.ndarray) -> float:
@@ -171,6 +193,34 @@ def slow_explained(points: np.ndarray, labels: Sequence[int]) -> float:
     groups = [centred[labels == label] for label in set(labels.tolist())]
     inside = sum(((own - own.mean(0)) ** 2).sum() for own in groups)
     return float(1 - inside / (centred**2).sum())
+
+
+def slow_grouping(points: np.ndarray, own: np.ndarray, dealt: np.ndarray) -> Columns:
+    """The excess over shuffles with its interval: the groups' means with distances from them in shuffled order."""
+    centred, null = points - points.mean(0), np.array([slow_explained(points, other) for other in dealt])
+    excess = slow_explained(points, own) - null.mean()
+    middles = np.stack([centred[own == label].mean(0) for label in own])
+    total, share = (centred**2).sum(), max(excess, 0) / (1 - null.mean())
+    signal = middles * np.sqrt(share * total / (middles**2).sum())
+    rest = (centred - middles) * np.sqrt((1 - share) * total / ((centred - middles) ** 2).sum())
+    at = {label: signal[own == label][0] for label in own.tolist()}
+    spread = []
+    for labels in dealt:
+        moved = rest + np.stack([at[label] for label in labels.tolist()])
+        means = [(len(moved[labels == label]), moved[labels == label].mean(0)) for label in at]
+        spread.append(sum(n * (mean**2).sum() for n, mean in means) / (moved**2).sum())
+    spread = np.array(spread) - np.mean(spread)
+    return {
+        "explained": slow_explained(points, own),
+        "explained_shuffled": float(null.mean()),
+        "explained_top": float(np.quantile(null, 0.975)),
+        "excess": excess,
+        "excess_low": excess - float(np.quantile(spread, 0.975)),
+        "excess_high": excess - float(np.quantile(spread, 0.025)),
+        "detectable": float(np.quantile(null, 0.975) - np.quantile(null, 0.2)),
+        "p_value": (1 + sum(null >= slow_explained(points, own) - 1e-12)) / (1 + len(dealt)),
+        "shuffles": len(dealt),
+    }
 
 
 def slow_silhouette(points: np.ndarray, labels: Sequence[int]) -> float:
@@ -202,10 +252,11 @@ def slow_embeddings(run: Run, result: Result, n: int, seed: int) -> dict[str, Ro
     untrained = Checkpoint.untrained(run.config, seed + 1)
     last, own_axis = tokens_of(final), tokens_of(untrained)
     axes = components(last)
-    along = slow_rank_correlation("x", (last - last.mean(0)) @ axes[0], values)["x"]
+    along = slow_rank_correlation((last - last.mean(0)) @ axes[0], values)
     # The second has the sign that scikit-learn gives: its largest weight is positive.
     axes *= np.array([[np.sign(along)], [np.sign(axes[1][np.abs(axes[1]).argmax()])]])
-    coordinate = (own_axis - own_axis.mean(0)) @ components(own_axis)[0]
+    own_places = (own_axis - own_axis.mean(0)) @ components(own_axis).T
+    untrained_structure = slow_structure(own_axis, values, own_places)
     token_rows, position_rows, size, n_pos = [], [], np.abs(values), task.n_positions
     for step in steps:
         checkpoint = run.checkpoint(step)
@@ -217,21 +268,22 @@ def slow_embeddings(run: Run, result: Result, n: int, seed: int) -> dict[str, Ro
                 "step": step,
                 "n": len(values),
                 "seed": seed,
-                **slow_rank_correlation("norm_rank", np.linalg.norm(tokens, axis=1), size),
-                **slow_rank_correlation("component_rank", places[:, 0], values),
-                **slow_rank_correlation("second_rank", places[:, 1], size),
+                "norm_rank": slow_rank_correlation(np.linalg.norm(tokens, axis=1), size),
+                "component_rank": slow_rank_correlation(places[:, 0], values),
+                "second_rank": slow_rank_correlation(places[:, 1], size),
+                **slow_structure(tokens, values, places),
                 "explained": (places**2).sum() / (centred**2).sum(),
                 "own_explained": (np.linalg.svd(centred)[1][:2] ** 2).sum() / (centred**2).sum(),
                 "alignment": slow_alignment(tokens, last),
-                "untrained_rank": abs(slow_rank_correlation("x", coordinate, values)["x"]),
+                "untrained_rank": abs(slow_rank_correlation(own_places[:, 0], values)),
+                **{f"untrained_{name}": value for name, value in untrained_structure.items()},
                 "untrained_alignment": slow_alignment(own_axis, last),
             }
         )
         for labels, own in (("row", np.arange(n_pos) // task.cols), ("column", np.arange(n_pos) % task.cols)):
             generator = np.random.default_rng(seed)
-            dealt = [generator.permutation(own) for _ in range(50)]
-            explained = [slow_explained(positions, other) for other in (own, *dealt)]
-            silhouettes = [slow_silhouette(positions, other) for other in (own, *dealt)]
+            dealt = generator.permuted(np.tile(own, (2000, 1)), axis=1)
+            silhouettes = [slow_silhouette(positions, other) for other in (own, *dealt[:50])]
             position_rows.append(
                 {
                     "step": step,
@@ -241,11 +293,7 @@ def slow_embeddings(run: Run, result: Result, n: int, seed: int) -> dict[str, Ro
                     "silhouette": silhouettes[0],
                     "silhouette_shuffled": float(np.mean(silhouettes[1:])),
                     "silhouette_top": float(np.quantile(silhouettes[1:], 0.975)),
-                    "explained": explained[0],
-                    "explained_shuffled": float(np.mean(explained[1:])),
-                    "explained_top": float(np.quantile(explained[1:], 0.975)),
-                    "p_value": (1 + sum(other >= explained[0] - 1e-12 for other in explained[1:])) / 51,
-                    "shuffles": 50,
+                    **slow_grouping(positions, own, dealt),
                     "alignment": slow_alignment(positions, positions_of(final)),
                     "untrained_alignment": slow_alignment(positions_of(untrained), positions_of(final)),
                 }
@@ -253,11 +301,11 @@ def slow_embeddings(run: Run, result: Result, n: int, seed: int) -> dict[str, Ro
     curves = {
         "loss": [_near(run, step) for step in steps],
         "token alignment": curve_of(token_rows, "alignment", ranged=False),
-        "token norm with |value|": curve_of(token_rows, "norm_rank"),
-        "token component with value": curve_of(token_rows, "component_rank"),
+        "token norm with |value|": curve_of(token_rows, "norm_rank", ranged=False),
+        "token component with value": curve_of(token_rows, "component_rank", ranged=False),
         "position alignment": curve_of(position_rows[::2], "alignment", ranged=False),
-        "positions by row": curve_of(position_rows[::2], "explained", ranged=False),
-        "positions by column": curve_of(position_rows[1::2], "explained", ranged=False),
+        "positions by row": curve_of(position_rows[::2], "excess"),
+        "positions by column": curve_of(position_rows[1::2], "excess"),
     }
     leads = slow_leads(steps, plateau_step(run, steps), curves)
     return {"tokens": token_rows, "positions": position_rows, "lead": leads}

@@ -56,7 +56,8 @@ def test_planted_structure_is_found(config: RunConfig, tmp_path: Path) -> None:
     # A one-hot of length 2 a row and of length 1 a column, five of each: 4 to 1 of the scatter.
     assert position.loc[(40, "row"), "explained"] == pytest.approx(0.8)
     assert position.loc[(40, "column"), "explained"] == pytest.approx(0.2)
-    assert position.loc[(40, "row"), "p_value"] == pytest.approx(1 / 51)
+    assert position.loc[(40, "row"), "p_value"] == pytest.approx(1 / 2001)
+    assert position.loc[(40, "row"), "excess_low"] > 0.5 > position.loc[(0, "row"), "excess_high"]
     assert position.loc[(0, "row"), "explained"] < 0.3
     assert abs(result.table("tokens").set_index("step").loc[0, "component_rank"]) < 0.6
 
@@ -87,9 +88,12 @@ def test_pictures_are_projections_on_the_last_components(found: Result) -> None:
     assert found.arrays["norms"][-1] == pytest.approx(np.linalg.norm(tokens, axis=1))
 
 
-def test_tokens_are_ordered_on_the_plateau_and_positions_grouped_after_it(found: Result) -> None:
+def test_tokens_have_their_structure_on_the_plateau_and_positions_are_grouped_after_it(found: Result) -> None:
     tokens = found.table("tokens").set_index("step")
-    assert tokens.loc[2272, "component_rank_low"] > 0.9 > 0.3 > tokens.loc[2272, "untrained_rank"]
+    for name in ("sign_separable", "magnitude_order", "continuity"):
+        assert tokens.loc[16000, name] >= tokens.loc[2272, name] > 0.9 > 0.6 > tokens.loc[2272, f"untrained_{name}"]
+    # Norms take theirs in the drop alone.
+    assert tokens.loc[16000, "norm_symmetry"] > 0.7 > 0.5 > tokens.loc[2272, "norm_symmetry"]
     positions = found.table("positions").set_index(["labels", "step"])
     for labels in ("row", "column"):
         assert positions.loc[(labels, 2272), "p_value"] > 0.05 > positions.loc[(labels, 16000), "p_value"]

@@ -9,52 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from mcinterp.analysis.passes.embedding_columns import POSITION_COLUMNS, TOKEN_COLUMNS
 from mcinterp.analysis.passes.geometry import grouping, linear_cka, rank_correlation
 from mcinterp.analysis.passes.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
+from mcinterp.analysis.passes.token_structure import token_structure
 from mcinterp.analysis.registry import check_offered
-from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
+from mcinterp.analysis.statistics import Floats, mean_estimate
 from mcinterp.errors import InputError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.task import make_task
 
-SHUFFLES = 50
+SHUFFLES = 2000
 PICTURES = 6
 """So many checkpoints are drawn; the tables have all."""
-
-TOKEN_COLUMNS = {
-    "step": "checkpoint",
-    "n": "tokens that occur in the samples and are followed; others are never trained",
-    "seed": "seed of the samples and of the untrained control",
-    **interval_columns("norm_rank", "rank correlation (Spearman) of the embedding's ℓ2 norm with |value|"),
-    **interval_columns(
-        "component_rank",
-        "rank correlation of the value with the embedding's coordinate on the last checkpoint's first principal "
-        "component (sign chosen so that the last checkpoint's is positive)",
-    ),
-    **interval_columns("second_rank", "rank correlation of |value| with the coordinate on the second component"),
-    "explained": "share of the embeddings' variance that lies in the last checkpoint's two principal components",
-    "own_explained": "share that lies in the checkpoint's own two principal components",
-    "alignment": "unbiased linear CKA with the last checkpoint's token embeddings, 1 at the last (nothing is sampled)",
-    "untrained_rank": "control: component_rank of an untrained model's embeddings on its own first component, unsigned",
-    "untrained_alignment": "control: alignment of an untrained model's embeddings with the last checkpoint's",
-}
-POSITION_COLUMNS = {
-    "step": "checkpoint",
-    "labels": "what the positions are grouped by",
-    "n": "positions",
-    "seed": "seed of the shuffled labels",
-    "silhouette": "mean silhouette of the positional embeddings under the labels, −1 to 1 (no interval: all are in)",
-    "silhouette_shuffled": "control: the same under shuffled labels, mean",
-    "silhouette_top": "… 97.5 % quantile",
-    "explained": "share of the embeddings' variance between the labels' groups (η²), 0 to 1",
-    "explained_shuffled": "control: the same under shuffled labels, mean",
-    "explained_top": "… 97.5 % quantile",
-    "p_value": "permutation test of explained, not corrected for the number of steps",
-    "shuffles": "how many times the labels were shuffled",
-    "alignment": "unbiased linear CKA with the last checkpoint's positional embeddings, 1 at the last",
-    "untrained_alignment": "control: that of an untrained model with another seed",
-}
 
 
 def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096, seed: int = 0) -> Result:
@@ -169,9 +137,10 @@ class _Frame:
         return {
             "n": len(self.ids),
             "seed": self.seed,
-            **rank_correlation(np.linalg.norm(tokens, axis=1), size).columns("norm_rank"),
-            **rank_correlation(coordinates[:, 0], self.values).columns("component_rank"),
-            **rank_correlation(coordinates[:, 1], size).columns("second_rank"),
+            "norm_rank": float(rank_correlation(np.linalg.norm(tokens, axis=1), size).value),
+            "component_rank": float(rank_correlation(coordinates[:, 0], self.values).value),
+            "second_rank": float(rank_correlation(coordinates[:, 1], size).value),
+            **asdict(token_structure(tokens, self.values, coordinates)),
             "explained": float((coordinates**2).sum() / total),
             "own_explained": float((own**2).sum() / total),
             "alignment": linear_cka(tokens, self.final_tokens),
@@ -179,9 +148,11 @@ class _Frame:
 
     def token_controls(self, untrained: Checkpoint) -> dict[str, float]:
         tokens = self.tokens(untrained)
-        coordinate = (tokens - tokens.mean(0)) @ principal_components(tokens)[0]
+        plane = (tokens - tokens.mean(0)) @ principal_components(tokens).T
+        structure = asdict(token_structure(tokens, self.values, plane))
         return {
-            "untrained_rank": abs(float(rank_correlation(coordinate, self.values).value)),
+            "untrained_rank": abs(float(rank_correlation(plane[:, 0], self.values).value)),
+            **{f"untrained_{name}": value for name, value in structure.items()},
             "untrained_alignment": linear_cka(tokens, self.final_tokens),
         }
 
@@ -264,11 +235,11 @@ def _leads(
     groups = list(dict.fromkeys(row["labels"] for row in position_rows))
     measures = {
         "token alignment": _exact(token_rows, "alignment"),
-        "token norm with |value|": _ranged(token_rows, "norm_rank"),
-        "token component with value": _ranged(token_rows, "component_rank"),
+        "token norm with |value|": _exact(token_rows, "norm_rank"),
+        "token component with value": _exact(token_rows, "component_rank"),
         "position alignment": _exact(position_rows[:: len(groups)], "alignment"),
         **{
-            f"positions by {name}": _exact(position_rows[at :: len(groups)], "explained")
+            f"positions by {name}": _ranged(position_rows[at :: len(groups)], "excess")
             for at, name in enumerate(groups)
         },
     }

@@ -20,6 +20,13 @@ from mcinterp.report.views.plateau import transition_of
 from mcinterp.results import Result
 
 SIGNIFICANT = 0.05
+MEASURED = {
+    "norm_symmetry": "the norms of v and −v agree by",
+    "sign_separable": "share on its sign's side of a line",
+    "magnitude_order": "rank correlation of |v| with a direction",
+    "continuity": "continuity in |v|",
+}
+"""What is measured of the tokens, in the words of the sentence."""
 
 
 def view(result: Result, beside: Mapping[str, Result]) -> Section:
@@ -78,18 +85,18 @@ def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureVie
 
 
 def _token_sentence(frame: pd.DataFrame, start: int) -> str:
-    first, plateau, last = frame.iloc[0], frame[frame["step"] == start].iloc[0], frame.iloc[-1]
-    return (
-        f"Token embeddings ({number(int(last['n']))} values that occur): the value's rank correlation with the last "
-        f"checkpoint's first principal component is {_rank(first)} at step {number(int(first['step']))}, "
-        f"{_rank(plateau)} at step {number(start)} on the plateau and {_rank(last)} at the last checkpoint (untrained "
-        f"{number(last['untrained_rank'])}); these two components hold {number(100 * plateau['explained'])} % of the "
-        f"variance on the plateau and {number(100 * last['explained'])} % at the end."
+    plateau, last = frame[frame["step"] == start].iloc[0], frame.iloc[-1]
+    said = "; ".join(
+        f"{words} {number(plateau[name])} and {number(last[name])} (untrained {number(last[f'untrained_{name}'])})"
+        for name, words in MEASURED.items()
     )
-
-
-def _rank(row: pd.Series) -> str:
-    return interval(row["component_rank"], row["component_rank_low"], row["component_rank_high"])
+    whole = f"of the variance on the plateau and {number(100 * last['explained'])} % at the end"
+    return (
+        f"Token embeddings ({number(int(last['n']))} values that occur), at step {number(start)} on the plateau and "
+        f"at the last checkpoint: {said}. The last one's two components hold {number(100 * plateau['explained'])} % "
+        f"{whole}; the alignment with the last checkpoint is {number(plateau['alignment'])} on the plateau (untrained "
+        f"{number(last['untrained_alignment'])})."
+    )
 
 
 def _position_sentences(frame: pd.DataFrame, start: int) -> list[str]:
@@ -104,9 +111,10 @@ def _position_sentences(frame: pd.DataFrame, start: int) -> list[str]:
 
 
 def _grouped(row: pd.Series, name: str) -> str:
-    verb = "are grouped" if row["p_value"] < SIGNIFICANT else "are not grouped"
+    verb = "are grouped" if row["p_value"] < SIGNIFICANT else "are not told apart from ungrouped ones"
     share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
+    excess = interval(*(100 * row[f"excess{end}"] for end in ("", "_low", "_high")))
     return (
-        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels, p "
-        f"{number(row['p_value'])}; silhouette {number(row['silhouette'])})"
+        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels: {excess} "
+        f"points more, of which {number(100 * row['detectable'])} would mostly be seen; p {number(row['p_value'])})"
     )
