@@ -54,11 +54,18 @@ class Number:
         """The same, moved by a shift that is taken as known."""
         return replace(self, value=self.value + shift, low=self.low + shift, high=self.high + shift)
 
-    def over(self, scale: float) -> Number:
-        """The same in units of a positive scale that is taken as known."""
-        if not scale > 0:
+    def over(self, scale: Number) -> Number:
+        """The same in units of a scale that has an interval of its own; missing unless that is certainly positive.
+
+        What each of the two alone leaves open of the ratio is added in quadrature, as for independent estimates; where
+        both were measured on the same samples the interval is too wide rather than too narrow.
+        """
+        if not scale.low > 0:
             return MISSING
-        return replace(self, value=self.value / scale, low=self.low / scale, high=self.high / scale)
+        value, ends = self.value / scale.value, (self.value / scale.low, self.value / scale.high)
+        down = math.hypot((self.value - self.low) / scale.value, value - min(ends))
+        up = math.hypot((self.high - self.value) / scale.value, max(ends) - value)
+        return replace(self, value=value, low=value - down, high=value + up)
 
 
 MISSING = Number(NAN, NAN, NAN)

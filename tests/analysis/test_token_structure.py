@@ -115,6 +115,6 @@ def test_no_grouping_is_rejected_as_often_as_said_and_a_detectable_one_is_found(
     null = [grouping(grouped(0.0, generator, 1000), COLUMNS, 100, seed) for seed in range(150)]
     assert np.mean([one.p_value <= 0.05 for one in null]) < 0.1
     needed = float(np.mean([one.detectable for one in null]))
-    seen = [grouping(grouped(needed * 1.2, generator, 1000), COLUMNS, 100, seed) for seed in range(60)]
+    seen = [grouping(grouped(1.1 * needed / (1 - 1 / 6), generator, 1000), COLUMNS, 100, seed) for seed in range(60)]
     assert np.mean([one.excess >= needed for one in seen]) > 0.5
     assert np.mean([one.p_value <= 0.05 for one in seen]) > 0.75

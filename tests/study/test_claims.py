@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mcinterp.results import Result
@@ -68,10 +69,35 @@ def test_a_claim_holds_if_all_of_its_findings_do(values: tuple[float, ...], verd
 
 def test_numbers_are_scaled_with_their_intervals() -> None:
     number = Number(2.0, 1.0, 4.0, 7)
-    assert number.over(2.0) == Number(1.0, 0.5, 2.0, 7)
+    assert number.over(Number.exact(2.0)) == Number(1.0, 0.5, 2.0, 7)
     assert number.plus(1.0) == Number(3.0, 2.0, 5.0, 7)
     for scale in (0.0, -1.0, math.nan):
-        assert math.isnan(number.over(scale).value)
+        assert math.isnan(number.over(Number.exact(scale)).value)
+    assert math.isnan(number.over(Number(1.0, -0.1, 2.0)).value), "a scale that may be 0"
+
+
+def test_a_ratio_carries_the_error_of_both_parts() -> None:
+    scale = Number(2.0, 1.6, 2.5, 7)
+    assert Number.exact(6.0).over(scale) == Number(3.0, pytest.approx(2.4), pytest.approx(3.75), 1)
+    below = Number.exact(-6.0).over(scale)
+    assert (below.low, below.high) == (pytest.approx(-3.75), pytest.approx(-2.4))
+    both = Number(6.0, 5.0, 7.0, 9).over(scale)
+    assert both.low == pytest.approx(3 - math.hypot(0.5, 0.6))
+    assert both.high == pytest.approx(3 + math.hypot(0.5, 0.75))
+
+
+@pytest.mark.parametrize(("above", "below"), [(1.0, 1.0), (0.05, 1.0), (-0.5, 1.0), (3.0, 0.6)])
+def test_the_interval_of_a_ratio_covers(above: float, below: float) -> None:
+    """Independent normal estimates of both parts, the lower one up to a quarter off."""
+    generator = np.random.default_rng(0)
+    tops, bottoms = above + 0.1 * generator.normal(size=4000), below + 0.07 * generator.normal(size=4000)
+    ratios = [_normal(top, 0.1).over(_normal(bottom, 0.07)) for top, bottom in zip(tops, bottoms, strict=True)]
+    covered = np.mean([ratio.low <= above / below <= ratio.high for ratio in ratios])
+    assert 0.93 <= covered <= 0.97
+
+
+def _normal(value: float, error: float) -> Number:
+    return Number(value, value - 1.96 * error, value + 1.96 * error, 9)
 
 
 def test_the_extreme_of_numbers_looks_at_their_intervals() -> None:

@@ -5,7 +5,9 @@ The paper gives numbers, not bounds; these are this package's, as shares, so tha
 
 from __future__ import annotations
 
-from mcinterp.study.claims import NAN, Control, Evidence, Finding, Rule
+import pandas as pd
+
+from mcinterp.study.claims import MISSING, NAN, Control, Evidence, Finding, Number, Rule
 
 PAPER = "arXiv 2410.22244"
 NEGLIGIBLE = Rule(-0.05, 0.05)
@@ -14,26 +16,53 @@ LARGE = Rule(low=0.5)
 LESS_THAN_HALF = Rule(high=0.5)
 NULL = Rule(-1e-6, 1e-6)
 """Zero but for the rounding of float32."""
+ALL = {"group": "all", "method": "uniform"}
+OWN = {"input": "own law", "token": "MASK"}
 
 
-def plateau(e: Evidence) -> float:
-    """L_mask on the plateau of the training curve; NaN where there was no drop."""
-    found = e.fact("training", "transition", "found")
-    return float(e.fact("training", "transition", "plateau")) if found else NAN
+def found(e: Evidence) -> bool:
+    """Whether the training curve has a drop."""
+    return bool(e.fact("training", "transition", "found"))
 
 
-def zero_error(e: Evidence, when: str) -> float:
+def limit(e: Evidence, name: str) -> float:
+    """The step at which the drop's `start` or `end` is; NaN where there was none."""
+    return float(e.fact("training", "transition", name)) if found(e) else NAN
+
+
+def plateau(e: Evidence) -> Number:
+    """L_mask on the plateau of the training curve; missing where there was no drop."""
+    ends = e.fact("training", "plateau_interval")
+    return Number(float(e.fact("training", "transition", "plateau")), *ends) if found(e) and ends else MISSING
+
+
+def zero_error(e: Evidence, when: str) -> Number:
     """The error of answering 0 at masked entries, under the law of training."""
-    return e.number(f"{when}/tokens", "tokens", "zero_mse", input="own law", token="MASK").value
+    return e.number(f"{when}/tokens", "tokens", "zero_mse", **OWN)
 
 
-def share_of_zero(e: Evidence, when: str, text: str, column: str) -> Finding:
-    """A column of the token intervention that leaves MASK in place, as a share of the error of answering 0."""
-    number = e.number(f"{when}/tokens", "tokens", column, input="own law", token="MASK")
-    return Finding(text, number.over(zero_error(e, when)), SMALL, f"{when}/tokens")
-
-
-def nothing_ablated(e: Evidence, when: str) -> Control:
+def nothing_ablated(e: Evidence, when: str, name: str = "masked") -> Control:
     """The empty ablation."""
-    none = e.number(f"{when}/ablation", "ablation", "masked_delta", group="none", method="uniform")
+    none = e.number(f"{when}/ablation", "ablation", f"{name}_delta", group="none", method="uniform")
     return Control("change with no head ablated", none, NULL)
+
+
+def nothing_switched(e: Evidence, direction: str, entries: str) -> Control:
+    """The empty switch."""
+    same = {"direction": direction, "component": "none", "entries": entries}
+    return Control("change with nothing switched", e.number("run/switching", "pre_post", "change", **same), NULL)
+
+
+def by_step(rows: pd.DataFrame, e: Evidence, before: bool) -> pd.DataFrame:
+    """The rows of checkpoints up to the drop's start, or from its end on, in order; none where there was no drop."""
+    if not len(rows):
+        return rows
+    start, end = limit(e, "start"), limit(e, "end")
+    return rows[rows["step"] <= start if before else rows["step"] >= end].sort_values("step")
+
+
+def share(
+    text: str, number: Number, whole: Number, rule: Rule, evidence: str, control: Control | None = None
+) -> Finding:
+    """A finding about a number as a share of another."""
+    return Finding(text, number.over(whole), rule, evidence, control)

@@ -1,0 +1,74 @@
+"""What linear probes read at which depth: Fig. 6 and App. K."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pandas as pd
+
+from mcinterp.studies.matrix_completion.claims.scales import LESS_THAN_HALF, PAPER
+from mcinterp.study.claims import MISSING, NAN, Claim, Evidence, Finding, Number, Rule, extreme, number_of
+
+DEEP = 6
+"""With fewer blocks, "early-middle" and "gradually" cannot be told."""
+
+
+def is_probed(e: Evidence) -> Claim:
+    """Linear probes."""
+    text = (
+        "The masked row is read best in the early-middle layers, the entry gradually with depth, singular vectors not "
+        "at all."
+    )
+    findings = (*_masked_row(e), *_entry(e), _singular_vector(e))
+    return Claim("probes", text, f"{PAPER}, Fig. 6, App. K", findings)
+
+
+def _masked_row(e: Evidence) -> tuple[Finding, ...]:
+    key, layers = "after/probes", e.fact("after/probes", "n_layers") or 0
+    frame = e.rows(key, "probes", target="masked row")
+    gain, depth = MISSING, MISSING
+    if len(frame):
+        # Chosen on the training samples, so that the test samples say how good it is.
+        best = frame.sort_values("train_mse").iloc[0]
+        gain = number_of(best, "gain").over(number_of(best, "control_mse"))
+        depth = Number.exact(best["layer"] / layers) if layers >= DEEP else MISSING
+    return (
+        Finding("masked row: what the best probe takes off the error with shuffled targets", gain, Rule(low=0.1), key),
+        Finding(
+            f"masked row: depth of the best layer, as a share of all (of {DEEP} or more)", depth, Rule(0.1, 0.5), key
+        ),
+    )
+
+
+def _entry(e: Evidence) -> tuple[Finding, ...]:
+    key, layers = "after/probes", e.fact("after/probes", "n_layers") or 0
+    frame = e.rows(key, "probes", target="entry", entries="masked")
+    fall, step = MISSING, MISSING
+    if len(frame):
+        frame = frame.sort_values("layer")
+        fall = number_of(frame.iloc[-1], "test_mse").over(number_of(frame.iloc[0], "test_mse"))
+        step = Number.exact(_largest_step(frame["test_mse"])) if layers >= DEEP else MISSING
+    return (
+        Finding(
+            "masked entry: test MSE after the last block, as a share of that of the embeddings",
+            fall,
+            LESS_THAN_HALF,
+            key,
+        ),
+        Finding(
+            f"masked entry: largest share of that fall in one block (of {DEEP} or more)", step, Rule(high=0.6), key
+        ),
+    )
+
+
+def _largest_step(errors: pd.Series) -> float:
+    falls = [before - after for before, after in pairwise(errors)]
+    whole = errors.iloc[0] - errors.iloc[-1]
+    return float(max(falls) / whole) if whole > 0 else NAN
+
+
+def _singular_vector(e: Evidence) -> Finding:
+    frame = e.rows("after/probes", "probes", target="singular vector")
+    gains = [number_of(row, "cosine_gain").over(number_of(row, "control_cosine")) for _, row in frame.iterrows()]
+    text = "singular vector: what the best probe adds to the mean |cosine| with shuffled targets, as a share"
+    return Finding(text, extreme(gains, largest=True), Rule(high=0.25), "after/probes")
