@@ -517,12 +517,21 @@ def test_the_depth_of_the_masked_row_and_one_block_that_does_all() -> None:
     late, sudden = tables(), tables()
     for row in late["after/probes"]["probes"]:
         if row["target"] == "masked row":
-            row["train_mse"] = 0.05 + 0.01 * abs(row["layer"] - 11)
+            error = 0.05 + 0.01 * abs(row["layer"] - 11)
+            row.update({"train_mse": error} | with_interval("test_mse", error, 0.001))
     for row in sudden["after/probes"]["probes"]:
         if row["target"] == "entry":
             row.update(with_interval("test_mse", 0.1 if row["layer"] < 6 else 0.01, 0.001))
     for begins, changed in (("masked row: depth", late), ("masked entry: largest share", sudden)):
         assert finding(claims(evidence(changed))["probes"], begins).verdict == "does not hold"
+
+
+def test_layers_that_are_not_told_apart_leave_the_depth_open() -> None:
+    open_ = tables()
+    for row in open_["after/probes"]["probes"]:
+        if row["target"] == "masked row":
+            row.update(with_interval("test_mse", row["test_mse"], 0.05))
+    assert finding(claims(evidence(open_))["probes"], "masked row: depth").verdict == "undecided"
 
 
 def test_equal_groups_do_not_hurt_to_different_degrees() -> None:

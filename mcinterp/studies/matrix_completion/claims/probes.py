@@ -7,7 +7,7 @@ from itertools import pairwise
 import pandas as pd
 
 from mcinterp.studies.matrix_completion.claims.scales import LESS_THAN_HALF, PAPER
-from mcinterp.study.claims import MISSING, NAN, Claim, Evidence, Finding, Number, Rule, extreme, number_of
+from mcinterp.study.claims import MISSING, Claim, Evidence, Finding, Number, Rule, extreme, number_of
 
 DEEP = 6
 """With fewer blocks, "early-middle" and "gradually" cannot be told."""
@@ -31,13 +31,20 @@ def _masked_row(e: Evidence) -> tuple[Finding, ...]:
         # Chosen on the training samples, so that the test samples say how good it is.
         best = frame.sort_values("train_mse").iloc[0]
         gain = number_of(best, "gain").over(number_of(best, "control_mse"))
-        depth = Number.exact(best["layer"] / layers) if layers >= DEEP else MISSING
+        depth = _depth(frame, best, layers) if layers >= DEEP else MISSING
     return (
         Finding("masked row: what the best probe takes off the error with shuffled targets", gain, Rule(low=0.1), key),
         Finding(
             f"masked row: depth of the best layer, as a share of all (of {DEEP} or more)", depth, Rule(0.1, 0.5), key
         ),
     )
+
+
+def _depth(frame: pd.DataFrame, best: pd.Series, layers: int) -> Number:
+    """The best layer's depth, from the first to the last layer whose interval meets that of the best."""
+    near = frame[(frame["test_mse_low"] <= best["test_mse_high"]) & (frame["test_mse_high"] >= best["test_mse_low"])]
+    ends = (near["layer"].min() / layers, near["layer"].max() / layers)
+    return Number(best["layer"] / layers, *ends, int(best["n_test"]))
 
 
 def _entry(e: Evidence) -> tuple[Finding, ...]:
@@ -47,7 +54,7 @@ def _entry(e: Evidence) -> tuple[Finding, ...]:
     if len(frame):
         frame = frame.sort_values("layer")
         fall = number_of(frame.iloc[-1], "test_mse").over(number_of(frame.iloc[0], "test_mse"))
-        step = Number.exact(_largest_step(frame["test_mse"])) if layers >= DEEP else MISSING
+        step = _largest_step(frame) if layers >= DEEP else MISSING
     return (
         Finding(
             "masked entry: test MSE after the last block, as a share of that of the embeddings",
@@ -61,10 +68,16 @@ def _entry(e: Evidence) -> tuple[Finding, ...]:
     )
 
 
-def _largest_step(errors: pd.Series) -> float:
-    falls = [before - after for before, after in pairwise(errors)]
-    whole = errors.iloc[0] - errors.iloc[-1]
-    return float(max(falls) / whole) if whole > 0 else NAN
+def _largest_step(frame: pd.DataFrame) -> Number:
+    """The largest fall from one layer to the next, as a share of the whole fall."""
+    errors = [number_of(row, "test_mse") for _, row in frame.iterrows()]
+    whole = _less(errors[0], errors[-1])
+    return extreme([_less(*both).over(whole) for both in pairwise(errors)], largest=True)
+
+
+def _less(one: Number, other: Number) -> Number:
+    """A difference of two errors on the same samples: its interval is at most as wide as both together."""
+    return Number(one.value - other.value, one.low - other.high, one.high - other.low, one.n)
 
 
 def _singular_vector(e: Evidence) -> Finding:
