@@ -8,7 +8,7 @@ from itertools import combinations, product
 from math import comb, inf, nan, prod
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mcinterp.analysis.statistics import Estimate, Floats, pooled_estimate
 from mcinterp.model import Head, HeadSet
@@ -75,7 +75,7 @@ class Controls:
         freedom = 1 / (1 / (min(left for _, left in self.sizes) - 1) + unseen / (n - 1))
         distance, error = abs(value - controls.mean()), np.sqrt(factor * variance)
         statistic = distance / error if error else inf if distance else 0.0
-        return float(2 * stats.t.sf(statistic, freedom))
+        return float(2 * special.stdtr(freedom, -statistic))
 
 
 def _why_none(heads: HeadSet, sizes: Sequence[tuple[int, int]]) -> str:
