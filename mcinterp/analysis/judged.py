@@ -8,8 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
+import pandas as pd
+
+Row: TypeAlias = "Mapping[Any, Any] | pd.Series"
+"""A table's row."""
 Side = Literal["above", "below", "equal", "undecided", "missing"]
 
 NEGLIGIBLE = 0.01
@@ -35,14 +39,12 @@ class Judged:
     negligible: float = 0.0
 
     @classmethod
-    def of(cls, row: Mapping[Any, Any], column: str, reference: float = 0.0, negligible: float = 0.0) -> Self:
+    def of(cls, row: Row, column: str, reference: float = 0.0, negligible: float = 0.0) -> Self:
         """A column of a table's row with its interval."""
         return cls(*_estimate(row, column), float(reference), negligible)
 
     @classmethod
-    def beside(
-        cls, row: Mapping[Any, Any], column: str, other: Mapping[Any, Any], other_column: str, negligible: float = 0.0
-    ) -> Self:
+    def beside(cls, row: Row, column: str, other: Row, other_column: str, negligible: float = 0.0) -> Self:
         """A column less another one that has an interval of its own, beside 0.
 
         The interval of the difference is put together from the two (Zou & Donner 2008, MOVER), as of independent
@@ -69,12 +71,13 @@ class Judged:
             return "above"
         return "below" if high < 0 else "undecided"
 
-    def say(self, above: str, below: str, undecided: str, equal: str = "", missing: str = "") -> str:
+    def say(self, above: str, below: str, undecided: str, equal: str | None = None, missing: str | None = None) -> str:
         """The words for the side; those for `undecided` where there are none for `equal` or `missing`."""
-        words: dict[Side, str] = {"above": above, "below": below, "equal": equal, "missing": missing}
-        return words.get(self.side, "") or undecided
+        words: dict[Side, str | None] = {"above": above, "below": below, "equal": equal, "missing": missing}
+        found = words.get(self.side)
+        return undecided if found is None else found
 
 
-def _estimate(row: Mapping[Any, Any], column: str) -> tuple[float, float, float]:
+def _estimate(row: Row, column: str) -> tuple[float, float, float]:
     value, low, high = (float(row[f"{column}{end}"]) for end in ("", "_low", "_high"))
     return value, low, high

@@ -25,8 +25,13 @@ KIND_FACTS = {
 SCORE_FACTS = {
     "main_score": "masked",
     "score_parts": ["masked", "observed"],
-    "scores": {"masked": "L_mask", "observed": "L_obs", "total": "MSE over all entries"},
-    "score_words": {"masked": "masked MSE", "observed": "observed MSE", "total": "total MSE"},
+    "scores": {"masked": "L_mask", "observed": "L_obs", "total": "L"},
+    "score_words": {"masked": "L_mask", "observed": "L_obs", "total": "L"},
+    "score_spelled": {
+        "masked": "mean squared error over masked entries",
+        "observed": "mean squared error over observed entries",
+        "total": "mean squared error over all entries",
+    },
     "score_places": {"masked": "masked entries", "observed": "observed entries", "total": "all entries"},
     "score_absent": "No entry was masked",
     "score_unit": "mse",
@@ -36,9 +41,9 @@ SCORE_FACTS = {
 }
 FAMILY_WORDS = {"one": "mask", "several": "masks", "under": "under the {} mask", "every": "under every mask"}
 CURVE_LABELS = {
-    "loss": "loss (all entries)",
-    "observed_mse": "MSE, observed",
-    "masked_mse": "MSE, masked",
+    "loss": "L",
+    "observed_mse": "L_obs",
+    "masked_mse": "L_mask",
     "masked_abs_mean": "mean |prediction|, masked",
 }
 
@@ -134,6 +139,7 @@ class Forge:
             "loss_name": "mean squared error",
             "beside": ["masked_abs_mean"],
             "curve_labels": CURVE_LABELS,
+            **SCORE_FACTS,
             "passes": sorted(DEFINED),
             "transition": self.transition(),
         }

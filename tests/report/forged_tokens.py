@@ -24,6 +24,7 @@ SCORES = {
     "score_parts": ["cross_entropy"],
     "scores": {"cross_entropy": "cross-entropy"},
     "score_words": {"cross_entropy": "cross-entropy"},
+    "score_spelled": {},
     "score_places": {"cross_entropy": "answers"},
     "score_absent": "Nothing was scored",
     "score_unit": "nats",
@@ -81,6 +82,7 @@ def training() -> Result:
         "score_names": ["cross_entropy", "accuracy"],
         "loss_name": "cross-entropy (nats)",
         "curve_labels": {},
+        **SCORES,
         "beside": ["accuracy"],
         "transition": {"found": True, "statement": "cross_entropy stays at 1.6 until step 1300", "plateau": 1.6}
         | {"plateau_start": 100.0, "start": 1300.0, "steepest": 1500.0, "end": 1800.0, "confidence": "high"},
