@@ -93,6 +93,11 @@ class Scores:
         return f"{self.main}_delta"
 
     @property
+    def share(self) -> str:
+        """Column of that change as a share of the score of the model as it is."""
+        return f"{self.main}_share"
+
+    @property
     def said(self) -> str:
         """The main score in a sentence, after "the"."""
         return self.words[self.main]

@@ -8,13 +8,13 @@ from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores, batch, capital, change, raises
+from mcinterp.report.scores import Scores, batch, capital
 from mcinterp.report.tables import table_view
-from mcinterp.report.views.ablation import delta, hidden_columns
+from mcinterp.report.views.ablation import delta, effect, hidden_columns
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
 from mcinterp.report.views.patching import gap, nearer
 
-HIDDEN = {"group", "heads", "kind", "seed", "p_value", "n_controls", "control_delta_min", "control_delta_max", "head"}
+HIDDEN = {"group", "heads", "kind", "seed", "head"}
 """Columns left to the CSV files."""
 
 
@@ -24,7 +24,7 @@ def ablation_section(course: Course) -> Section:
     if frame.empty:
         return Section("ablation", "Ablated alone", [missing("an ablation of this head on its own")])
     scores = Scores.of(next(iter(course.having("ablation").values())))
-    frame = first_columns(frame, ["step", "method", scores.clean, scores.mean, scores.ratio, scores.delta])
+    frame = first_columns(frame, ["step", "method", scores.clean, scores.mean, scores.delta, scores.share])
     figures = [] if frame[scores.delta].isna().all() else [_ablation_figure(course, frame, scores)]
     hide = HIDDEN | hidden_columns(scores)
     table = table_view(frame, meanings(course, "ablation"), "Every ablation of this head", hide=hide, folded=True)
@@ -47,9 +47,8 @@ def ablation_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
         return f"{scores.absent}, so that there is no {scores.said} to change."
     last, n = rows.iloc[-1], rows["step"].nunique()
     text = (
-        f"Ablating {head} alone ({method}, {batch(last['n'], last['seed'], scores.samples)}) "
-        f"{raises(change(last, column, last[scores.clean]))} {scores.the} at step {number(last['step'])}: change "
-        f"{delta(last, scores)}, × {number(last[scores.ratio])}{_against(last)}."
+        f"Ablating {head} alone ({method}, {batch(last['n'], last['seed'], scores.samples)}) {effect(last, scores)} at "
+        f"step {number(last['step'])}: change {delta(last, scores)}, × {number(last[scores.ratio])}{_against(last)}."
     )
     if n == 1:
         return text
@@ -63,7 +62,7 @@ def ablation_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
 
 def _against(row: pd.Series) -> str:
     verdict = row.get("verdict")
-    return f"; against other heads of its layer: {verdict}" if isinstance(verdict, str) and verdict else ""
+    return f"; verdict: {verdict}" if isinstance(verdict, str) and verdict else ""
 
 
 def patching_section(course: Course) -> Section:
