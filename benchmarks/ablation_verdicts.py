@@ -9,7 +9,7 @@ of head and method. What a set does is the sum of what its heads do.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -116,24 +116,22 @@ def false_pages(draw: Effects, pages: int, seed: int) -> int:
     return sum(any(told(words) for _, words in page(generator, draw)) for _ in range(pages))
 
 
-def found(draw: Effects, pages: int, seed: int) -> tuple[int, int]:
-    """Of so many pages times methods: how often the special head is found, and on how many pages another one is."""
-    generator, hits, wrong = np.random.default_rng(seed), 0, 0
+def found(draw: Effects, pages: int, seed: int) -> tuple[float, float]:
+    """Of the special head's ablations, the share in which it is found; and the mean share of false verdicts of a page."""
+    generator, hits, false = np.random.default_rng(seed), 0, 0.0
     for _ in range(pages):
-        outstanding = [heads for heads, words in page(generator, draw) if told(words)]
-        hits += sum(heads.heads == (SPECIAL,) for heads in outstanding)
-        wrong += any(SPECIAL not in heads.heads for heads in outstanding)
-    return hits, wrong
+        outstanding = [heads.heads for heads, words in page(generator, draw) if told(words)]
+        hits += outstanding.count((SPECIAL,))
+        false += sum(SPECIAL not in heads for heads in outstanding) / max(1, len(outstanding))
+    return hits / (pages * METHODS), false / pages
 
 
-def rows(pages: int, seed: int = 0) -> list[Sequence[str]]:
-    """The table that the documentation quotes."""
-    nulls = [(name, _share(false_pages(draw, pages, seed), pages), "") for name, draw in NULLS.items()]
-    others = []
-    for name, draw in ALTERNATIVES.items():
-        hits, wrong = found(draw, pages, seed)
-        others.append((name, _share(wrong, pages), f"{100 * hits / (pages * METHODS):.1f} %"))
-    return [*nulls, *others]
+def tables(pages: int, seed: int = 0) -> Iterator[str]:
+    """Those that the documentation quotes."""
+    nulls = [(name, _share(false_pages(draw, pages, seed), pages)) for name, draw in NULLS.items()]
+    yield tabulate(nulls, ("effects of heads", "pages with a false verdict"), tablefmt="github")
+    special = [(name, *map("{:.1%}".format, found(draw, pages, seed))) for name, draw in ALTERNATIVES.items()]
+    yield tabulate(special, ("one head does", "it is found", "verdicts that are false"), tablefmt="github")
 
 
 def _share(count: int, n: int) -> str:
@@ -143,5 +141,4 @@ def _share(count: int, n: int) -> str:
 
 if __name__ == "__main__":
     pages = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    headers = ("effects of heads", f"of {pages} pages, with a false verdict", "the head is found")
-    print(tabulate(rows(pages), headers, tablefmt="github"))
+    print(f"{pages} pages a row", *tables(pages), sep="\n\n")

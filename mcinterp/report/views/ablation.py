@@ -125,7 +125,7 @@ def _all_heads(row: pd.Series, scores: Scores) -> str:
 def _single_heads(rows: pd.DataFrame, method: str, scores: Scores) -> str:
     changed = rows[rows["q_value"] < SIGNIFICANT]
     raising, lowering = changed[changed[scores.delta] > 0], changed[changed[scores.delta] < 0]
-    most = rows.loc[rows[scores.delta].abs().idxmax()]
+    most = rows.iloc[int(rows[scores.delta].abs().argmax())]
     lowers = f", {_count(lowering, 'lower')} it{_negligibly(lowering, scores)}" if len(lowering) else ""
     return (
         f"Of {plural(len(rows), 'single head')} ablated ({method}), {_count(raising, 'raise')} {scores.the}"
