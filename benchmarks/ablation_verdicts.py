@@ -117,7 +117,7 @@ def false_pages(draw: Effects, pages: int, seed: int) -> int:
 
 
 def found(draw: Effects, pages: int, seed: int) -> tuple[float, float]:
-    """Of the special head's ablations, the share in which it is found; and the mean share of false verdicts of a page."""
+    """Of the special head's ablations the share in which it is found, and the mean share of a page's false verdicts."""
     generator, hits, false = np.random.default_rng(seed), 0, 0.0
     for _ in range(pages):
         outstanding = [heads.heads for heads, words in page(generator, draw) if told(words)]

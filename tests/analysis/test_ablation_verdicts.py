@@ -169,9 +169,13 @@ def test_seven_planted_heads_of_eight_have_no_control_and_no_verdict() -> None:
     assert result.table("control").set_index("group").loc[EIGHT, ["excess", "excess_q"]].isna().all()
 
 
-def test_all_heads_have_no_control(random_checkpoint) -> None:
-    result = ablation(random_checkpoint, ["all", "masked-row"], ["uniform"], samples=8)
-    assert list(judged(result, "uniform")) == ["no control: no other group of that size", "no head in this class"]
+def test_all_heads_no_heads_and_an_empty_class_say_why_they_have_no_control(random_checkpoint) -> None:
+    result = ablation(random_checkpoint, ["all", "none", "masked-row"], ["uniform"], samples=8)
+    assert list(judged(result, "uniform")) == [
+        "no control: no other group of that size",
+        "null control",
+        "no head in this class",
+    ]
     assert result.table("control")["excess"].isna().all()
 
 
@@ -228,4 +232,4 @@ def test_a_head_ten_times_as_large_is_found(simulation: ModuleType) -> None:
     spread = "10 times the others, spread 0.25 of their mean"
     hits, false = simulation.found(simulation.ALTERNATIVES[spread], pages=10, seed=1)
     assert hits >= 0.9
-    assert false <= 0.05
+    assert false <= 0.1

@@ -122,12 +122,9 @@ def ablation(
     check_offered("ablation", checkpoint.config)
     sets, task = _head_sets(checkpoint, heads, taxonomy, samples, seed), checkpoint.task
     n_heads = transformer(checkpoint.config).n_heads
-    beside = {head_set.heads: Controls.of(head_set, n_heads, controls, seed) for _, head_set in sets}
-    every = [*(head_set for _, head_set in sets), *(group for own in beside.values() for group in own.groups)]
-    bench = _Bench.of(checkpoint, samples, seed, methods, every)
-    cases = [
-        _Case(kind, head_set, method, beside[head_set.heads]) for method, (kind, head_set) in product(methods, sets)
-    ]
+    beside = [(kind, own, Controls.of(own, n_heads, controls, seed)) for kind, own in sets]
+    bench = _Bench.of(checkpoint, samples, seed, methods, [each for _, own, of in beside for each in (own, *of.groups)])
+    cases = [_Case(method, *one) for method, one in product(methods, beside)]
     compared = [bench.beside(case) for case in cases]
     judged = verdicts([(case.controls, each) for case, each in zip(cases, compared, strict=True)], bench.clean_score)
     rows = [_ablation_row(bench, checkpoint.step, case) for case in cases]
@@ -147,11 +144,11 @@ _Z = Sequence[Tensor] | None
 
 @dataclass(frozen=True)
 class _Case:
-    """A set of heads, what is done to it, and what it is compared with."""
+    """What is done, to which set of heads, and what that is compared with."""
 
+    method: str
     kind: str
     heads: HeadSet
-    method: str
     controls: Controls
 
 
