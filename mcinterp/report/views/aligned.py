@@ -144,7 +144,7 @@ def _alike(result: Result) -> str:
     verdict = Judged(aligned, aligned, aligned, by_step, (LIKE - 1) * by_step).say(
         "aligning them makes them less alike",
         "aligning them makes them more alike, but how they drop differs too",
-        "",
+        "what aligning does is undecided",
         "aligning them makes them hardly more alike",
     )
     return f"{told}: {verdict}."

@@ -48,7 +48,7 @@ def ablation_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
     last, n = rows.iloc[-1], rows["step"].nunique()
     text = (
         f"Ablating {head} alone ({method}, {batch(last['n'], last['seed'], scores.samples)}) "
-        f"{raises(change(last, column, last[scores.clean]))} {scores.the} at step {number(last['step'])}: change "
+        f"{raises(change(last, column, last[scores.clean]), scores.the)} at step {number(last['step'])}: change "
         f"{delta(last, scores)}, × {number(last[scores.ratio])}{_against(last)}."
     )
     if n == 1:
