@@ -145,7 +145,7 @@ def _alike(result: Result) -> str:
         "aligning them makes them less alike",
         "aligning them makes them more alike, but how they drop differs too",
         "what aligning does is undecided",
-        "aligning them makes them hardly more alike",
+        "aligning them hardly changes how alike they are",
     )
     return f"{told}: {verdict}."
 
