@@ -188,7 +188,7 @@ def test_a_comparison_is_in_the_words_of_the_task(tmp_path: Path) -> None:
     text = text_of(page)
     assert OF_MATRICES.findall(text.replace("other matrices", "")) == []
     for said in (
-        "The cross-entropy is 0.100 [0.090, 0.110] for late and 1.600 [1.590, 1.610] for early on the same samples (n =",
+        "The cross-entropy is 0.100 [0.090, 0.110] for late and 1.600 [1.590, 1.610] for early on the same samples (",
         "Their answers correlate by 0.40 [0.30, 0.50] (controls: 0.10 to other sequences, 0.050 of an untrained model)",
         "Of what depends on the sequence the mean correlation is",
         "when early is given other sequences (n = 64)",
