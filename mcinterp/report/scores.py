@@ -146,14 +146,23 @@ def change(row: Row, column: str, whole: float) -> Judged:
     return Judged.of(row, column, negligible=NEGLIGIBLE * abs(whole))
 
 
-def raises(judged: Judged) -> str:
-    """What something does to a score."""
-    return judged.say("raises", "lowers", "does not measurably change", f"changes by at most {NEGLIGIBLE:.0%}")
+HARDLY = f"{100 * NEGLIGIBLE:g} %"
+"""What a change of a score has to exceed."""
+
+
+def raises(judged: Judged, score: str) -> str:
+    """What something does to a score, which is called so."""
+    return judged.say(
+        f"raises {score}",
+        f"lowers {score}",
+        f"does not measurably change {score}",
+        f"changes {score} by at most {HARDLY}",
+    )
 
 
 def rises(judged: Judged) -> str:
     """What a score does."""
-    return judged.say("rises", "falls", "does not measurably change", f"changes by at most {NEGLIGIBLE:.0%}")
+    return judged.say("rises", "falls", "does not measurably change", f"changes by at most {HARDLY}")
 
 
 def batch(n: Any, seed: Any, samples: str) -> str:

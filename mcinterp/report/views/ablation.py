@@ -103,7 +103,7 @@ def effect(row: pd.Series, scores: Scores) -> str:
     """What an ablation does to the main score, with the size of an effect that hardly matters."""
     judged = change(row, scores.delta, row[scores.clean])
     if judged.side != "equal":
-        return f"{raises(judged)} {scores.the}"
+        return raises(judged, scores.the)
     size = interval(*(100 * row[f"{scores.share}{end}"] for end in ("", "_low", "_high")))
     return Judged.of(row, scores.delta).say(
         f"raises {scores.the} by a negligible {size} %",

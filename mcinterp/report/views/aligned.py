@@ -144,8 +144,8 @@ def _alike(result: Result) -> str:
     verdict = Judged(aligned, aligned, aligned, by_step, (LIKE - 1) * by_step).say(
         "aligning them makes them less alike",
         "aligning them makes them more alike, but how they drop differs too",
-        "",
-        "aligning them makes them hardly more alike",
+        "what aligning does is undecided",
+        "aligning them hardly changes how alike they are",
     )
     return f"{told}: {verdict}."
 

@@ -7,14 +7,13 @@ from functools import partial
 
 import pandas as pd
 
-from mcinterp.analysis.judged import NEGLIGIBLE
 from mcinterp.declared import load
 from mcinterp.installed import studies
 from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import class_colours
 from mcinterp.report.parts import Cell, Column, TableView
-from mcinterp.report.scores import Scores, batch, capital, change
+from mcinterp.report.scores import HARDLY, Scores, batch, capital, change
 from mcinterp.report.tables import head_list
 from mcinterp.report.views import ablation, circuits, patching, probes
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
@@ -64,8 +63,8 @@ def _ablated(result: Result) -> str:
         return ""
     scores = Scores.of(result)
     size = change(row, scores.delta, row[scores.clean])
-    verdict = size.say("", "", ", not measurably changed", f", changed by at most {NEGLIGIBLE:.0%}")
-    return f"{number(row[scores.ratio])} times its clean value{verdict}"
+    verdict = size.say("raised", "lowered", "not measurably changed", f"changed by at most {HARDLY}")
+    return f"{number(row[scores.ratio])} times its clean value ({verdict})"
 
 
 def _patched_label(result: Result) -> str:

@@ -10,7 +10,7 @@ from mcinterp.report.figures.compare import MOST_PAIRS, PAIRS, pair_maps_figure,
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores, batch, capital, change, several
+from mcinterp.report.scores import HARDLY, Scores, batch, capital, change, several
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -152,7 +152,7 @@ def _verdict(row: Row, whole: str) -> str:
     if row["difference_low"] == row["difference_high"] == 0:
         return "is the same"
     return change(row, "difference", row[whole]).say(
-        "is higher", "is lower", "does not measurably differ", "differs by at most 1 %"
+        "is higher", "is lower", "does not measurably differ", f"differs by at most {HARDLY}"
     )
 
 
@@ -218,11 +218,13 @@ def _effects(result: Result) -> str:
 
 
 def _doing(found: Row, others: Row) -> str:
-    unclear = "what paired heads do is not measurably alike"
-    beyond = Judged.beside(found, "effect", others, "effect").say(
+    """Alike is what correlates, and more than with other samples."""
+    own, unclear = Judged.of(found, "effect"), "what paired heads do is not measurably alike"
+    if own.side != "above":
+        return own.say("", "on average paired heads do opposite things", unclear)
+    return Judged.beside(found, "effect", others, "effect").say(
         "on average paired heads do similar things", "what paired heads do is less alike than that", unclear
     )
-    return Judged.of(found, "effect").say(beyond, "on average paired heads do opposite things", unclear)
 
 
 def _above(result: Result) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from mcinterp.analysis.judged import Judged
+from mcinterp.analysis.judged import NEGLIGIBLE, Judged
 from mcinterp.report.figures.sweep import colouring, shown, sweep_curves_figure, sweep_drops_figure
 from mcinterp.report.numbers import interval, number, plural
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import capital, curve_name
+from mcinterp.report.scores import HARDLY, capital, curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -104,23 +104,29 @@ def _failures(failed: pd.DataFrame) -> str:
 
 
 def _lowest(groups: pd.DataFrame, summary: Result) -> str:
-    low, high = _extremes(groups, "last_score", "n", summary)
     score = curve_name(summary, summary.facts["progress_score"])
-    return f"Averaged over seeds, the lowest mean of the last {score} is that of {low}; the highest is that of {high}."
+    told = _extremes(groups, "last_score", "n", "lower", summary)
+    return f"Averaged over seeds, the last {score} is {told}."
 
 
 def _earliest(groups: pd.DataFrame, summary: Result) -> str:
-    first, last = _extremes(groups, "steepest", "dropped", summary)
-    return f"The earliest mean step of the fastest fall is that of {first}; the latest is that of {last}."
+    told = _extremes(groups, "steepest", "dropped", "earlier", summary)
+    return f"Averaged over seeds, the step of the fastest fall is {told}."
 
 
-def _extremes(groups: pd.DataFrame, name: str, count: str, summary: Result) -> tuple[str, str]:
-    """The groups with the smallest and the largest mean, in words, the second with what their intervals say."""
+def _extremes(groups: pd.DataFrame, name: str, count: str, less: str, summary: Result) -> str:
+    """The groups with the smallest and the largest mean, and whether they differ by more than seeds do."""
     rows = groups.sort_values(name, kind="stable").to_dict("records")
-    low, high = rows[0], rows[-1]
-    chosen = f" (the extremes of {len(rows)} groups)" if len(rows) > 2 else ""
-    words = [f"{_group(row, summary)}: {_estimate(row, name, count)}" for row in (low, high)]
-    return words[0], f"{words[1]}; {_apart(low, high, name)}{chosen}"
+    low, high = (f"{_group(row, summary)}, {_estimate(row, name, count)}" for row in (rows[0], rows[-1]))
+    unclear = f"not told apart between {low}, and {high}"
+    verdict = Judged.beside(rows[-1], name, rows[0], name, NEGLIGIBLE * abs(rows[0][name])).say(
+        f"{less} for {low}, than for {high}",
+        unclear,
+        f"{unclear}: seeds alone may make the difference",
+        f"the same to within {HARDLY} for {low}, and {high}",
+        f"{unclear}: one of them has a single seed, so there is no interval to compare them by",
+    )
+    return f"{verdict} (the extremes of {len(rows)} groups)" if len(rows) > 2 else verdict
 
 
 def _group(row: Row, summary: Result) -> str:
@@ -130,18 +136,6 @@ def _group(row: Row, summary: Result) -> str:
 def _estimate(row: Row, name: str, count: str) -> str:
     value = round(row[name]) if name == "steepest" else row[name]
     return f"{interval(value, row[f'{name}_low'], row[f'{name}_high'])} (n = {row[count]})"
-
-
-def _apart(low: Row, high: Row, name: str) -> str:
-    """Whether the groups with the smallest and the largest mean differ by more than seeds do."""
-    unclear = "seeds alone may make the difference"
-    return Judged.beside(high, name, low, name).say(
-        "they differ by more than seeds alone would make them",
-        unclear,
-        unclear,
-        "they are the same",
-        "one of them has a single seed, so there is no interval to compare them by",
-    )
 
 
 def _spaced(name: str) -> str:

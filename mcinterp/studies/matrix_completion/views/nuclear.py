@@ -9,7 +9,7 @@ import pandas as pd
 from mcinterp.analysis.judged import Judged, Side
 from mcinterp.report.numbers import interval, number, of_them
 from mcinterp.report.parts import Cell, FigureView, Section
-from mcinterp.report.scores import batch, change
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.report.views.phase import WORDS, Phase, phase_of
@@ -104,13 +104,13 @@ def _claim(result: Result, phase: Phase) -> str:
         "has a larger L than nuclear norm minimisation",
         "has a smaller L than nuclear norm minimisation",
         "is not told apart from nuclear norm minimisation by L",
-        "has the L of nuclear norm minimisation, to within 1 %",
+        f"has the L of nuclear norm minimisation, to within {HARDLY}",
     )
     larger = _norm(norm).say(
         "a larger nuclear norm",
         "a smaller nuclear norm",
         "a nuclear norm not told apart from its",
-        "its nuclear norm, to within 1 %",
+        f"its nuclear norm, to within {HARDLY}",
     )
     masked = _trained(result, "errors", "masked")
     return (

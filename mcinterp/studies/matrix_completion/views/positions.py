@@ -74,7 +74,7 @@ def _ci(row: pd.Series, column: str) -> str:
 
 def _all_positions(row: pd.Series) -> str:
     return (
-        f"Permuting all positions {raises(_change(row))} L_mask: {number(row['masked_mse_clean'])} → "
+        f"Permuting all positions {raises(_change(row), 'L_mask')}: {number(row['masked_mse_clean'])} → "
         f"{number(row['masked_mse'])} (× {number(row['masked_ratio'])}, change {_ci(row, 'masked_delta')}, average of "
         f"{plural(int(row['n_permutations']), 'permutation')}, {batch(row['n'], row['seed'], 'matrices')}); answering "
         f"0 has {number(row['zero_mse'])}. L_obs goes from {number(row['observed_mse_clean'])} to "
@@ -88,9 +88,9 @@ def _change(row: pd.Series) -> Judged:
 
 def _memberships(pair: list[pd.Series]) -> str:
     told = " and ".join(
-        f"breaking {row['kind']} {raises(_change(row))} it ({_ci(row, 'masked_delta')})" for row in pair
+        f"breaking {row['kind']} {raises(_change(row), 'L_mask')} ({_ci(row, 'masked_delta')})" for row in pair
     )
-    return f"What L_mask owes to one membership while the other is kept: {told}."
+    return f"While the other membership is kept, {told}."
 
 
 def _exchanged(kinds: list[pd.Series]) -> str:
@@ -107,7 +107,7 @@ def _exchanged(kinds: list[pd.Series]) -> str:
 def _by_chance(row: pd.Series) -> str:
     """That a change which has to be 0 lies outside its interval."""
     outside = ", whose interval misses 0, as 1 in 20 do by chance"
-    return Judged.of(row, "masked_delta").say(outside, outside, "")
+    return Judged.of(row, "masked_delta").say(outside, outside, ", as has to be")
 
 
 def _controls(kinds: list[pd.Series]) -> str:

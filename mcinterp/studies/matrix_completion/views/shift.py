@@ -10,7 +10,7 @@ import pandas as pd
 from mcinterp.analysis.judged import Judged
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Cell, FigureView, Section
-from mcinterp.report.scores import batch, change
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
@@ -93,7 +93,10 @@ def _change(row: pd.Series) -> str:
     if is_absent(row["ratio_change"]):
         return "no training ratio to compare with"
     return change(row, "ratio_change", row["masked_ratio"] - row["ratio_change"]).say(
-        "worse than in training", "better than in training", "not measurably different", "as in training, to within 1 %"
+        "worse than in training",
+        "better than in training",
+        "not measurably different",
+        f"as in training, to within {HARDLY}",
     )
 
 

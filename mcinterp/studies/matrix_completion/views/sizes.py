@@ -10,7 +10,7 @@ import pandas as pd
 
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import Cell, FigureView, Section
-from mcinterp.report.scores import batch, change
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
@@ -76,7 +76,9 @@ def _unbroken(size: str) -> str:
 
 
 def _verdict(row: Mapping[Any, Any] | pd.Series) -> str:
-    return change(row, "gain", row["zero_mse"]).say("better than", "worse than", "not told apart from", "within 1 % of")
+    return change(row, "gain", row["zero_mse"]).say(
+        "better than", "worse than", "not told apart from", f"within {HARDLY} of"
+    )
 
 
 def _padding_sentence(difference: float) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from mcinterp.analysis.judged import Judged
 from mcinterp.report.numbers import interval, is_absent, number, of_them
 from mcinterp.report.parts import Cell, FigureView, Section
-from mcinterp.report.scores import batch, change
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
@@ -64,7 +64,7 @@ def _at_mask(row: pd.Series) -> str:
         "nearer to the truth than 0 is",
         "farther from the truth than 0 is",
         "not measurably nearer to the truth than 0 is",
-        "as near to the truth as 0 is, to within 1 % of the error",
+        f"as near to the truth as 0 is, to within {HARDLY} of the error",
     )
     return (
         f"At MASK ({row['input']}, {batch(row['n'], row['seed'], 'matrices')}) the mean square of the output is "
