@@ -64,6 +64,11 @@ def side_by_side(task: Any) -> list[str]:
     return [*reversed(parts), *(name for name in task.sample_score_kinds if name not in parts)]
 
 
+def curve_labels(task: Any) -> dict[str, str]:
+    """What scores of training are called where that is not their name."""
+    return dict(getattr(task, "curve_labels", {}))
+
+
 def score_facts(task: Any) -> dict[str, Any]:
     """What a page has to know of the scores to show them, and to write of them."""
     kinds = task.sample_score_kinds
@@ -72,6 +77,7 @@ def score_facts(task: Any) -> dict[str, Any]:
         "score_parts": parts_of(task),
         "scores": {name: kind.meaning for name, kind in kinds.items()},
         "score_words": {name: kind.words or kind.meaning for name, kind in kinds.items()},
+        "score_spelled": {name: kind.spelled for name, kind in kinds.items() if kind.spelled},
         "score_places": {name: kind.where for name, kind in kinds.items()},
         "score_absent": kinds[main_score(task)].absent,
         "score_unit": task.score_unit,

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.analysis.registry import defined_for
+from mcinterp.analysis.sample_scores import curve_labels, score_facts
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.task import make_task
+from mcinterp.task.offers import Scored
 
 MAX_POINTS = 600
 _MEANINGS = {
@@ -47,7 +49,8 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "progress_score": task.progress_score,
         "score_names": list(task.score_names),
         "loss_name": task.loss_name,
-        "curve_labels": dict(getattr(task, "curve_labels", {})),
+        "curve_labels": curve_labels(task),
+        **(score_facts(task) if isinstance(task, Scored) else {}),
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
         "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
     }

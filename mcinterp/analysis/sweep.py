@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mcinterp.analysis.sample_scores import curve_labels
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
@@ -91,6 +92,7 @@ def sweep_summary(folder: Path | str) -> Result:
         "fields": [names[field] for field in sweep.fields],
         "others": others,
         "progress_score": _progress_score(sweep.runs[0]),
+        "curve_labels": curve_labels(make_task(sweep.runs[0].config.task)),
         "states": _counts(rows),
         "steps": max(run.config.training.steps for run in sweep.runs),
     }

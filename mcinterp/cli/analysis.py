@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -162,7 +163,7 @@ def _readable(table: pd.DataFrame, verdicts: pd.Series[str]) -> str:
         view[f"{entries} MSE"] = [f"{clean:.3g} → {ablated:.3g}" for clean, ablated in pairs]
     view["ratio"] = table["masked_ratio"].map("{:.2f}".format)
     view["masked delta [95 %]"] = with_bounds(table, "masked_delta")
-    view["against control"] = verdicts
+    view["against control"] = ["\n".join(wrap(verdict, 24)) for verdict in verdicts]
     return readable(view)
 
 

@@ -12,6 +12,7 @@ from mcinterp.errors import CheckpointError
 from mcinterp.installed import study_of
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, head_note, render, scripts_for
+from mcinterp.report.scores import Scores
 from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
 from mcinterp.report.views import view_of
 from mcinterp.report.views.provenance import provenance_tables
@@ -50,7 +51,7 @@ def write_comparison_report(folder: Path | str, single_file: bool = False) -> Pa
         single_file,
         scripts_for(attention=False),
         title=_title(folder, results),
-        head_note=head_note(_study(results)),
+        head_note=head_note(_study(results), Scores.known(next(iter(results.values())))),
         facts=_facts(folder, results),
         sections=sections,
         provenance=provenance_tables(results),

@@ -12,6 +12,8 @@ from mcinterp.report.head_maps import HeadMaps
 from mcinterp.report.numbers import number
 from mcinterp.report.page import head_note, render
 from mcinterp.report.parts import Cell, Link, Section, TableView
+from mcinterp.report.scores import Scores
+from mcinterp.report.tables import headed
 from mcinterp.report.views import defined_passes
 from mcinterp.report.views.head.attention import attention_section, nearest_section
 from mcinterp.report.views.head.circuits import circuits_section
@@ -73,7 +75,9 @@ class HeadPages:
     def __init__(self, run: str, training: Result | None, pages: Mapping[int, str]) -> None:
         self._run, self._pages = run, pages
         self._transition = (training.facts.get("transition") or {}) if training else {}
-        self._note, self._defined = head_note(study_of_run(training)), defined_passes(training)
+        scores = Scores.known(training)
+        self._note, self._defined = head_note(study_of_run(training), scores), defined_passes(training)
+        self._columns = scores.heads if scores else {}
         self._maps, self._circuits = HeadMaps(list(pages)), HeadCircuits(list(pages))
         self._steps: dict[int, Mapping[str, Result]] = {}
         self.pages: dict[str, str] = {}
@@ -134,7 +138,7 @@ class HeadPages:
             ("circuits", circuits_section(course, self._circuits)),
             ("attention", nearest_section(course, self._maps)),
         )
-        return [section for name, section in sections if name in asked]
+        return [headed(section, self._columns) for name, section in sections if name in asked]
 
     def _link(self, head: str) -> Link:
         return Link(head, self.pages[head])

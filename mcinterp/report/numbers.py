@@ -50,6 +50,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def of_them(count: int, total: int, noun: str) -> str:
+    """`none of 3 heads`, `2 of 3 heads`, `all 3 heads`, `the one head`."""
+    if count and count == total:
+        return f"all {total:,} {noun}s" if total > 1 else f"the one {noun}"
+    return f"{count or 'none'} of {plural(total, noun)}"
+
+
 def listed(parts: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

@@ -16,6 +16,7 @@ from mcinterp.declared import Study
 from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PLACE, PLOTLY, STYLE, TABLES, THEME, asset
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
+from mcinterp.report.scores import Scores
 
 FOLDER = "assets"
 EXPLORER = "explore.html"
@@ -46,10 +47,11 @@ def render(
     return page.render(head=head, policy=policy, **values)
 
 
-def head_note(study: Study | None) -> str:
-    """How heads are written, and how the paper of the study writes them where it does otherwise."""
+def head_note(study: Study | None, scores: Scores | None = None) -> str:
+    """How heads are written, how the paper of the study writes them if otherwise, and what symbols stand for."""
     note = "Heads are written L1H0: layer and head, both counted from 0"
-    return f"{note}; {study.head_note}." if study and study.head_note else f"{note}."
+    own = f"; {study.head_note}" if study and study.head_note else ""
+    return " ".join(filter(None, [f"{note}{own}.", scores.symbols if scores else ""]))
 
 
 def scripts_for(attention: bool) -> list[str]:

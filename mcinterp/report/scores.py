@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mcinterp.analysis.judged import NEGLIGIBLE, Judged, Row
+from mcinterp.report.numbers import number
 from mcinterp.results import Result
 
 
@@ -19,6 +22,7 @@ class Scores:
         words: what a sentence calls each after "the", such as `cross-entropy`.
         places: what each is over, such as `answers`.
         absent: why the main one may have no value, as a sentence begins.
+        spelled: what the symbols among the words stand for, by score.
         unit: part of the columns' names.
         short, full: the unit in words, as in `MSE 0.1` and as on an axis.
         zero: what answers do that know nothing, such as `answering 0`.
@@ -31,6 +35,7 @@ class Scores:
     words: Mapping[str, str]
     places: Mapping[str, str]
     absent: str
+    spelled: Mapping[str, str]
     unit: str
     short: str
     full: str
@@ -49,6 +54,7 @@ class Scores:
             words=facts["score_words"],
             places=facts["score_places"],
             absent=facts["score_absent"],
+            spelled=facts.get("score_spelled", {}),  # an earlier version's scores had no symbols
             unit=facts["score_unit"],
             short=facts["unit_words"][0],
             full=facts["unit_words"][1],
@@ -56,6 +62,11 @@ class Scores:
             sample=facts["sample_names"][0],
             samples=facts["sample_names"][1],
         )
+
+    @classmethod
+    def known(cls, result: Result | None) -> Scores | None:
+        """The same, or None where there is no result or it does not say."""
+        return cls.of(result) if result and "main_score" in result.facts else None
 
     def column(self, name: str, suffix: str = "") -> str:
         """Column of a score in tables that have one a score."""
@@ -82,9 +93,37 @@ class Scores:
         return f"{self.main}_delta"
 
     @property
+    def share(self) -> str:
+        """Column of that change as a share of the score of the model as it is."""
+        return f"{self.main}_share"
+
+    @property
     def said(self) -> str:
         """The main score in a sentence, after "the"."""
         return self.words[self.main]
+
+    def called(self, name: str) -> str:
+        """A score in a sentence: with its article, unless it is a symbol."""
+        return self.words[name] if name in self.spelled else f"the {self.words[name]}"
+
+    @property
+    def the(self) -> str:
+        """The main score in a sentence, likewise."""
+        return self.called(self.main)
+
+    @property
+    def symbols(self) -> str:
+        """What the symbols of a page stand for, sentences; empty where there are none."""
+        return " ".join(f"{self.words[name]}: {meaning}." for name, meaning in self.spelled.items())
+
+    @property
+    def heads(self) -> dict[str, str]:
+        """How the heads of columns begin that are of a score with a symbol, and how they do with the symbol."""
+        return {
+            f"{name} {of}": f"{self.words[name]}{more}"
+            for name in self.spelled
+            for of, more in ((self.unit, ""), ("delta", " delta"), ("ratio", " ratio"))
+        }
 
     @property
     def where(self) -> str:
@@ -96,9 +135,39 @@ class Scores:
         """The scores that are not the main one: of parts, then those over everything."""
         return [*self.parts[1:], *(name for name in self.meanings if name not in self.parts)]
 
-    def progress(self, score: str) -> str:
-        """What a score of training is called in a sentence: as the main one where it is that."""
-        return self.said if score in (self.main, self.mean) else spaced(score)
+
+def curve_name(result: Result, score: str) -> str:
+    """What a score of training is called, in a legend as in a sentence, as far as the result's facts say."""
+    return str(result.facts.get("curve_labels", {}).get(score, spaced(score)))
+
+
+def change(row: Row, column: str, whole: float) -> Judged:
+    """A change of a score, which has to be a share of the whole to matter."""
+    return Judged.of(row, column, negligible=NEGLIGIBLE * abs(whole))
+
+
+HARDLY = f"{100 * NEGLIGIBLE:g} %"
+"""What a change of a score has to exceed."""
+
+
+def raises(judged: Judged, score: str) -> str:
+    """What something does to a score, which is called so."""
+    return judged.say(
+        f"raises {score}",
+        f"lowers {score}",
+        f"does not measurably change {score}",
+        f"changes {score} by at most {HARDLY}",
+    )
+
+
+def rises(judged: Judged) -> str:
+    """What a score does."""
+    return judged.say("rises", "falls", "does not measurably change", f"changes by at most {HARDLY}")
+
+
+def batch(n: Any, seed: Any, samples: str) -> str:
+    """Which samples a number is of, so that numbers of other samples are seen to be others."""
+    return f"n = {number(int(n))} fresh {samples}, seed {int(seed)}"
 
 
 def spaced(name: str) -> str:

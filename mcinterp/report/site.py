@@ -18,6 +18,7 @@ from mcinterp.report.heads import HeadPages, linked, linked_table
 from mcinterp.report.numbers import number
 from mcinterp.report.page import EXPLORER, FOLDER, head_note, render, scripts_for
 from mcinterp.report.parts import Link, Section, embed_json
+from mcinterp.report.scores import Scores
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
@@ -130,7 +131,7 @@ def _step_page(
         scripts_for(attention=any(section.widget for section in shown)),
         title=f"{name}, step {number(step)}",
         run=name,
-        head_note=head_note(training.study_of_run(run)),
+        head_note=head_note(training.study_of_run(run), Scores.known(run)),
         step=number(step),
         number=step,
         at=at,
@@ -199,7 +200,7 @@ def _index_page(
         curve=curve,
         paper=paper,
         explorer=Link(_offered(run), EXPLORER) if (folder / EXPLORER).is_file() else None,
-        head_note=head_note(training.study_of_run(run)),
+        head_note=head_note(training.study_of_run(run), Scores.known(run)),
         checkpoints=[_step_link(step, pages) for step in steps],
         pages_json=_pages_json(pages),
         changes=changes_table(steps, pages) if steps else None,

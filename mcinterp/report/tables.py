@@ -11,7 +11,7 @@ import pandas as pd
 
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import NONE
-from mcinterp.report.parts import Cell, Column, TableView
+from mcinterp.report.parts import Cell, Column, Section, TableView
 
 PLAIN_NUMBERS = {"seed"}
 """Whole numbers that are names, not amounts: no thousands separator."""
@@ -45,6 +45,21 @@ def table_view(
     records = frame.to_dict("records")
     rows = [tuple(_coloured(cell(name, record), colours or {}) for name in shown) for record in records]
     return TableView(caption, columns, rows, [_shared(name, records[0]) for name in shared], folded=folded)
+
+
+def headed(section: Section, heads: Mapping[str, str]) -> Section:
+    """A section in whose tables columns are headed otherwise: by how their heads begin, and how they do then."""
+    return replace(section, tables=[_headed(view, heads) for view in section.tables])
+
+
+def _headed(view: TableView, heads: Mapping[str, str]) -> TableView:
+    columns = [replace(column, label=_begun(column.label, heads)) for column in view.columns]
+    return replace(view, columns=columns, shared=[(_begun(label, heads), text) for label, text in view.shared])
+
+
+def _begun(label: str, heads: Mapping[str, str]) -> str:
+    begins = next((name for name in heads if label == name or label.startswith(f"{name} ")), "")
+    return f"{heads[begins]}{label.removeprefix(begins)}" if begins else label
 
 
 def cell(name: str, record: Mapping[Any, Any]) -> Cell:

@@ -25,11 +25,12 @@ class SampleScore:
     """One of the scores that are told sample by sample.
 
     Attributes:
-        meaning: in words, as tables and pages have it.
+        meaning: in words, as tables and pages have it; the field's symbol where there is one.
         whole: it is over everything, the others over parts of it.
         words: what a sentence calls it after "the", such as `cross-entropy`; the meaning where left out.
         where: what it is over, such as `next tokens`.
         absent: why it may have no value, as a sentence begins, such as `No token was scored`.
+        spelled: what the symbol stands for, said once a page; empty where the meaning is no symbol.
     """
 
     meaning: str
@@ -37,6 +38,7 @@ class SampleScore:
     words: str = ""
     where: str = "answers"
     absent: str = "Nothing was scored"
+    spelled: str = ""
 
 
 @runtime_checkable

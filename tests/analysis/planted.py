@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,51 @@ def planted_copier(**task: object) -> Checkpoint:
         {"embed.embed.W_E": torch.tensor(embedding, dtype=torch.float32), "unembed.W_U": read_out},
         zero=silent,
     )
+
+
+MASK_VALUE, WIDTH = 2.0, 16
+
+
+def planted_heads(shares: Sequence[float]) -> Checkpoint:
+    """As `planted_copier`, but MASK is embedded as `MASK_VALUE`, and eight heads turn it into the 0 that is best there.
+
+    The heads of the one layer add constants, whatever they attend to: head h its share of what takes a token of
+    `MASK_VALUE` to one of 0. Ablated to zero, a set answers about `MASK_VALUE` times its shares where it should be 0;
+    under every other method nothing changes.
+    """
+    config = RunConfig(
+        task=TaskConfig(rows=4, cols=4, rank=2, v_min=-3.0, v_max=3.0),
+        model=ModelConfig(n_layers=1, n_heads=len(shares), d_model=WIDTH, d_mlp=8),
+    )
+    scale = max(-config.task.v_min, config.task.v_max)
+    values = np.concatenate(
+        [[MASK_VALUE], config.task.v_min + np.arange(config.task.d_vocab - 1) / 10**config.task.decimals]
+    )
+    embedding = np.stack([_token(value / scale) for value in values])
+    correction = _token(0.0) - embedding[0]
+    untrained = Checkpoint.untrained(config, seed=0)
+    w_o, b_v = (np.zeros(untrained.weights[f"blocks.0.attn.{name}"].shape) for name in ("W_O", "b_V"))
+    b_v[:, 0] = 1.0
+    w_o[:, 0] = np.outer(shares, correction)
+    read_out = np.zeros((WIDTH, 1))
+    read_out[:2, 0] = scale / 2, -scale / 2
+    planted = {
+        "embed.embed.W_E": embedding,
+        "blocks.0.attn.W_O": w_o,
+        "blocks.0.attn.b_V": b_v,
+        "unembed.W_U": read_out,
+    }
+    return with_weights(
+        untrained,
+        {name: torch.tensor(weight, dtype=torch.float32) for name, weight in planted.items()},
+        zero=("W_V", "W_out", "W_pos", "b_U"),
+    )
+
+
+def _token(a: float) -> np.ndarray:
+    """(a, −a, b, −b, 0, …) with mean 0 and variance 1."""
+    b = np.sqrt(WIDTH / 2 - a**2)
+    return np.array([a, -a, b, -b, *[0.0] * (WIDTH - 4)])
 
 
 def with_weights(checkpoint: Checkpoint, weights: dict[str, torch.Tensor], zero: tuple[str, ...] = ()) -> Checkpoint:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+from scipy import stats
 from slow_attention import Pair, Rows, heads_of, name_of, traces, uniform_map
 from slow_encoder import Edit, Trace, run_slowly
-from slow_statistics import Columns, Errors, estimate, ratio
+from slow_statistics import Columns, Errors, columns, estimate, ratio
 
-from mcinterp.analysis.passes.ablation import random_groups
+from mcinterp.analysis.passes.ablation_controls import Controls
 from mcinterp.model import HeadSet
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -76,35 +77,100 @@ def slow_ablation(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> 
             row[f"{entries}_mse_clean"] = changed.errors(clean, entries).mse
             row[f"{entries}_mse"] = changed.errors(outputs, entries).mse
         now, before = changed.errors(outputs, "masked"), changed.errors(clean, "masked")
-        rows.append(
-            {**row, "n": n, "seed": seed, "masked_ratio": now.mse / before.mse, **now.minus("masked_delta", before)}
-        )
+        zero = changed.errors(np.zeros(changed.targets.shape), "masked").mse
+        row |= {"n": n, "seed": seed, "masked_ratio": now.mse / before.mse, **now.minus("masked_delta", before)}
+        row |= share(now, before)
+        rows.append(row | {"masked_mse_zero": zero, "masked_of_zero": (now.mse - before.mse) / zero})
         kind = group if group in ("all", "none") else "head" if group == heads else "class"
-        others = random_groups(HeadSet.parse(heads or "none", shape.n_layers, shape.n_heads), shape.n_heads, 5, seed)
-        beside = [changed.errors(changed.outputs(method, parsed(str(other))), "masked") for other in others]
-        controls.append(_control_row(group, heads, method, kind, now, before, beside))
-    for method in ("uniform", "zero", "mean", "resample"):
-        single = [row for row in controls if row["method"] == method and row["kind"] == "head"]
-        for row, q_value in zip(single, benjamini_hochberg([row["p_value"] for row in single]), strict=True):
-            row["q_value"] = q_value
+        others = Controls.of(HeadSet.parse(heads or "none", shape.n_layers, shape.n_heads), shape.n_heads, 20, seed)
+        own = parsed(heads)
+        assert all(not parsed(str(other)) & own for other in others.groups)
+        beside = [changed.errors(changed.outputs(method, parsed(str(other))), "masked") for other in others.groups]
+        controls.append(_control_row(group, heads, method, kind, shape.n_heads, now, before, beside))
+    _judge(controls, changed.errors(clean, "masked").mse)
     return {"ablation": rows, "control": controls}
 
 
+def share(now: Errors, before: Errors) -> Columns:
+    """The change as a share of the clean error; none where that is not told from 0."""
+    low = before.columns("mse")["mse_low"]
+    if not low > 0:
+        return dict.fromkeys(("masked_share", "masked_share_low", "masked_share_high"), np.nan)
+    return columns("masked_share", ratio(now.sums - before.sums, before.sums), now.counts > 0)
+
+
+def one_more(value: float, values: list[float]) -> float:
+    """Of a sample's regression on which value is the new one: the p-value of its coefficient."""
+    x = np.column_stack([np.ones(len(values) + 1), [1.0] + [0.0] * len(values)])
+    y, freedom = np.array([value, *values]), len(values) - 1
+    fit = np.linalg.lstsq(x, y)[0]
+    error = np.sqrt(np.sum((y - x @ fit) ** 2) / freedom * np.linalg.inv(x.T @ x)[1, 1])
+    return float(2 * stats.t.sf(abs(fit[1]) / error, freedom))
+
+
+def chance(heads: frozenset[Pair], n_heads: int, value: float, values: list[float]) -> float:
+    """That a set is so far from its controls; no class here has more than one head of a layer and a control."""
+    own = [sum(layer == each for each, _ in heads) for layer in {layer for layer, _ in heads}]
+    if n_heads < 3 or max(own) >= n_heads - max(own):
+        return np.nan
+    if len(heads) == 1:
+        return one_more(value, values)
+    assert set(own) == {1}
+    # Each layer adds one of its other heads to a control, all combinations.
+    left = n_heads - 1
+    assert len(values) == left ** len(own)
+    error = np.sqrt(np.var(values) * (left + 1) / (left - 1))
+    return float(2 * stats.t.sf(abs(value - np.mean(values)) / error, left - 1))
+
+
+def _judge(rows: list[dict[str, object]], clean: float) -> None:
+    """q-values over all rows that have a p-value, and verdicts from them."""
+    for p_name, q_name, counted in (("p_value", "q_value", "heads"), ("excess_p", "excess_q", "n_controls")):
+        known = [row for row in rows if row[counted] and not np.isnan(row[p_name])]
+        for row, q_value in zip(known, benjamini_hochberg([row[p_name] for row in known]), strict=True):
+            row[q_name] = q_value
+    for row in rows:
+        row["verdict"] = row["verdict"] or _verdict(row, clean)
+        del row["delta"]
+
+
+def _verdict(row: dict[str, float], clean: float) -> str:
+    if np.isnan(row["excess_q"]):
+        return "no verdict: too few other heads"
+    over, under = row["delta"] > row["control_delta_max"], row["delta"] < row["control_delta_min"]
+    others = "random groups" if "," in str(row["heads"]) else "its layer's other heads"
+    if not (over or under):
+        return f"within the range of {others}"
+    words = ""
+    if row["excess_q"] < 0.05 and over:
+        words = "helps less than every control" if row["control_delta_max"] < 0 else ""
+        words = "hurts more than every control" if row["delta"] > 0 and row["q_value"] < 0.05 else words
+    if row["excess_q"] < 0.05 and under:
+        words = "hurts less than every control" if row["control_delta_min"] > 0 else ""
+        words = "helps more than every control" if row["delta"] < 0 and row["q_value"] < 0.05 else words
+    small = -0.01 * clean <= row["excess_low"] and row["excess_high"] <= 0.01 * clean
+    return words + ", by less than 1 %" * small if words else f"beyond the range of {others}, undecided"
+
+
 def _control_row(
-    group: str, heads: str, method: str, kind: str, now: Errors, before: Errors, beside: list[Errors]
+    group: str, heads: str, method: str, kind: str, n_heads: int, now: Errors, before: Errors, beside: list[Errors]
 ) -> dict[str, object]:
     delta, _, _, p_value = estimate(ratio(now.sums - before.sums, now.counts), now.counts > 0)
     deltas = [other.mse - before.mse for other in beside]
     excess: Columns = dict.fromkeys(("excess", "excess_low", "excess_high"), np.nan)
+    own, excess_p, verdict = parsed(heads), np.nan, "" if heads else "null control"
     if beside:
-        excess = now.minus("excess", Errors.averaged(beside))
-    verdict = "not distinguishable from control"
-    if excess["excess_low"] > 0 and delta > max(deltas):
-        verdict = "hurts more than control"
-    if excess["excess_high"] < 0 and delta < min(deltas):
-        verdict = "hurts less than control"
-    if not beside:
-        verdict = "no control of this size"
+        mean = Errors.averaged(beside)
+        excess = now.minus("excess", mean)
+        of_samples = estimate(ratio(now.sums - mean.sums, now.counts), now.counts > 0)[3]
+        unit = (excess["excess_high"] - excess["excess_low"]) / 2
+        logs = [float(np.arcsinh(change / unit)) for change in (delta, *deltas)]
+        of_heads = [chance(own, n_heads, delta, deltas), chance(own, n_heads, logs[0], logs[1:])]
+        excess_p = float(np.max([of_samples, *of_heads]))
+    elif heads:
+        filled = len(own) == n_heads * len({layer for layer, _ in own})
+        verdict = "no other group of that size" if filled else "every group of that size shares heads with it"
+        verdict = f"no control: {verdict}"
     return {
         "group": group,
         "heads": heads,
@@ -117,7 +183,10 @@ def _control_row(
         "control_delta_min": min(deltas, default=np.nan),
         "control_delta_max": max(deltas, default=np.nan),
         **excess,
-        "verdict": verdict if heads else "null control",
+        "excess_p": excess_p,
+        "excess_q": np.nan,
+        "verdict": verdict,
+        "delta": delta,
     }
 
 

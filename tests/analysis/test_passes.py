@@ -6,17 +6,23 @@ import numpy as np
 import pytest
 
 from mcinterp.analysis import PASSES, ablation, attention_maps, linear_probes, patching, select_passes
-from mcinterp.analysis.passes.ablation import columns, random_groups
+from mcinterp.analysis.passes.ablation import columns
 from mcinterp.analysis.passes.probe_fits import smallest_solution
 from mcinterp.errors import InputError, UsageError
-from mcinterp.model import Head, HeadSet
 from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
 ABLATION_COLUMNS = [
     *("step", "group", "heads", "method", "n", "seed", "observed_mse_clean", "observed_mse", "masked_mse_clean"),
     *("masked_mse", "total_mse_clean", "total_mse", "masked_ratio", "masked_delta", "masked_delta_low"),
-    "masked_delta_high",
+    *(
+        "masked_delta_high",
+        "masked_share",
+        "masked_share_low",
+        "masked_share_high",
+        "masked_mse_zero",
+        "masked_of_zero",
+    ),
 ]
 
 
@@ -35,6 +41,7 @@ def test_an_empty_ablation_changes_nothing(ablated):
     assert len(null) == 4
     assert (null[["masked_delta", "masked_delta_low", "masked_delta_high"]] == 0).all(axis=None)
     assert (null["masked_ratio"] == 1).all()
+    assert (null[["masked_share", "masked_of_zero"]] == 0).all(axis=None)
 
 
 def test_every_head_all_and_none_are_ablated_by_every_method(ablated):
@@ -42,39 +49,6 @@ def test_every_head_all_and_none_are_ablated_by_every_method(ablated):
     heads = {f"L{layer}H{head}" for layer in range(2) for head in range(3)}
     for _, rows in table.groupby("method"):
         assert heads | {"all", "none"} <= set(rows["group"])
-
-
-def test_controls_have_the_same_size_in_the_same_layers():
-    heads = HeadSet.parse("L0H0,L0H1,L1H3", 2, 4)
-    groups = random_groups(heads, n_heads=4, count=8, seed=0)
-    assert len(set(groups)) == 8
-    assert heads.heads not in {group.heads for group in groups}
-    assert {tuple(len(own) for own in group.by_layer().values()) for group in groups} == {(2, 1)}
-
-
-def test_a_single_head_is_compared_with_the_others_of_its_layer():
-    groups = random_groups(HeadSet.parse("L1H0", 2, 4), n_heads=4, count=10, seed=0)
-    assert {group.heads[0] for group in groups} == {Head(1, 1), Head(1, 2), Head(1, 3)}
-
-
-def test_all_heads_have_no_control(ablated):
-    rows = ablated.table("control").query("kind == 'all'")
-    assert set(rows["verdict"]) == {"no control of this size"}
-    assert rows["excess"].isna().all()
-
-
-def test_the_control_of_a_head_is_the_mean_of_the_others(random_checkpoint):
-    result = ablation(random_checkpoint, ["L0H0", "L0H1", "L0H2"], ["zero"], samples=16)
-    delta = result.table("ablation").set_index("group")["masked_delta"]
-    control = result.table("control").set_index("group")
-    assert control.loc["L0H0", "control_delta"] == pytest.approx((delta["L0H1"] + delta["L0H2"]) / 2)
-    assert control.loc["L0H0", "excess"] == pytest.approx(delta["L0H0"] - control.loc["L0H0", "control_delta"])
-    assert control["q_value"].between(control["p_value"] - 1e-12, 1).all()
-
-
-def test_a_class_without_members_says_so(random_checkpoint):
-    result = ablation(random_checkpoint, ["masked-row"], ["uniform"], samples=8)
-    assert list(result.table("control")["verdict"]) == ["no head in this class"]
 
 
 def test_head_sets_name_the_nearest_class(random_checkpoint):

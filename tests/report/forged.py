@@ -25,8 +25,13 @@ KIND_FACTS = {
 SCORE_FACTS = {
     "main_score": "masked",
     "score_parts": ["masked", "observed"],
-    "scores": {"masked": "L_mask", "observed": "L_obs", "total": "MSE over all entries"},
-    "score_words": {"masked": "masked MSE", "observed": "observed MSE", "total": "total MSE"},
+    "scores": {"masked": "L_mask", "observed": "L_obs", "total": "L"},
+    "score_words": {"masked": "L_mask", "observed": "L_obs", "total": "L"},
+    "score_spelled": {
+        "masked": "mean squared error over masked entries",
+        "observed": "mean squared error over observed entries",
+        "total": "mean squared error over all entries",
+    },
     "score_places": {"masked": "masked entries", "observed": "observed entries", "total": "all entries"},
     "score_absent": "No entry was masked",
     "score_unit": "mse",
@@ -36,9 +41,9 @@ SCORE_FACTS = {
 }
 FAMILY_WORDS = {"one": "mask", "several": "masks", "under": "under the {} mask", "every": "under every mask"}
 CURVE_LABELS = {
-    "loss": "loss (all entries)",
-    "observed_mse": "MSE, observed",
-    "masked_mse": "MSE, masked",
+    "loss": "L",
+    "observed_mse": "L_obs",
+    "masked_mse": "L_mask",
     "masked_abs_mean": "mean |prediction|, masked",
 }
 
@@ -134,6 +139,7 @@ class Forge:
             "loss_name": "mean squared error",
             "beside": ["masked_abs_mean"],
             "curve_labels": CURVE_LABELS,
+            **SCORE_FACTS,
             "passes": sorted(DEFINED),
             "transition": self.transition(),
         }
@@ -244,15 +250,22 @@ class Forge:
                 | {"masked_mse_clean": clean, "masked_mse": clean + delta, "total_mse_clean": 0.3 * clean}
                 | {"total_mse": 0.3 * (clean + delta), "masked_ratio": (clean + delta) / clean}
                 | _ci("masked_delta", delta, 0.05 * delta)
+                | _ci("masked_share", delta / clean, 0.06 * delta / clean)
+                | {"masked_mse_zero": 0.111, "masked_of_zero": delta / 0.111}
             )
             controlled = kind in ("class", "head")
             control = 0.6 * delta if controlled else np.nan
             controls.append(
-                {**base, "kind": kind, "p_value": 1e-5 if delta else 1.0, "q_value": 2e-5 if kind == "head" else np.nan}
-                | {"n_controls": 5 if controlled else 0, "control_delta": control}
+                {**base, "kind": kind, "p_value": 1e-5 if delta else 1.0, "q_value": 2e-5 if heads else np.nan}
+                | {"n_controls": 3 if controlled else 0, "control_delta": control}
                 | {"control_delta_min": 0.5 * control, "control_delta_max": 1.2 * control}
                 | _ci("excess", delta - control, 0.05 * delta)
-                | {"verdict": "hurts more than control" if controlled else "no control of this size"}
+                | {"excess_p": 1e-4 if controlled else np.nan, "excess_q": 1e-3 if controlled else np.nan}
+                | {
+                    "verdict": "hurts more than every control"
+                    if controlled
+                    else "no control: no other group of that size"
+                }
             )
         facts = {"methods": list(METHODS), "kinds": KIND_FACTS["kinds"], **SCORE_FACTS}
         return Result("ablation", "Group ablations", {}, facts, {"ablation": _table(rows), "control": _table(controls)})

@@ -24,6 +24,7 @@ SCORES = {
     "score_parts": ["cross_entropy"],
     "scores": {"cross_entropy": "cross-entropy"},
     "score_words": {"cross_entropy": "cross-entropy"},
+    "score_spelled": {},
     "score_places": {"cross_entropy": "answers"},
     "score_absent": "Nothing was scored",
     "score_unit": "nats",
@@ -81,6 +82,7 @@ def training() -> Result:
         "score_names": ["cross_entropy", "accuracy"],
         "loss_name": "cross-entropy (nats)",
         "curve_labels": {},
+        **SCORES,
         "beside": ["accuracy"],
         "transition": {"found": True, "statement": "cross_entropy stays at 1.6 until step 1300", "plateau": 1.6}
         | {"plateau_start": 100.0, "start": 1300.0, "steepest": 1500.0, "end": 1800.0, "confidence": "high"},
@@ -133,12 +135,15 @@ def ablation(step: int) -> Result:
         base = {"group": name, "heads": ",".join(heads), "method": method}
         measured = {"cross_entropy_nats_clean": clean, "cross_entropy_nats": clean + delta}
         ratio = {"cross_entropy_ratio": (clean + delta) / clean, **_ci("cross_entropy_delta", delta, 0.02 * delta)}
-        rows.append({"step": step, **base, "n": 64, "seed": 7, **measured, **ratio})
+        share = {**_ci("cross_entropy_share", delta / clean, 0.03 * delta), "cross_entropy_nats_zero": 1.6}
+        share |= {"cross_entropy_of_zero": delta / 1.6}
+        rows.append({"step": step, **base, "n": 64, "seed": 7, **measured, **ratio, **share})
         control = 0.5 * delta if kind in ("class", "head") else np.nan
         bounds = {"control_delta": control, "control_delta_min": 0.9 * control, "control_delta_max": 1.1 * control}
-        tests = {"p_value": 1e-4 if heads else 1.0, "q_value": 1e-3 if kind == "head" else np.nan, "n_controls": 2}
+        tests = {"p_value": 1e-4 if heads else 1.0, "q_value": 1e-3 if heads else np.nan, "n_controls": 2}
         excess = _ci("excess", delta - control, 0.05 * delta)
-        controls.append({**base, "kind": kind, **tests, **bounds, **excess, "verdict": "hurts more than control"})
+        verdict = {"excess_p": 1e-4, "excess_q": 1e-3, "verdict": "hurts more than every control"}
+        controls.append({**base, "kind": kind, **tests, **bounds, **excess, **verdict})
     facts = {"methods": list(METHODS), "kinds": KINDS["kinds"], **SCORES}
     return Result("ablation", "Group ablations", {}, facts, {"ablation": _table(rows), "control": _table(controls)})
 

@@ -107,7 +107,10 @@ def test_errors_are_told_by_their_difference(pair: Result) -> None:
     row = pair.table("errors").iloc[0]
     sentence = told(pair, "L_mask")
     assert "for tiny@16000 and" in sentence
-    assert "for tiny@4915 on the same 16 matrices: tiny@4915's is higher (difference" in sentence
+    assert (
+        "for tiny@4915 on the same samples (n = 16 fresh matrices, seed 0): tiny@4915's is higher (difference"
+        in sentence
+    )
     assert row["difference_low"] > 0
     masked = {"entries": "masked"}
     lower = edited(pair, "errors", {"difference": -0.2, "difference_low": -0.3, "difference_high": -0.1}, **masked)
@@ -131,14 +134,20 @@ def test_heads_are_told_by_their_control(pair: Result) -> None:
 
     alike = heads(ALIKE, APART)
     assert "16 pairs of heads have a mean score of 0.90 [0.80, 0.95]" in alike
-    assert "with an untrained model it is 0.10 [0.05, 0.15]: they are more alike than that." in alike
+    assert "with an untrained model it is 0.10 [0.05, 0.15]: on average they are more alike than that." in alike
     assert "they are less alike than those of an untrained model" in heads(APART, ALIKE)
-    assert "they are not measurably more alike than that" in heads(ALIKE, ALIKE)
+    wide = {"score": 0.3, "score_low": 0.1, "score_high": 0.5}
+    assert "on average they are not measurably more alike than that" in heads(wide, APART)
+    exact = {"score": 0.12, "score_low": 0.11, "score_high": 0.13}
+    assert "on average they are as alike as that, to within 0.05" in heads(exact, {**exact, "score": 0.115})
 
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(0.2, 0.3, "paired heads do similar things"), (-0.2, 0.1, "what paired heads do is not measurably alike")],
+    [
+        (0.2, 0.3, "on average paired heads do similar things"),
+        (-0.2, 0.1, "what paired heads do is not measurably alike"),
+    ],
 )
 def test_what_heads_do_is_told_by_its_control(pair: Result, low: float, high: float, words: str) -> None:
     effect = {"effect": (low + high) / 2, "effect_low": low, "effect_high": high}
@@ -154,15 +163,15 @@ def test_what_heads_do_is_told_by_its_control(pair: Result, low: float, high: fl
 def test_pairs_above_an_untrained_model_are_named(pair: Result) -> None:
     matches = pair.table("matches")
     none = edited(pair, "matches", {"above_untrained": False})
-    assert told(none, "highest of an untrained").startswith("No pair's score lies above")
+    assert told(none, "highest of an untrained").startswith("No pair's score lies measurably above")
     head, other = matches.loc[3, ["head_a", "head_b"]]
     one = edited(
         edited(none, "matches", {"above_untrained": True}, head_a=head), "matches", {"score": 0.87}, head_a=head
     )
-    assert told(one, "highest of an untrained").startswith("1 of 16 pairs lies above")
+    assert told(one, "highest of an untrained").startswith("1 of 16 pairs lies measurably above")
     assert told(one, "highest of an untrained").endswith(f": {head} ↔ {other} (0.87).")
     every = edited(pair, "matches", {"above_untrained": True})
-    assert told(every, "highest of an untrained").startswith("16 of 16 pairs lie above")
+    assert told(every, "highest of an untrained").startswith("16 of 16 pairs lie measurably above")
     assert told(every, "highest of an untrained").endswith(") and 11 more.")
 
 
@@ -253,7 +262,7 @@ def test_figures_hold_the_numbers(pair: Result) -> None:
 def test_drops_are_told(runs: Result) -> None:
     table = runs.table("runs").set_index("run")
     assert said(runs, "falls fastest") == (
-        "3 of 4 runs drop; masked_mse falls fastest at these steps: "
+        "3 of 4 runs drop; L_mask falls fastest at these steps: "
         + "; ".join(f"{run} at {round(table.loc[run, 'steepest']):,}" for run in ("one", "two", "three"))
         + "."
     )
@@ -271,7 +280,7 @@ def test_drops_are_told(runs: Result) -> None:
     [
         (1.05, 2.5, "factor of 1.05 when aligned, of 2.50 by step: they differ in when they drop, and hardly in how."),
         (1.6, 2.5, "aligning them makes them more alike, but how they drop differs too."),
-        (1.6, 1.5, "aligning them does not make them more alike."),
+        (1.6, 1.5, "aligning them hardly changes how alike they are."),
     ],
 )
 def test_what_aligning_does_is_said_whichever_way(runs: Result, aligned: float, by_step: float, words: str) -> None:
@@ -284,7 +293,7 @@ def test_without_a_drop_nothing_is_aligned(planted: list[Run], tmp_path: Path) -
     again = plant_run(tmp_path / "again", planted_curve(None, PLATEAU, 7), 7)
     result = compare_runs([planted[3], again], samples=0)
     assert aligned_view.sentences(result) == [
-        "Neither run shows a sudden drop of masked_mse, so that nothing can be aligned."
+        "Neither run shows a sudden drop of L_mask, so that nothing can be aligned."
     ]
     assert len(aligned_view.view(result, {}).figures) == 1
     one = compare_runs([planted[3], planted[0]], samples=0)

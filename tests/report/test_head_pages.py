@@ -83,14 +83,20 @@ def test_a_page_tells_the_head_over_the_steps(pages: Path) -> None:
         in page
     )
     assert "L1H1 fits no group at any of the 3 analysed steps; its highest score is" in page
-    assert "Ablating L1H1 alone (uniform, n = 512) raises the masked MSE at step 9,000: change 0.054" in page
+    assert (
+        "Ablating L1H1 alone (uniform, n = 512 fresh matrices, seed 7) raises L_mask at step 9,000: change 0.054"
+        in page
+    )
     assert "against other heads of its layer: hurts more than control" in page
-    assert "With L1H1 alone patched (X into −X, n = 256) the masked entries are nearer to the base's matrix" in page
+    assert (
+        "With L1H1 alone patched (X into −X, n = 256 fresh matrices, seed 7) the masked entries are nearer to the "
+        "base's matrix" in page
+    )
     assert "MSE to base − MSE to source is −0.550 [−0.558, −0.542]; with nothing exchanged it is −0.550." in page
     assert "the QK circuits account for a share of 0.875 [0.865, 0.885] of the attention scores of L1H1" in page
     assert "scores keys 1.50 higher for those of its row" in page
     assert "0.250 lower for those of its column" in page
-    assert "scores a key that holds MASK 2.50 lower than one that holds a value" in page
+    assert "scores keys that hold MASK 2.50 lower, against those that hold a value" in page
     assert "adds 0.750 to the answer for each 1 of the value" in page
 
 
@@ -141,14 +147,14 @@ def test_a_pass_that_was_not_run_says_so(tmp_path: Path, missing: str) -> None:
     write_report(Forge(steps=(1000, 9000), n_heads=2).write(tmp_path, [name for name in PASSES if name != missing]))
     page = text_of(tmp_path / PAGE)
     said = {
-        "attention": "Attention maps of this head were stored at no analysed step.",
-        "taxonomy": "The taxonomy was run on this head at no analysed step.",
-        "ablation": "This head was ablated on its own at no analysed step.",
-        "patching": "This head was patched on its own at no analysed step.",
+        "attention": "No analysed step has attention maps of this head.",
+        "taxonomy": "No analysed step has a taxonomy of this head.",
+        "ablation": "No analysed step has an ablation of this head on its own.",
+        "patching": "No analysed step has a patching of this head on its own.",
     }
     assert said[missing] in page
     assert all(text not in page for name, text in said.items() if name != missing)
-    assert "The circuits of this head were computed at no analysed step." in page
+    assert "No analysed step has circuits of this head." in page
 
 
 def test_a_single_step_is_told_as_one(tmp_path: Path) -> None:
@@ -166,7 +172,7 @@ def test_passes_may_differ_between_steps(tmp_path: Path) -> None:
     write_report(tmp_path)
     page = text_of(tmp_path / PAGE)
     assert "At step 4,000, the only one analysed, L1H1 fits no family; its highest score is" in page
-    assert "raises the masked MSE at step 9,000" in page
+    assert "raises L_mask at step 9,000" in page
 
 
 def test_without_heads_there_are_no_pages_and_old_ones_go(tmp_path: Path) -> None:
@@ -222,7 +228,7 @@ def test_nothing_masked_is_said(tmp_path: Path) -> None:
         )
     write_report(folder)
     page = text_of(folder / PAGE)
-    assert "No entry was masked, so that there is no masked error to change." in page
+    assert "No entry was masked, so that there is no L_mask to change." in page
     assert "No entry was masked, so that there is nothing to bring nearer." in page
 
 

@@ -30,7 +30,7 @@ def results() -> dict[str, Result]:
 
 def test_the_sections_say_what_changed(results: dict[str, Result]) -> None:
     shown = {part.name: part for part in comparison_sections(results, training_summary(Run(TINY)))}
-    assert "are not grouped by column" in shown["embeddings"].sentences[2]
+    assert "are not measurably grouped by column" in shown["embeddings"].sentences[2]
     assert "and are grouped by column" in shown["embeddings"].sentences[2]
     assert "at step 2,272 on the plateau" in shown["embeddings"].sentences[0]
     assert "after block 1 have a mean cosine of" in shown["plateau"].sentences[0]
@@ -50,7 +50,7 @@ def test_a_single_checkpoint_and_no_training_are_drawn(trained: Run) -> None:
     results = {"plateau": plateau_measures(trained, steps, samples=4), "embeddings": embeddings(trained, steps, 8)}
     shown = [part for part in comparison_sections(results, None) if not part.absent]
     assert len(shown) == 2
-    assert "the loss does not move" in shown[0].sentences[-1]
+    assert ") does not measurably move" in shown[0].sentences[-1]
 
 
 def test_the_page_is_written(results: dict[str, Result], tmp_path: Path) -> None:
@@ -65,22 +65,23 @@ def test_the_page_is_written(results: dict[str, Result], tmp_path: Path) -> None
 
 def test_leads_are_said_in_words() -> None:
     rows = [
-        ("loss", True, "the loss", 0),
-        ("early", True, "before", 30),
-        ("late", True, "after", -20),
+        ("loss", True, "the loss", 40),
+        ("early", True, "before", 10),
+        ("late", True, "after", 60),
         ("still", False, "does not move", np.nan),
     ]
     blank = dict.fromkeys(LEAD_COLUMNS, 10.0)
     frame = pd.DataFrame(
         [
-            {**blank, "measure": name, "moved": moved, "verdict": verdict, "lead": lead, "lead_margin": 10}
-            for name, moved, verdict, lead in rows
+            {**blank, "measure": name, "moved": moved, "verdict": verdict, "onset": onset, "onset_after": onset - 10}
+            for name, moved, verdict, onset in rows
         ]
     )
-    sentence = leads_sentence(frame, 5)
-    assert "before the loss: early (30 ± 10 steps)" in sentence
-    assert "after it: late (20 ± 10 steps)" in sentence
-    assert "not at all: still" in sentence
+    sentence = leads_sentence(frame, 5, "L, mean over batches")
+    assert "the loss (L, mean over batches) does 10 % of its way between steps 30 and 40" in sentence
+    assert "before it: early (by 20 to 40 steps)" in sentence
+    assert "after it: late (by 10 to 30 steps)" in sentence
+    assert "not measurably: still" in sentence
 
 
 def test_step_zero_has_a_place_on_the_axis() -> None:

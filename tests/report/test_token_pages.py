@@ -82,7 +82,8 @@ def test_every_figure_is_valid_and_speaks_of_the_task(pages: Path) -> None:
         ("index.html", "From step 500 to step 3,000: heads that fit a class went from 0 to 5;"),
         (
             "index.html",
-            "the cross-entropy with all attention made uniform went from 2.13 times its clean value to 19.0",
+            "the cross-entropy with all attention made uniform went from 2.13 times its clean value (raised) "
+            "to 19.0 times its clean value (raised)",
         ),
         ("index.html", "how much nearer patching all heads brings the output to sequence than to shuffled went from"),
         ("index.html", "Cross-entropy, clean → heads ablated (attention made uniform)"),
@@ -97,13 +98,13 @@ def test_every_figure_is_valid_and_speaks_of_the_task(pages: Path) -> None:
             "index.html",
             "Step 500 with attention-qkv of step 3,000: the cross-entropy falls, 1.60 → 1.00 (change −0.600",
         ),
-        ("index.html", "n = 64), 40.0 [39.0, 41.0] % of the way to that of step 3,000."),
+        ("index.html", "n = 64 fresh sequences, seed 7), 40.0 [39.0, 41.0] % of the way to that of step 3,000."),
         (
             "index.html",
             "Controls: switching nothing changes nothing, and switching everything gives the donor, both exactly",
         ),
         ("index.html", "put back, the cross-entropy differs by up to 0.0200"),
-        ("index.html", "Steps until the cross-entropy is at a half and at a fifth of the run's plateau: mlp 1,500 and"),
+        ("index.html", "Steps until cross entropy is at a half and at a fifth of the run's plateau: mlp 1,500 and"),
         (STEP, "On random inputs (n = 64) a head's attention has a mean entropy of 1.25 nats"),
         (
             STEP,
@@ -124,7 +125,11 @@ def test_every_figure_is_valid_and_speaks_of_the_task(pages: Path) -> None:
         (HEAD, "L1H1 fits no class at step 500; it becomes an induction head between steps 500 and 2,000."),
         (HEAD, "On random inputs (n = 64) the attention of L1H1 has an entropy of"),
         (HEAD, "At step 3,000, on random inputs, the attention of"),
-        (HEAD, "Ablating L1H1 alone (uniform, n = 64) raises the cross-entropy at step 3,000: change 0.300"),
+        (
+            HEAD,
+            "Ablating L1H1 alone (uniform, n = 64 fresh sequences, seed 7) raises the cross-entropy at step 3,000: "
+            "change 0.300",
+        ),
         (
             HEAD,
             "the answers are nearer to the base's sequence than to the source's at step 3,000: cross-entropy to base",
@@ -183,7 +188,7 @@ def test_a_comparison_is_in_the_words_of_the_task(tmp_path: Path) -> None:
     text = text_of(page)
     assert OF_MATRICES.findall(text.replace("other matrices", "")) == []
     for said in (
-        "Cross-entropy is 0.100 [0.090, 0.110] for late and 1.600 [1.590, 1.610] for early on the same 64 sequences:",
+        "The cross-entropy is 0.100 [0.090, 0.110] for late and 1.600 [1.590, 1.610] for early on the same samples (",
         "Their answers correlate by 0.40 [0.30, 0.50] (controls: 0.10 to other sequences, 0.050 of an untrained model)",
         "Of what depends on the sequence the mean correlation is",
         "when early is given other sequences (n = 64)",
@@ -203,7 +208,7 @@ def test_models_of_other_inputs_are_compared_by_their_own(tmp_path: Path) -> Non
     assert (
         "the errors of each on sequences of its own task, beside the error of guessing uniformly there, and how" in text
     )
-    assert "Cross-entropy is 0.100 [0.090, 0.110] for late, 5.00 % of that of guessing uniformly, and" in text
+    assert "The cross-entropy is 0.100 [0.090, 0.110] for late, 5.00 % of that of guessing uniformly, and" in text
 
 
 def test_the_forged_facts_are_those_that_passes_store() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcinterp.analysis.compare.aligned import LEAST_RUNS, over_runs, spread
 from mcinterp.analysis.compare.compared_run import CLASS_COLUMNS, CURVE_COLUMNS, RUN_COLUMNS, Member
+from mcinterp.analysis.sample_scores import curve_labels
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.config import check_same_kind
 from mcinterp.errors import InputError
@@ -75,6 +76,7 @@ def compare_runs(runs: Sequence[Run], labels: Sequence[str] | None = None, sampl
         "dropped": [member.label for member in dropped],
         "statements": {member.label: member.transition.statement for member in members},
         "progress_score": progress,
+        "curve_labels": curve_labels(make_task(members[0].run.config.task)),
         "scores": scores,
         "logarithmic": logarithmic,
         "width": width,

@@ -6,18 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import comb
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mcinterp.analysis.judged import NEGLIGIBLE
+from mcinterp.analysis.passes.ablation_controls import Beside, Controls
+from mcinterp.analysis.passes.ablation_verdicts import SIGNIFICANT, Verdict, verdicts
 from mcinterp.analysis.passes.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.registry import PASSES, check_offered, missing
 from mcinterp.analysis.sample_scores import SampleScores, main_score, score_facts, side_by_side
 from mcinterp.analysis.sections import transformer
-from mcinterp.analysis.statistics import Estimate, false_discovery, interval_columns, pooled_estimate
+from mcinterp.analysis.statistics import Floats, interval_columns, ratio_estimate
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.model import Head, HeadSet
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
@@ -45,29 +47,40 @@ def columns(task: Any) -> dict[str, str]:
         "n": task.sample_names[1],
         "seed": "seed of the batch",
         **scores,
-        f"{main}_ratio": f"{main}_{unit} / {main}_{unit}_clean",
-        f"{main}_delta": f"{main}_{unit} − {main}_{unit}_clean",
+        f"{main}_ratio": f"{main}_{unit} with the heads ablated over that of the model as it is",
+        f"{main}_delta": f"{main}_{unit} with the heads ablated minus that of the model as it is",
         f"{main}_delta_low": f"{main}_delta: lower end of the 95 % interval, paired over {task.sample_names[1]}",
         f"{main}_delta_high": "… upper end",
+        **interval_columns(
+            f"{main}_share",
+            f"{main}_delta as a share of {main}_{unit}_clean, whose own error the interval has in it; "
+            f"below {NEGLIGIBLE} either way is called negligible",
+        ),
+        f"{main}_{unit}_zero": f"{kinds[main].meaning} of {task.zero_words}, on the same {task.sample_names[1]}",
+        f"{main}_of_zero": f"{main}_delta as a share of {main}_{unit}_zero",
     }
 
 
 def control_columns(task: Any) -> dict[str, str]:
     """Columns of the table `control`, for a task."""
-    delta = f"{main_score(task)}_delta"
+    delta, own = f"{main_score(task)}_delta", columns(task)
     return {
-        "group": "name of the set of heads",
-        "heads": "its heads",
-        "method": "as in the ablation table",
+        **{name: own[name] for name in ("group", "heads", "method")},
         "kind": "all, none (the null control), class, head or custom",
-        "p_value": f"of the paired t test that {delta} is 0",
-        "q_value": "the same with the false-discovery rate controlled over the single heads of a method",
-        "n_controls": "random groups of the same size in the same layers that were ablated",
-        "control_delta": f"{delta} of those groups, mean",
-        "control_delta_min": "… smallest",
-        "control_delta_max": "… largest",
+        "p_value": f"of the test that {delta} is 0, paired over {task.sample_names[1]}",
+        "q_value": "p_value with the false-discovery rate controlled over all sets and methods of the table",
+        "n_controls": "number of controls: of a head all other heads of its layer; of a set random groups of as many "
+        "heads in the same layers, none of them its own",
+        "control_delta": f"{delta} of the controls, mean",
+        "control_delta_min": f"{delta} of the controls, smallest",
+        "control_delta_max": f"{delta} of the controls, largest",
         **interval_columns("excess", f"{delta} minus control_delta, paired over {task.sample_names[1]}"),
-        "verdict": "whether the group hurts more or less than every control, with an excess interval that excludes 0",
+        "excess_p": "that the set is one like its controls: the largest of the paired test that the excess is 0 and of "
+        "t tests of the excess against how far the controls are apart, as they are and on a logarithmic scale",
+        "excess_q": "excess_p with the false-discovery rate controlled over all sets and methods of the table",
+        "verdict": f"hurts (helps, where the score falls) more or less than every control: {delta} is beyond the range "
+        f"of the controls and excess_q below {SIGNIFICANT}; by less than {100 * NEGLIGIBLE:g} %: the interval of the "
+        "excess is within that share of the clean score; else within the range, or beyond it but undecided",
     }
 
 
@@ -78,12 +91,12 @@ def ablation(
     samples: int = 512,
     seed: int = 0,
     taxonomy: Result | None = None,
-    controls: int = 5,
+    controls: int = 20,
 ) -> Result:
     """Ablate sets of heads and compare the scores, sample by sample, with those of the whole model.
 
-    Every set is compared with random groups of as many heads in the same layers (for a single head: other heads of its
-    layer); sets that fill their layers have none.
+    A single head is compared with all other heads of its layer, a set with groups of as many heads in the same layers
+    that share none with it. A set of more than half of a layer has no such group, and no verdict.
 
     Args:
         checkpoint: what to look at.
@@ -93,7 +106,7 @@ def ablation(
         samples: at least 2.
         seed: of the batch and of the random groups.
         taxonomy: result of `head_taxonomy` on the same checkpoint; computed when a class is named and it is not given.
-        controls: random groups for each set.
+        controls: groups for each set of several heads; all where there are no more, else a random draw.
 
     Returns:
         tables `ablation` and `control`, row by row the same sets.
@@ -109,14 +122,13 @@ def ablation(
     check_offered("ablation", checkpoint.config)
     sets, task = _head_sets(checkpoint, heads, taxonomy, samples, seed), checkpoint.task
     n_heads = transformer(checkpoint.config).n_heads
-    groups = {head_set.heads: random_groups(head_set, n_heads, controls, seed) for _, head_set in sets}
-    every = [*(head_set for _, head_set in sets), *(group for own in groups.values() for group in own)]
-    bench = _Bench.of(checkpoint, samples, seed, methods, every)
-    rows, control_rows = [], []
-    for method, (kind, head_set) in product(methods, sets):
-        rows.append(_ablation_row(bench, checkpoint.step, head_set, method))
-        control_rows.append(_control_row(bench, head_set, kind, method, groups[head_set.heads]))
-    _add_q_values(control_rows)
+    beside = [(kind, own, Controls.of(own, n_heads, controls, seed)) for kind, own in sets]
+    bench = _Bench.of(checkpoint, samples, seed, methods, [each for _, own, of in beside for each in (own, *of.groups)])
+    cases = [_Case(method, *one) for method, one in product(methods, beside)]
+    compared = [bench.beside(case) for case in cases]
+    judged = verdicts([(case.controls, each) for case, each in zip(cases, compared, strict=True)], bench.clean_score)
+    rows = [_ablation_row(bench, checkpoint.step, case) for case in cases]
+    control_rows = [_control_row(*row) for row in zip(cases, compared, judged, strict=True)]
     return Result(
         "ablation",
         "Group ablations",
@@ -131,6 +143,16 @@ _Z = Sequence[Tensor] | None
 
 
 @dataclass(frozen=True)
+class _Case:
+    """What is done, to which set of heads, and what that is compared with."""
+
+    method: str
+    kind: str
+    heads: HeadSet
+    controls: Controls
+
+
+@dataclass(frozen=True)
 class _Bench:
     """The scores of one batch, clean and under every method on every set of heads, each computed once."""
 
@@ -138,6 +160,7 @@ class _Bench:
     samples: int
     seed: int
     clean: SampleScores
+    zero: SampleScores
     ablated: dict[_Key, SampleScores]
 
     @classmethod
@@ -161,10 +184,23 @@ class _Bench:
             for key, answers in sweep.answers(part.run, changes):
                 parts[key].append(SampleScores.told(task, answers, own))
         ablated = {key: SampleScores.joined(own_parts) for key, own_parts in parts.items()}
-        return cls(task, samples, seed, SampleScores.joined(clean_parts), ablated)
+        zero = SampleScores.told(task, task.zero_answers(batch), batch)
+        return cls(task, samples, seed, SampleScores.joined(clean_parts), zero, ablated)
 
-    def scores(self, heads: HeadSet, method: str) -> SampleScores:
-        return self.ablated[method, heads.heads]
+    @property
+    def clean_score(self) -> float:
+        return float(self.clean.mean(main_score(self.task)).value)
+
+    def changes(self, heads: HeadSet, method: str) -> Floats:
+        """By how much the main score's sum over each sample changes, (n,)."""
+        main = main_score(self.task)
+        return self.ablated[method, heads.heads].sums[main] - self.clean.sums[main]
+
+    def beside(self, case: _Case) -> Beside:
+        """A set beside its controls."""
+        own, counts = self.changes(case.heads, case.method), self.clean.counts[main_score(self.task)]
+        others = [self.changes(group, case.method) for group in case.controls.groups]
+        return Beside.of(case.controls, own, others, counts)
 
 
 def _head_sets(
@@ -199,91 +235,47 @@ def _kind(name: str, heads: HeadSet, members: dict[str, list[Head]]) -> str:
     return "head" if len(heads) == 1 else "custom"
 
 
-def _ablation_row(bench: _Bench, step: int, heads: HeadSet, method: str) -> dict[str, Any]:
-    clean, ablated, unit, main = bench.clean, bench.scores(heads, method), bench.task.score_unit, main_score(bench.task)
+def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
+    clean, ablated, unit = bench.clean, bench.ablated[case.method, case.heads.heads], bench.task.score_unit
+    main = main_score(bench.task)
     values = {
         f"{name}_{unit}{suffix}": float(scores.mean(name).value)
         for name in side_by_side(bench.task)
         for suffix, scores in (("_clean", clean), ("", ablated))
     }
+    delta, zero = ablated.minus(clean, main), float(bench.zero.mean(main).value)
+    share = ratio_estimate(bench.changes(case.heads, case.method), clean.sums[main])
     return {
         "step": step,
-        "group": heads.name,
-        "heads": str(heads),
-        "method": method,
+        "group": case.heads.name,
+        "heads": str(case.heads),
+        "method": case.method,
         "n": bench.samples,
         "seed": bench.seed,
         **values,
         f"{main}_ratio": values[f"{main}_{unit}"] / values[f"{main}_{unit}_clean"],
-        **ablated.minus(clean, main).columns(f"{main}_delta"),
+        **delta.columns(f"{main}_delta"),
+        **share.columns(f"{main}_share"),
+        f"{main}_{unit}_zero": zero,
+        f"{main}_of_zero": float(delta.value) / zero,
     }
 
 
-def _control_row(
-    bench: _Bench, heads: HeadSet, kind: str, method: str, control_sets: Sequence[HeadSet]
-) -> dict[str, Any]:
-    ablated, main = bench.scores(heads, method), main_score(bench.task)
-    delta = ablated.minus(bench.clean, main)
-    controls = [bench.scores(control, method) for control in control_sets]
-    deltas = [float(scores.minus(bench.clean, main).value) for scores in controls]
-    excess = _excess(ablated, controls, main)
+def _control_row(case: _Case, beside: Beside, verdict: Verdict) -> dict[str, Any]:
+    deltas = beside.controls
     return {
-        "group": heads.name,
-        "heads": str(heads),
-        "method": method,
-        "kind": kind,
-        "p_value": float(delta.p_value),
-        "q_value": np.nan,
-        "n_controls": len(control_sets),
-        "control_delta": float(np.mean(deltas)) if deltas else np.nan,
-        "control_delta_min": min(deltas, default=np.nan),
-        "control_delta_max": max(deltas, default=np.nan),
-        **excess.columns("excess"),
-        "verdict": _verdict(heads, float(delta.value), deltas, excess),
+        "group": case.heads.name,
+        "heads": str(case.heads),
+        "method": case.method,
+        "kind": case.kind,
+        "p_value": float(beside.delta.p_value),
+        "q_value": verdict.q_value,
+        "n_controls": len(deltas),
+        "control_delta": float(deltas.mean()) if len(deltas) else np.nan,
+        "control_delta_min": float(deltas.min()) if len(deltas) else np.nan,
+        "control_delta_max": float(deltas.max()) if len(deltas) else np.nan,
+        **beside.excess.columns("excess"),
+        "excess_p": beside.p_value,
+        "excess_q": verdict.excess_q,
+        "verdict": verdict.words,
     }
-
-
-def random_groups(heads: HeadSet, n_heads: int, count: int, seed: int) -> list[HeadSet]:
-    """At most `count` different random groups with as many heads in each layer as `heads`, none equal to it."""
-    layers = heads.by_layer()
-    possible = 1
-    for own in layers.values():
-        possible *= comb(n_heads, len(own))
-    generator = np.random.default_rng(seed)
-    found: list[tuple[Head, ...]] = []
-    while len(found) < min(count, possible - 1):
-        group = tuple(
-            Head(layer, int(head))
-            for layer, own in layers.items()
-            for head in sorted(generator.choice(n_heads, len(own), replace=False))
-        )
-        if group != heads.heads and group not in found:
-            found.append(group)
-    return [HeadSet("random group", group) for group in found]
-
-
-def _excess(ablated: SampleScores, controls: list[SampleScores], main: str) -> Estimate:
-    if not controls:
-        nan = np.asarray(np.nan)
-        return Estimate(nan, nan, nan, nan)
-    average = np.mean([scores.sums[main] for scores in controls], axis=0)
-    return pooled_estimate(ablated.sums[main] - average, ablated.counts[main])
-
-
-def _verdict(heads: HeadSet, delta: float, control_deltas: list[float], excess: Estimate) -> str:
-    if not heads.heads:
-        return "null control" if heads.name == "none" else "no head in this class"
-    if not control_deltas:
-        return "no control of this size"
-    if excess.low > 0 and delta > max(control_deltas):
-        return "hurts more than control"
-    if excess.high < 0 and delta < min(control_deltas):
-        return "hurts less than control"
-    return "not distinguishable from control"
-
-
-def _add_q_values(rows: list[dict[str, Any]]) -> None:
-    for method in {row["method"] for row in rows}:
-        single = [row for row in rows if row["method"] == method and row["kind"] == "head"]
-        for row, q_value in zip(single, false_discovery(np.array([row["p_value"] for row in single])), strict=True):
-            row["q_value"] = float(q_value)

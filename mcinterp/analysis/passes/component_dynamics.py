@@ -21,7 +21,7 @@ from mcinterp.analysis.passes.component_columns import (
 )
 from mcinterp.analysis.passes.weight_bench import WeightBench
 from mcinterp.analysis.registry import check_offered
-from mcinterp.analysis.sample_scores import main_score, score_facts
+from mcinterp.analysis.sample_scores import curve_labels, main_score, score_facts
 from mcinterp.analysis.statistics import Floats, mean_estimate
 from mcinterp.errors import McinterpError
 from mcinterp.model.components import Component, transplant
@@ -70,6 +70,7 @@ def component_dynamics(run: Run, samples: int = 512, seed: int = 0) -> Result:
         "left_out": left_out,
         "command": "mcinterp retrain",
         "progress_score": task.progress_score,
+        "curve_labels": curve_labels(task),
         **score_facts(task),
     }
     return Result(

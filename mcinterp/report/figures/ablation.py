@@ -14,6 +14,8 @@ from mcinterp.results import Result
 
 KEYS = ["group", "heads", "method"]
 SIGNIFICANT = 0.05
+CONTROLS = {True: "the other heads of its layer", False: "random groups of as many heads of the same layers"}
+"""What a single head, and what a set, is compared with."""
 
 
 def ablation_rows(ablation: Result) -> pd.DataFrame:
@@ -50,7 +52,9 @@ def _add_method(figure: go.Figure, rows: pd.DataFrame, delta: str, method: str, 
     colour = SERIES[index % len(SERIES)]
     groups = [text(group) for group in rows["group"]]
     if "control_delta_min" in rows:
-        _add_controls(figure, rows, groups, method, visible)
+        for alone in (False, True):
+            of_kind = (rows["kind"] == "head") == alone
+            _add_controls(figure, rows[of_kind], CONTROLS[alone], method, visible)
     figure.add_scatter(
         x=rows[delta].tolist(),
         y=groups,
@@ -71,16 +75,13 @@ def _add_method(figure: go.Figure, rows: pd.DataFrame, delta: str, method: str, 
     )
 
 
-def _add_controls(figure: go.Figure, rows: pd.DataFrame, groups: list[str], method: str, visible: bool | str) -> None:
-    known = rows["control_delta_min"].notna().tolist()
+def _add_controls(figure: go.Figure, rows: pd.DataFrame, what: str, method: str, visible: bool | str) -> None:
+    known = rows[rows["control_delta_min"].notna()]
     x: list[float | None] = []
     y: list[str | None] = []
-    for low, high, group, is_known in zip(
-        rows["control_delta_min"], rows["control_delta_max"], groups, known, strict=True
-    ):
-        if is_known:
-            x += [low, high, None]
-            y += [group, group, None]
+    for low, high, group in zip(known["control_delta_min"], known["control_delta_max"], known["group"], strict=True):
+        x += [low, high, None]
+        y += [text(group), text(group), None]
     if x:
         figure.add_scatter(
             x=x,
@@ -88,18 +89,18 @@ def _add_controls(figure: go.Figure, rows: pd.DataFrame, groups: list[str], meth
             mode="lines",
             line={"color": CONTROL, "width": 9},
             opacity=0.6,
-            name="random groups",
+            name=what,
             showlegend=False,
             legendgroup=text(method),
             visible=visible,
-            hovertemplate="random groups of that size: %{x:.3g}",
+            hovertemplate=f"{what}: %{{x:.3g}}",
         )
 
 
 def _significant(rows: pd.DataFrame) -> list[bool]:
     if "q_value" not in rows:
         return [True] * len(rows)
-    return (rows["q_value"].fillna(rows["p_value"]) < SIGNIFICANT).tolist()
+    return (rows["q_value"] < SIGNIFICANT).tolist()
 
 
 def _verdicts(rows: pd.DataFrame) -> list[str]:
@@ -107,5 +108,5 @@ def _verdicts(rows: pd.DataFrame) -> list[str]:
         return [""] * len(rows)
     return [
         f"{text(verdict)} (q = {number(q)})" if q == q else text(verdict)
-        for verdict, q in zip(rows["verdict"].fillna(""), rows["q_value"], strict=True)
+        for verdict, q in zip(rows["verdict"].fillna(""), rows["excess_q"], strict=True)
     ]

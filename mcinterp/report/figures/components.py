@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from mcinterp.report.figures.base import blank, text
 from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.palette import INK, MUTED, SERIES
-from mcinterp.report.scores import Scores
+from mcinterp.report.scores import curve_name
 from mcinterp.results import Result
 
 KEYS = ["component", "kind", "seed"]
@@ -29,7 +29,7 @@ def components_figure(components: Result, metric: str | None = None) -> go.Figur
     progress = components.facts["progress_score"]
     metric = metric or progress
     curves, transitions = components.table("curves"), components.table("transitions")
-    title = Scores.of(components).progress(metric)
+    title = curve_name(components, metric)
     figure = blank(460, "step of its own training", text(title), hovermode="closest")
     figure.update_xaxes(type="log", dtick=1, tickformat=",d")
     figure.update_yaxes(type="log", dtick="D2", tickformat=".3g")

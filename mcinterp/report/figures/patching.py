@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
 from mcinterp.report.palette import part_colours
-from mcinterp.report.scores import Scores, spaced
+from mcinterp.report.scores import Scores
 from mcinterp.results import Result
 
 SYMBOLS = ("circle", "diamond-open")
@@ -31,7 +31,7 @@ def patching_figure(patching: Result, heads: bool | None = None) -> go.Figure:
     for number_, (names, rows) in enumerate(frame.groupby(["direction", "entries"], sort=False)):
         direction, part = map(str, names)
         shown = number_ == 0 or (direction == directions[0])
-        _add(figure, rows, f"{direction}, {spaced(part)}", colours[part], directions.index(direction), shown)
+        _add(figure, rows, f"{direction}, {scores.places[part]}", colours[part], directions.index(direction), shown)
     return on_rows(figure, frame["group"].unique().tolist(), around=138)
 
 

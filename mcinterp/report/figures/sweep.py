@@ -11,6 +11,7 @@ from plotly.colors import sample_colorscale
 from mcinterp.report.figures.base import blank, text
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import CONTROL, MUTED, SERIES
+from mcinterp.report.scores import curve_name
 from mcinterp.results import Result
 
 SPREAD = 0.7
@@ -25,7 +26,7 @@ def sweep_curves_figure(summary: Result) -> go.Figure:
     """
     runs, curves = summary.table("runs"), summary.table("curves")
     field, colours = colouring(summary)
-    figure = blank(440, "step", str(summary.facts["progress_score"]).replace("_", " "), yaxis_type="log")
+    figure = blank(440, "step", text(curve_name(summary, summary.facts["progress_score"])), yaxis_type="log")
     figure.update_yaxes(exponentformat="power", dtick="D2")
     figure.update_xaxes(rangemode="nonnegative", tickformat=",d", hoverformat=",d")
     named: set[Any] = set()

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows, text
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.palette import INK, MUTED, SERIES, part_colours
-from mcinterp.report.scores import Scores, spaced
+from mcinterp.report.scores import Scores
 from mcinterp.results import Result
 
 LABELS = 16
@@ -36,14 +36,14 @@ def switching_figure(switching: Result, recipient: str) -> go.Figure:
     figure = blank(300, text(scores.full), xaxis_type="log")
     figure.update_xaxes(exponentformat="power", dtick=1, tickangle=0)
     for part, colour in part_colours(scores.parts).items():
-        name, switched = spaced(part), f"switched_{scores.unit}"
+        name, switched = text(scores.words[part]), f"switched_{scores.unit}"
         _add(figure, trained[trained["entries"] == part], switched, name, colour, "circle")
         untrained = frame[(frame["kind"] == "untrained") & (frame["entries"] == part)]
         _add(figure, untrained, switched, f"{name}, untrained", colour, "x-thin-open")
     main, components = trained[trained["entries"] == scores.main], list(trained["component"].unique())
     for whose, name, dash in (("recipient", "unswitched", "solid"), ("donor", "donor", "dot")):
         level = float(main[f"{whose}_{scores.unit}"].iloc[0])
-        _level(figure, components, level, text(f"{spaced(scores.main)}, {name}"), dash)
+        _level(figure, components, level, text(f"{scores.said}, {name}"), dash)
     return on_rows(figure, components, around=165)
 
 

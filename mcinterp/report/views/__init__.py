@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from mcinterp.declared import Place, load
 from mcinterp.installed import studies
 from mcinterp.report.parts import Section
+from mcinterp.report.scores import Scores
+from mcinterp.report.tables import headed
 from mcinterp.report.views import (
     ablation,
     aligned,
@@ -79,7 +81,7 @@ def sections(results: Mapping[str, Result], run: Result | None = None) -> list[S
 
     Passes that are not defined for the task of the `run`, its `training` result, are passed over.
     """
-    return _sections(VIEWS, results, results, run)
+    return _sections(VIEWS, results, {**results, **({"training": run} if run else {})}, run)
 
 
 def comparison_sections(results: Mapping[str, Result], run: Result | None) -> list[Section]:
@@ -105,11 +107,11 @@ def _sections(
     beside: Mapping[str, Result],
     run: Result | None,
 ) -> list[Section]:
-    beside, defined = answers(beside), defined_passes(run)
+    beside, defined, scores = answers(beside), defined_passes(run), Scores.known(run)
     titled = {name: title for name, (title, _) in views.items() if name in results or name in defined}
     titled |= {name: results[name].title for name in sorted(results.keys() - views.keys())}
     return [
-        view_of(name)(results[name], beside)
+        headed(view_of(name)(results[name], beside), scores.heads if scores else {})
         if name in results and not results[name].why_unanswered
         else Section(name, title, absent=_absent(results, name))
         for name, title in titled.items()

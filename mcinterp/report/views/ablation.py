@@ -6,21 +6,22 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mcinterp.analysis.judged import NEGLIGIBLE, Judged
 from mcinterp.report.figures import ablation_figure
-from mcinterp.report.figures.ablation import SIGNIFICANT, ablation_rows
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.figures.ablation import CONTROLS, SIGNIFICANT, ablation_rows
+from mcinterp.report.numbers import interval, listed, number, plural
 from mcinterp.report.palette import class_colours
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores
+from mcinterp.report.scores import Scores, batch, change, raises
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
-LATER = ["control_delta", "excess", "excess_low", "excess_high", "verdict", "q_value"]
-HIDDEN = {"control_delta_min", "control_delta_max", "p_value", "kind", "n_controls"}
+LATER = ["control_delta", "excess", "excess_low", "excess_high", "verdict", "excess_q"]
+HIDDEN = {"control_delta_min", "control_delta_max", "p_value", "q_value", "excess_p", "kind", "n_controls"}
 CAPTION = (
-    "Change of the {score} when {what} ablated, with 95 % interval; filled where the change is significant "
-    "(p < 0.05; for single heads with the false-discovery rate controlled). To the right: the ablation hurts. "
-    "Grey bars: the range of random groups of the same size. Methods are switched in the legend."
+    "Change of {score} when {what} ablated, with 95 % interval; filled where it is not 0 (q < 0.05, with the "
+    "false-discovery rate controlled over all sets and methods). To the right: the ablation hurts. Grey bars: the "
+    "range of {controls}. Methods are switched in the legend."
 )
 
 
@@ -32,17 +33,13 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     meanings = {name: meaning for table in result.tables.values() for name, meaning in table.columns.items()}
     colours = class_colours(result.facts["kinds"])
     single = frame["kind"] == "head"
-    figures = []
-    if (~single).any():
-        figures.append(
-            FigureView(
-                CAPTION.format(score=scores.said, what="a set of heads is"), ablation_figure(result, heads=False)
-            )
+    figures = [
+        FigureView(
+            CAPTION.format(score=scores.the, what=what, controls=CONTROLS[heads]), ablation_figure(result, heads)
         )
-    if single.any():
-        figures.append(
-            FigureView(CAPTION.format(score=scores.said, what="one head is"), ablation_figure(result, heads=True))
-        )
+        for heads, what in ((False, "a set of heads is"), (True, "one head is"))
+        if (single == heads).any()
+    ]
     tables = [
         table_view(frame[rows], meanings, caption, hide=hidden_columns(scores), folded=folded, colours=colours)
         for rows, caption, folded in ((~single, "Sets of heads", False), (single, "Single heads", True))
@@ -53,15 +50,15 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
 
 def first_columns(scores: Scores) -> list[str]:
     """The telling columns, in order."""
-    delta = scores.delta
-    telling = ["group", "heads", "method", scores.mean, scores.ratio, delta, f"{delta}_low", f"{delta}_high"]
-    return [*telling, *LATER]
+    changes = [f"{column}{end}" for column in (scores.delta, scores.share) for end in ("", "_low", "_high")]
+    return ["group", "heads", "method", scores.mean, *changes, *LATER]
 
 
 def hidden_columns(scores: Scores) -> set[str]:
-    """Columns left to the CSV files: scores over everything, and what the figures show."""
+    """Columns left to the CSV files: scores over everything, what others say too, and what the figures show."""
     whole = [name for name in scores.others if name not in scores.parts]
-    return HIDDEN | {scores.column(name, suffix) for name in whole for suffix in ("", "_clean")}
+    also = {scores.ratio, f"{scores.main}_of_zero"}
+    return HIDDEN | also | {scores.column(name, suffix) for name in whole for suffix in ("", "_clean")}
 
 
 def row_of(frame: pd.DataFrame, method: str, **wanted: str) -> pd.Series | None:
@@ -94,7 +91,7 @@ def _nothing_scored(everything: pd.Series | None, scores: Scores) -> str:
 
 def _goes(row: pd.Series, name: str, scores: Scores) -> str:
     before, after = (number(row[scores.column(name, suffix)]) for suffix in ("_clean", ""))
-    return f"the {scores.words[name]} goes from {before} to {after}"
+    return f"{scores.called(name)} goes from {before} to {after}"
 
 
 def delta(row: pd.Series, scores: Scores) -> str:
@@ -102,28 +99,57 @@ def delta(row: pd.Series, scores: Scores) -> str:
     return interval(*(row[f"{scores.delta}{end}"] for end in ("", "_low", "_high")))
 
 
-def verb(row: pd.Series, scores: Scores) -> str:
-    """What an ablation does to the main score."""
-    if row[f"{scores.delta}_low"] > 0:
-        return "raises"
-    return "lowers" if row[f"{scores.delta}_high"] < 0 else "does not measurably change"
+def effect(row: pd.Series, scores: Scores) -> str:
+    """What an ablation does to the main score, with the size of an effect that hardly matters."""
+    judged = change(row, scores.delta, row[scores.clean])
+    if judged.side != "equal":
+        return raises(judged, scores.the)
+    size = interval(*(100 * row[f"{scores.share}{end}"] for end in ("", "_low", "_high")))
+    return Judged.of(row, scores.delta).say(
+        f"raises {scores.the} by a negligible {size} %",
+        f"lowers {scores.the} by a negligible {size} %",
+        f"does not measurably change {scores.the} (by less than {100 * NEGLIGIBLE:g} % either way)",
+        f"does not change {scores.the}",
+    )
 
 
 def _all_heads(row: pd.Series, scores: Scores) -> str:
     beside = f"; {_goes(row, scores.others[0], scores)}" if scores.others else ""
     return (
-        f"Ablating all heads ({row['method']}) {verb(row, scores)} the {scores.said}: {number(row[scores.clean])} → "
-        f"{number(row[scores.mean])} (× {number(row[scores.ratio])}, change {delta(row, scores)}, n = "
-        f"{number(row['n'])}){beside}."
+        f"Ablating all heads ({row['method']}, {batch(row['n'], row['seed'], scores.samples)}) {effect(row, scores)}: "
+        f"{number(row[scores.clean])} → {number(row[scores.mean])} (× {number(row[scores.ratio])}, change "
+        f"{delta(row, scores)}; {scores.zero} gives {number(row[scores.column(scores.main, '_zero')])}){beside}."
     )
 
 
 def _single_heads(rows: pd.DataFrame, method: str, scores: Scores) -> str:
-    hurting = rows[(rows["q_value"] < SIGNIFICANT) & (rows[scores.delta] > 0)]
-    worst = rows.iloc[int(rows[scores.delta].argmax())]
-    beyond = (rows["verdict"] == "hurts more than control").sum()
+    changed = rows[rows["q_value"] < SIGNIFICANT]
+    raising, lowering = changed[changed[scores.delta] > 0], changed[changed[scores.delta] < 0]
+    most = rows.iloc[int(rows[scores.delta].abs().argmax())]
+    lowers = f", {_count(lowering, 'lower')} it{_negligibly(lowering, scores)}" if len(lowering) else ""
     return (
-        f"Of {len(rows)} single heads ablated ({method}), {len(hurting)} raise the {scores.said} significantly and "
-        f"{beyond} hurt more than every random control; the largest change is {delta(worst, scores)} at "
-        f"{worst['group']}."
+        f"Of {plural(len(rows), 'single head')} ablated ({method}), {_count(raising, 'raise')} {scores.the}"
+        f"{_negligibly(raising, scores)}{lowers}; {_outstanding(rows)}. The largest change is {delta(most, scores)}, "
+        f"at {most['group']}."
     )
+
+
+def _count(rows: pd.DataFrame, verb: str) -> str:
+    """`1 raises`, `none raises`, `3 raise`."""
+    return f"{len(rows) or 'none'} {verb}{'' if len(rows) > 1 else 's'}"
+
+
+def _negligibly(rows: pd.DataFrame, scores: Scores) -> str:
+    """How many of them by next to nothing, in brackets."""
+    small = sum(change(row, scores.delta, row[scores.clean]).side == "equal" for _, row in rows.iterrows())
+    return f" ({small} of them by less than {100 * NEGLIGIBLE:g} %)" if small else ""
+
+
+def _outstanding(rows: pd.DataFrame) -> str:
+    """Which heads stand out from the others of their layer, and how."""
+    if rows["verdict"].str.startswith("no ").all():
+        return "whether one stands out is not told, with too few other heads in its layer"
+    found = rows[rows["verdict"].str.contains("every control")]
+    names = [f"{row['group']} ({row['verdict']})" for _, row in found.iterrows()]
+    whose = "their layers" if len(found) > 1 else "its layer"
+    return f"{_count(found, 'stand')} out from the other heads of {whose}{': ' if names else ''}{listed(names)}"

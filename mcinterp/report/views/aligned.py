@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import capital, curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -52,12 +54,17 @@ def sentences(result: Result) -> list[str]:
 
 
 def _figures(result: Result) -> list[FigureView]:
-    score = str(result.facts["progress_score"])
+    score = capital(curve_name(result, result.facts["progress_score"]))
     width = plural(int(result.facts["width"]), "step")
     figures = [FigureView(BY_STEP.format(score=score, width=width), by_step_figure(result))]
     dropped = result.facts["dropped"]
     for name in result.facts["scores"] if dropped else ():
-        figures.append(FigureView(ALIGNED.format(score=name, mean=_mean(result, name)), aligned_figure(result, name)))
+        figures.append(
+            FigureView(
+                ALIGNED.format(score=capital(curve_name(result, name)), mean=_mean(result, name)),
+                aligned_figure(result, name),
+            )
+        )
     classes = result.table("classes")
     for kind, (several, under) in result.facts["kind_words"].items():
         words = f"{several} ({under})" if under else several
@@ -76,7 +83,7 @@ def _mean(result: Result, score: str) -> str:
 
 
 def _drops(result: Result) -> str:
-    runs, score = result.table("runs"), result.facts["progress_score"]
+    runs, score = result.table("runs"), curve_name(result, result.facts["progress_score"])
     found = runs[runs["found"]]
     if found.empty:
         none = "Neither run" if len(runs) == 2 else f"None of {plural(len(runs), 'run')}"
@@ -132,11 +139,15 @@ def _alike(result: Result) -> str:
         return ""
     factors = f"{number(aligned)} when aligned, of {number(by_step)} by step"
     told = f"Across the drops the curves differ by a factor of {factors}"
-    if aligned >= by_step:
-        return f"{told}: aligning them does not make them more alike."
-    if aligned < LIKE:
+    if aligned < LIKE <= by_step:
         return f"{told}: they differ in when they drop, and hardly in how."
-    return f"{told}: aligning them makes them more alike, but how they drop differs too."
+    verdict = Judged(aligned, aligned, aligned, by_step, (LIKE - 1) * by_step).say(
+        "aligning them makes them less alike",
+        "aligning them makes them more alike, but how they drop differs too",
+        "what aligning does is undecided",
+        "aligning them hardly changes how alike they are",
+    )
+    return f"{told}: {verdict}."
 
 
 def _averages(result: Result) -> dict[str, Row]:

@@ -13,7 +13,7 @@ from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import class_colours
 from mcinterp.report.parts import Cell, Column, TableView
-from mcinterp.report.scores import Scores, capital
+from mcinterp.report.scores import HARDLY, Scores, batch, capital, change
 from mcinterp.report.tables import head_list
 from mcinterp.report.views import ablation, circuits, patching, probes
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
@@ -41,7 +41,7 @@ def changes_sentence(steps: Steps) -> str:
         f"{label} stayed at {before}" if before == after else f"{label} went from {before} to {after}"
         for pass_name, name, say in (
             ("taxonomy", lambda _: "heads that fit a class", _fitting),
-            ("ablation", lambda result: f"the {Scores.of(result).said} with all attention made uniform", _ablated),
+            ("ablation", lambda result: f"{Scores.of(result).the} with all attention made uniform", _ablated),
             ("patching", _patched_label, _patched),
         )
         if pass_name in first and pass_name in last
@@ -59,7 +59,12 @@ def _fitting(taxonomy: Result) -> str:
 
 def _ablated(result: Result) -> str:
     row = ablation.row_of(_sets(result), "uniform", group="all")
-    return "" if row is None else f"{number(row[Scores.of(result).ratio])} times its clean value"
+    if row is None:
+        return ""
+    scores = Scores.of(result)
+    size = change(row, scores.delta, row[scores.clean])
+    verdict = size.say("raised", "lowered", "not measurably changed", f"changed by at most {HARDLY}")
+    return f"{number(row[scores.ratio])} times its clean value ({verdict})"
 
 
 def _patched_label(result: Result) -> str:
@@ -100,7 +105,9 @@ def _ablation_rows(steps: Steps) -> list[Row]:
         return []
     groups = dict.fromkeys(name for result in ablations for name in _sets(result)["group"])
     colours = class_colours(ablations[0].facts["kinds"])
-    heading = f"{capital(Scores.of(ablations[0]).said)}, clean → heads ablated (attention made uniform)"
+    scores, row = Scores.of(ablations[0]), _sets(ablations[0]).iloc[0]
+    samples = batch(row["n"], row["seed"], scores.samples)
+    heading = f"{capital(scores.said)}, clean → heads ablated (attention made uniform), {samples}"
     return [
         (
             heading,

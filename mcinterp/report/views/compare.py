@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures.compare import MOST_PAIRS, PAIRS, pair_maps_figure, similarity_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores, capital, several
+from mcinterp.report.scores import HARDLY, Scores, batch, capital, change, several
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -27,6 +28,8 @@ HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices", "ef
 """What a table leaves to its file: the heads' names tell it, or the controls' table."""
 EXACT = 1 - 1e-6
 """A score from which on two heads count as the same."""
+LITTLE = 0.05
+"""Mean scores that differ by less, of at most 1, are told as alike."""
 NAMED = 5
 Row = Mapping[Any, Any]
 
@@ -122,7 +125,7 @@ def _unlike(result: Result) -> str:
 def _errors(result: Result) -> list[str]:
     rows = {row["entries"]: row for row in result.table("errors").to_dict("records")}
     scores = Scores.of(result)
-    told = [_error(result, rows[name], capital(scores.meanings[name]), scores) for name in scores.parts]
+    told = [_error(result, rows[name], capital(scores.called(name)), scores) for name in scores.parts]
     return [sentence for sentence in told if sentence]
 
 
@@ -136,20 +139,21 @@ def _error(result: Result, row: Row, symbol: str, scores: Scores) -> str:
         shares = [_percent(row[name], row[zero]) for name, zero in zip(names, ("a_zero", "b_zero"), strict=True)]
         return (
             f"{symbol} is {values[0]} for {a}, {shares[0]} of that of {scores.zero}, and {values[1]} for {b}, "
-            f"{shares[1]} of it (n = {number(row['n'])} each)."
+            f"{shares[1]} of it ({batch(row['n'], row['seed'], scores.samples)} each)."
         )
     return (
-        f"{symbol} is {values[0]} for {a} and {values[1]} for {b} on the same {number(row['n'])} {scores.samples}: "
-        f"{b}'s {_verdict(row)} (difference {_interval(row, 'difference')}, paired)."
+        f"{symbol} is {values[0]} for {a} and {values[1]} for {b} on the same samples "
+        f"({batch(row['n'], row['seed'], scores.samples)}): {b}'s {_verdict(row, names[0])} (difference "
+        f"{_interval(row, 'difference')}, paired)."
     )
 
 
-def _verdict(row: Row) -> str:
-    if row["difference_low"] > 0:
-        return "is higher"
-    if row["difference_high"] < 0:
-        return "is lower"
-    return "is the same" if row["difference_low"] == row["difference_high"] == 0 else "does not measurably differ"
+def _verdict(row: Row, whole: str) -> str:
+    if row["difference_low"] == row["difference_high"] == 0:
+        return "is the same"
+    return change(row, "difference", row[whole]).say(
+        "is higher", "is lower", "does not measurably differ", f"differs by at most {HARDLY}"
+    )
 
 
 def _percent(value: Any, whole: Any) -> str:
@@ -189,13 +193,15 @@ def _heads(result: Result) -> str:
 
 
 def _against(found: Row, control: Row) -> str:
+    """What the mean over pairs says; single pairs are told by `_above`."""
     if is_absent(control["score"]):
         return "whose heads attend uniformly"
-    if found["score_low"] > control["score_high"]:
-        return "they are more alike than that"
-    if found["score_high"] < control["score_low"]:
-        return "they are less alike than those of an untrained model"
-    return "they are not measurably more alike than that"
+    return "on average " + Judged.beside(found, "score", control, "score", LITTLE).say(
+        "they are more alike than that",
+        "they are less alike than those of an untrained model",
+        "they are not measurably more alike than that",
+        f"they are as alike as that, to within {LITTLE:g}",
+    )
 
 
 def _effects(result: Result) -> str:
@@ -212,9 +218,13 @@ def _effects(result: Result) -> str:
 
 
 def _doing(found: Row, others: Row) -> str:
-    if found["effect_low"] > max(0.0, others["effect_high"]):
-        return "paired heads do similar things"
-    return "what paired heads do is not measurably alike"
+    """Alike is what correlates, and more than with other samples."""
+    own, unclear = Judged.of(found, "effect"), "what paired heads do is not measurably alike"
+    if own.side != "above":
+        return own.say("", "on average paired heads do opposite things", unclear)
+    return Judged.beside(found, "effect", others, "effect").say(
+        "on average paired heads do similar things", "what paired heads do is less alike than that", unclear
+    )
 
 
 def _above(result: Result) -> str:
@@ -222,11 +232,11 @@ def _above(result: Result) -> str:
     above = matches[matches["above_untrained"]]
     limit = number(result.facts["untrained_highest"], 2)
     if above.empty:
-        return f"No pair's score lies above the highest of an untrained model ({limit})."
+        return f"No pair's score lies measurably above the highest of an untrained model ({limit})."
     rows = above.head(NAMED).to_dict("records")
     named = ", ".join(f"{row['head_a']} ↔ {row['head_b']} ({number(row['score'], 2)})" for row in rows)
     more = f" and {len(above) - NAMED} more" if len(above) > NAMED else ""
-    whole = f"{_of(len(above), len(matches))} {'lies' if len(above) == 1 else 'lie'}"
+    whole = f"{_of(len(above), len(matches))} {'lies' if len(above) == 1 else 'lie'} measurably"
     return f"{whole} above the highest of an untrained model ({limit}): {named}{more}."
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from mcinterp.report.figures import components_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores, capital
+from mcinterp.report.scores import Scores, capital, curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -43,7 +43,7 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
 
 def _progress(result: Result) -> str:
     """What is followed, in a sentence."""
-    return Scores.of(result).progress(result.facts["progress_score"])
+    return curve_name(result, result.facts["progress_score"])
 
 
 def sentences(result: Result) -> list[str]:
@@ -59,8 +59,8 @@ def sentences(result: Result) -> list[str]:
             _elsewhere(result.table("transitions")),
             _levels(components, whole, _progress(result)),
             _unfinished(result.table("transitions")),
-            _restored(result.table("control"), Scores.of(result).said),
-            _anew(result.table("control"), Scores.of(result).said),
+            _restored(result.table("control"), Scores.of(result).the),
+            _anew(result.table("control"), Scores.of(result).the),
         )
         if part
     ]
@@ -122,7 +122,7 @@ def _levels(components: pd.DataFrame, whole: pd.DataFrame, score: str) -> str:
         return ""
     rows = [*components.to_dict("records"), *whole.to_dict("records")]
     listed = "; ".join(f"{row['component']} {_step(row, 'half_at')} and {_step(row, 'fifth_at')}" for row in rows)
-    return f"Steps until the {score} is at a half and at a fifth of the run's plateau: {listed}."
+    return f"Steps until {score} is at a half and at a fifth of the run's plateau: {listed}."
 
 
 def _unfinished(transitions: pd.DataFrame) -> str:
@@ -140,7 +140,7 @@ def _restored(control: pd.DataFrame, score: str) -> str:
     off = control["restored_change"].abs().max()
     if off == 0:
         return "Control: with the original component put back, every retrained model is the run's own, exactly."
-    return f"The control fails: with the original component put back, the {score} differs by up to {number(off)}."
+    return f"The control fails: with the original component put back, {score} differs by up to {number(off)}."
 
 
 def _anew(control: pd.DataFrame, score: str) -> str:
@@ -152,4 +152,4 @@ def _anew(control: pd.DataFrame, score: str) -> str:
     )
     if not rows:
         return ""
-    return f"Control: trained on without being re-initialised, the change of the {score} is {listed}."
+    return f"Control: trained on without being re-initialised, the change of {score} is {listed}."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import (
     over_steps_figure,
     position_pictures_figure,
@@ -14,40 +15,46 @@ from mcinterp.report.figures import (
 )
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.leads import leads_sentence
 from mcinterp.report.views.plateau import transition_of
 from mcinterp.results import Result
 
-SIGNIFICANT = 0.05
-MEASURED = {
-    "norm_symmetry": "the norms of v and −v agree by",
-    "sign_separable": "share on its sign's side of a line",
-    "magnitude_order": "rank correlation of |v| with a direction",
-    "continuity": "continuity in |v|",
-}
-"""What is measured of the tokens, in the words of the sentence."""
-
+    not_seen = "are not measurably grouped"
+    verb = Judged.of(row, "excess").say("are grouped", not_seen, not_seen)
+    share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
+    excess = interval(*(100 * row[f"excess{end}"] for end in ("", "_low", "_high")))
+    return (
+        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels: {excess} "
+        f"points more, of which {number(100 * row['detectable'])} would mostly be seen)"
 
 def view(result: Result, beside: Mapping[str, Result]) -> Section:
     """Show the embeddings of a run."""
     tokens, positions, lead = (result.tables[name] for name in ("tokens", "positions", "lead"))
-    start = result.facts["plateau_step"]
+    start, loss = result.facts["plateau_step"], _loss(beside)
     return Section(
         result.name,
         result.title,
         [
             _token_sentence(tokens.frame, start),
             *_position_sentences(positions.frame, start),
-            leads_sentence(lead.frame, start),
+            leads_sentence(lead.frame, start, loss),
         ],
         _figures(result, transition_of(beside)),
         [
-            table_view(lead.frame, lead.columns, "When each number takes its last value"),
+            table_view(lead.frame, lead.columns, f"When each number takes its last value (loss: {loss})"),
             table_view(tokens.frame, tokens.columns, "Token embeddings at every checkpoint", folded=True),
             table_view(positions.frame, positions.columns, "Positional embeddings at every checkpoint", folded=True),
         ],
     )
+
+
+def _loss(beside: Mapping[str, Result]) -> str:
+    """What the loss of the table is, and over what it is averaged."""
+    training = beside.get("training")
+    name = curve_name(training, training.facts["progress_score"]) if training else "the progress score"
+    return f"{name}, mean over the training batches next to each checkpoint"
 
 
 def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureView]:
@@ -111,10 +118,19 @@ def _position_sentences(frame: pd.DataFrame, start: int) -> list[str]:
 
 
 def _grouped(row: pd.Series, name: str) -> str:
+<<<<<<< HEAD
     verb = "are grouped" if row["p_value"] < SIGNIFICANT else "are not told apart from ungrouped ones"
     share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
     excess = interval(*(100 * row[f"excess{end}"] for end in ("", "_low", "_high")))
     return (
         f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels: {excess} "
         f"points more, of which {number(100 * row['detectable'])} would mostly be seen; p {number(row['p_value'])})"
+=======
+    share, not_seen = row["explained"], "are not measurably grouped"
+    verb = Judged(share, share, share, row["explained_top"]).say("are grouped", not_seen, not_seen)
+    shuffled, top = (number(100 * row[f"explained_{name_}"]) for name_ in ("shuffled", "top"))
+    return (
+        f"{verb} by {name} ({number(100 * share)} % of the variance lies between groups, {shuffled} % with shuffled "
+        f"labels, in 97.5 % of shuffles at most {top} %; silhouette {number(row['silhouette'])})"
+>>>>>>> verdicts
     )

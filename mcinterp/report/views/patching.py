@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import patching_figure
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores
+from mcinterp.report.scores import Scores, batch
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -64,9 +65,10 @@ def sentences(frame: pd.DataFrame, scores: Scores) -> list[str]:
     if is_absent(row["nearer"]):
         return [f"{scores.absent}, so that patching has no {scores.where} to move."]
     near, far = (number(row[f"{scores.unit}_to_{whose}"]) for whose in ("source", "base"))
+    samples = batch(row["n"], row["seed"], scores.samples)
     text = (
-        f"Patching all heads ({row['direction']}, n = {number(row['n'])}) {_verdict(row, scores)}: {scores.short} "
-        f"{near} to the source and {far} to the base (difference {nearer(row)})."
+        f"Patching all heads ({row['direction']}, {samples}) {_verdict(row, scores)}: {scores.short} {near} to the "
+        f"source and {far} to the base (difference {nearer(row)})."
     )
     if control is not None:
         text += f" With the heads of an unrelated {scores.sample} the difference is {nearer(control)}."
@@ -75,8 +77,8 @@ def sentences(frame: pd.DataFrame, scores: Scores) -> list[str]:
 
 def _verdict(row: pd.Series, scores: Scores) -> str:
     where, sample = scores.where, scores.sample
-    if row["nearer_low"] > 0:
-        return f"brings the {where} nearer to the source's {sample} than to the base's"
-    if row["nearer_high"] < 0:
-        return f"leaves the {where} nearer to the base's {sample} than to the source's"
-    return f"does not decide whether the {where} are nearer to the source's {sample} or to the base's"
+    return Judged.of(row, "nearer").say(
+        f"brings the {where} nearer to the source's {sample} than to the base's",
+        f"leaves the {where} nearer to the base's {sample} than to the source's",
+        f"does not decide whether the {where} are nearer to the source's {sample} or to the base's",
+    )

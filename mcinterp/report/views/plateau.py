@@ -9,7 +9,7 @@ import pandas as pd
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import capital
+from mcinterp.report.scores import Scores, batch, capital
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.leads import leads_sentence
 from mcinterp.results import Result
@@ -23,7 +23,7 @@ PANELS = (
 def view(result: Result, beside: Mapping[str, Result]) -> Section:
     """Show the measures of a run by step."""
     table, lead = result.tables["measures"], result.tables["lead"]
-    transition = transition_of(beside)
+    transition, loss = transition_of(beside), _loss(table.frame, beside)
     figures = [
         FigureView(_caption(words, measure), _figure(table.frame, measure, title, transition))
         for measure, title, words in (*PANELS, *_answer_panels(result))
@@ -32,13 +32,20 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
     return Section(
         result.name,
         result.title,
-        [*sentences(result), leads_sentence(lead.frame, result.facts["plateau_step"])],
+        [*sentences(result), leads_sentence(lead.frame, result.facts["plateau_step"], loss)],
         figures,
         [
-            table_view(lead.frame, lead.columns, "Which measures move before the loss"),
+            table_view(lead.frame, lead.columns, f"Which measures move before the loss ({loss})"),
             table_view(table.frame, table.columns, "Every measure at every checkpoint", folded=True),
         ],
     )
+
+
+def _loss(frame: pd.DataFrame, beside: Mapping[str, Result]) -> str:
+    """What the loss of the table is, and of which samples."""
+    row, scores = frame[frame["measure"] == "loss"].iloc[0], Scores.known(beside.get("training"))
+    name, samples = (scores.said, scores.samples) if scores else ("the main score", "samples")
+    return f"{name}, {batch(row['n'], row['seed'], samples)}"
 
 
 def _answer_panels(result: Result) -> list[tuple[str, str, str]]:

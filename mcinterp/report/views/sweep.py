@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from mcinterp.analysis.judged import NEGLIGIBLE, Judged
 from mcinterp.report.figures.sweep import colouring, shown, sweep_curves_figure, sweep_drops_figure
-from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.report.numbers import interval, number, plural
 from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.scores import HARDLY, capital, curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -29,7 +31,7 @@ def view(summary: Result) -> Section:
     if runs.frame["found"].any():
         fields = summary.facts["others"] or summary.facts["fields"]
         figures += [FigureView(DROPS.format(field=field), sweep_drops_figure(summary, field)) for field in fields]
-    score = str(summary.facts["progress_score"])
+    score = curve_name(summary, summary.facts["progress_score"])
     meanings = {name: text.replace("the progress score", score) for name, text in runs.columns.items()}
     tables = [
         table_view(_rounded(groups.frame), groups.columns, "Averages over seeds"),
@@ -53,8 +55,9 @@ def sweep_facts(summary: Result) -> list[tuple[str, str]]:
 
 def _curves_caption(summary: Result) -> str:
     field, _ = colouring(summary)
-    score = str(summary.facts["progress_score"])
-    return f"{score} of every run, averaged over equal stretches of steps, on a logarithmic axis, coloured by {field}."
+    score = curve_name(summary, summary.facts["progress_score"])
+    stretches = "averaged over equal stretches of steps, on a logarithmic axis"
+    return f"{capital(score)} of every run, {stretches}, coloured by {field}."
 
 
 def _sentences(summary: Result) -> list[str]:
@@ -101,23 +104,29 @@ def _failures(failed: pd.DataFrame) -> str:
 
 
 def _lowest(groups: pd.DataFrame, summary: Result) -> str:
-    low, high = _extremes(groups, "last_score", "n", summary)
-    score = summary.facts["progress_score"]
-    return f"Averaged over seeds, the last {score} is lowest for {low}, and highest for {high}."
+    score = curve_name(summary, summary.facts["progress_score"])
+    told = _extremes(groups, "last_score", "n", "lower", summary)
+    return f"Averaged over seeds, the last {score} is {told}."
 
 
 def _earliest(groups: pd.DataFrame, summary: Result) -> str:
-    first, last = _extremes(groups, "steepest", "dropped", summary)
-    return f"The fastest fall comes first for {first}, and last for {last}."
+    told = _extremes(groups, "steepest", "dropped", "earlier", summary)
+    return f"Averaged over seeds, the step of the fastest fall is {told}."
 
 
-def _extremes(groups: pd.DataFrame, name: str, count: str, summary: Result) -> tuple[str, str]:
-    """The groups with the smallest and the largest mean, in words, the second with what their intervals say."""
+def _extremes(groups: pd.DataFrame, name: str, count: str, less: str, summary: Result) -> str:
+    """The groups with the smallest and the largest mean, and whether they differ by more than seeds do."""
     rows = groups.sort_values(name, kind="stable").to_dict("records")
-    low, high = rows[0], rows[-1]
-    chosen = f" (the extremes of {len(rows)} groups)" if len(rows) > 2 else ""
-    words = [f"{_group(row, summary)}: {_estimate(row, name, count)}" for row in (low, high)]
-    return words[0], f"{words[1]}; {_overlap(low, high, name)}{chosen}"
+    low, high = (f"{_group(row, summary)}, {_estimate(row, name, count)}" for row in (rows[0], rows[-1]))
+    unclear = f"not told apart between {low}, and {high}"
+    verdict = Judged.beside(rows[-1], name, rows[0], name, NEGLIGIBLE * abs(rows[0][name])).say(
+        f"{less} for {low}, than for {high}",
+        unclear,
+        f"{unclear}: seeds alone may make the difference",
+        f"the same to within {HARDLY} for {low}, and {high}",
+        f"{unclear}: one of them has a single seed, so there is no interval to compare them by",
+    )
+    return f"{verdict} (the extremes of {len(rows)} groups)" if len(rows) > 2 else verdict
 
 
 def _group(row: Row, summary: Result) -> str:
@@ -127,14 +136,6 @@ def _group(row: Row, summary: Result) -> str:
 def _estimate(row: Row, name: str, count: str) -> str:
     value = round(row[name]) if name == "steepest" else row[name]
     return f"{interval(value, row[f'{name}_low'], row[f'{name}_high'])} (n = {row[count]})"
-
-
-def _overlap(first: Row, second: Row, name: str) -> str:
-    if is_absent(first[f"{name}_high"]) or is_absent(second[f"{name}_low"]):
-        return "one of them has a single seed, so there is no interval to compare them by"
-    if first[f"{name}_high"] >= second[f"{name}_low"]:
-        return "their intervals overlap, so seeds alone may make the difference"
-    return "their intervals do not overlap"
 
 
 def _spaced(name: str) -> str:

@@ -11,7 +11,7 @@ from mcinterp.report.figures import exchange_figure, switching_figure
 from mcinterp.report.figures.switching import LIMITS
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores, an, capital
+from mcinterp.report.scores import Scores, an, batch, capital, change, rises
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
@@ -21,7 +21,7 @@ CAPTION = (
     "{donor}. attention-qkv is W_Q, W_K and W_V with their biases, in every layer; attention has W_O too."
 )
 HEAT_MAP = (
-    "Change of the {score}, as a share of the plateau, when {what}; orange is worse, blue is better, colours end at "
+    "Change of {score}, as a share of the plateau, when {what}; orange is worse, blue is better, colours end at "
     "{limit:.0%}. The row everything is the other checkpoint itself."
 )
 SWEEPS = {
@@ -40,7 +40,7 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     before, after = number(result.facts["before"]), number(result.facts["after"])
     scores = Scores.of(result)
     hide = HIDDEN | {f"recipient_{scores.unit}", f"donor_{scores.unit}"}
-    words = {"unit": capital(scores.short), "score": scores.said}
+    words = {"unit": capital(scores.short), "score": scores.the}
     figures = [
         FigureView(CAPTION.format(recipient=before, donor=after, **words), switching_figure(result, "before")),
         FigureView(CAPTION.format(recipient=after, donor=before, **words), switching_figure(result, "after")),
@@ -48,7 +48,7 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     for comparison, what in SWEEPS.items():
         figure = exchange_figure(result, comparison, transition)
         if figure is not None:
-            figures.append(FigureView(HEAT_MAP.format(score=scores.said, what=what, limit=LIMITS[comparison]), figure))
+            figures.append(FigureView(HEAT_MAP.format(score=scores.the, what=what, limit=LIMITS[comparison]), figure))
     tables = [
         table_view(result.tables[name].frame, result.tables[name].columns, caption, hide=hide, folded=folded)
         for name, caption, folded in (
@@ -83,9 +83,9 @@ def _told(frame: pd.DataFrame, direction: str, component: str, scores: Scores) -
         moved = f", {share} % of the way to that of step {number(main['donor_step'])}"
     before, after = _before_and_after(main, scores)
     return (
-        f"Step {number(main['recipient_step'])} with {component} of step {number(main['donor_step'])}: the "
-        f"{scores.said} {_verb(main)}, {before} → {after} (change {_change(main)}, n = {number(main['n'])}){moved}"
-        f"{_beside(of, scores)}."
+        f"Step {number(main['recipient_step'])} with {component} of step {number(main['donor_step'])}: {scores.the} "
+        f"{_verb(main, scores)}, {before} → {after} (change {_change(main)}, "
+        f"{batch(main['n'], main['seed'], scores.samples)}){moved}{_beside(of, scores)}."
     )
 
 
@@ -94,9 +94,8 @@ def _beside(of: Mapping[str, Mapping[Any, Any]], scores: Scores) -> str:
     told = []
     for index, name in enumerate(scores.others):
         before, after = _before_and_after(of[name], scores)
-        start = "; the" if not index else ", that of" if name not in scores.parts else ", the"
-        what = scores.places[name] if start.endswith("of") else scores.words[name]
-        told.append(f"{start} {what}{' goes' if not index else ''} from {before} to {after}")
+        start, goes = (",", "") if index else (";", " goes")
+        told.append(f"{start} {scores.called(name)}{goes} from {before} to {after}")
     return "".join(told)
 
 
@@ -104,10 +103,8 @@ def _before_and_after(row: Mapping[Any, Any], scores: Scores) -> tuple[str, str]
     return number(row[f"recipient_{scores.unit}"]), number(row[f"switched_{scores.unit}"])
 
 
-def _verb(row: Mapping[Any, Any]) -> str:
-    if row["change_low"] > 0:
-        return "rises"
-    return "falls" if row["change_high"] < 0 else "does not measurably change"
+def _verb(row: Mapping[Any, Any], scores: Scores) -> str:
+    return rises(change(row, "change", row[f"recipient_{scores.unit}"]))
 
 
 def _change(row: Mapping[Any, Any]) -> str:
@@ -140,7 +137,7 @@ def _exchangeable(result: Result, scores: Scores) -> str:
     parts += [f"the last step only: {', '.join(never)}"] if len(never) else []
     share, tolerance = result.facts["tolerance_share"], number(result.facts["tolerance"])
     return (
-        f"Checkpoints whose component can replace that of step {number(result.facts['after'])}, so that the "
-        f"{scores.said} rises by less than {tolerance} ({share:.0%} of {result.facts['plateau_source']}, upper end "
+        f"Checkpoints whose component can replace that of step {number(result.facts['after'])}, so that "
+        f"{scores.the} rises by less than {tolerance} ({share:.0%} of {result.facts['plateau_source']}, upper end "
         f"of the interval), begin at {'; '.join(parts)}."
     )

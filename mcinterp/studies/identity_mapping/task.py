@@ -34,6 +34,7 @@ class IdentityMapping(TaskBase[IdentityBatch]):
 
     progress_score = "ood_loss"
     loss_name = "½ mean squared distance"
+    curve_labels: Mapping[str, str] = {"ood_loss": "loss at the test point"}
 
     def __init__(self, config: IdentityConfig) -> None:
         self.config = config

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mcinterp.report.numbers import interval, number, plural
+from mcinterp.analysis.judged import Judged
+from mcinterp.report.numbers import interval, number, of_them, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 from mcinterp.studies.identity_mapping.figures import concepts_figure, swing_figure
+
+LITTLE = 1e-3
+"""A smaller rise, of a loss's beginning, is told as none."""
 
 
 def equations(result: Result, _: Mapping[str, Result]) -> Section:
@@ -57,12 +61,12 @@ def networks(result: Result, _: Mapping[str, Result]) -> Section:
 
 
 def _largest(two: pd.DataFrame) -> str:
-    rising = two[two["rise"] > 0]
+    rising = two[[_rise(rise).side == "above" for rise in two["rise"]]]
     if rising.empty:
-        return "From no beginning does the loss at the unseen combination rise."
+        return f"From no beginning does the loss at the unseen combination rise by more than {LITTLE:.1%} of it."
     most = rising.iloc[int(rising["rise"].argmax())]
     return (
-        f"The loss at the unseen combination rises from {len(rising)} of {len(two)} beginnings, most by "
+        f"The loss at the unseen combination rises from {of_them(len(rising), len(two), 'beginning')}, most by "
         f"{number(most['rise'])} of its beginning (diagonal {number(most['diagonal'])}, correlation "
         f"{number(most['correlation'])})."
     )
@@ -73,8 +77,14 @@ def _without(two: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     rise = rows["rise"].max()
-    said = "never rises" if rise == 0 else f"rises by at most {number(rise)}"
-    return f"Without a positive correlation it {said}."
+    most = f"rises by up to {number(rise)} of it"
+    verdict = _rise(rise).say(most, most, most, f"never rises by more than {LITTLE:.1%} of it")
+    return f"Without a positive correlation it {verdict}."
+
+
+def _rise(rise: float) -> Judged:
+    """A rise of the loss as a share of its beginning; of integrated equations, without sampling."""
+    return Judged(rise, rise, rise, 0.0, LITTLE)
 
 
 def _rates(rates: pd.DataFrame) -> str:

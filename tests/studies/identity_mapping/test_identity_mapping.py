@@ -174,7 +174,7 @@ def test_the_same_call_keeps_what_stands(folder: Path, monkeypatch: pytest.Monke
 def test_the_pages_show_curves_claims_and_numbers(folder: Path) -> None:
     index = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert "Of 4 claims, 4 hold." in index
-    assert '"name":"ood loss"' in index
+    assert '"name":"loss at the test point"' in index
     page = (folder / "out" / "paper.html").read_text(encoding="utf-8")
     for anchor in ("equations", "networks"):
         assert f'id="{anchor}"' in page

@@ -27,7 +27,7 @@ def attention_section(course: Course, kept: HeadMaps) -> Section:
     """Where the head looks at every step, in numbers; the maps stand beside them."""
     rows = course.rows("attention", "heads")
     if rows.empty:
-        return Section("attention", "Where it looks", [missing("Attention maps of this head were stored")])
+        return Section("attention", "Where it looks", [missing("attention maps of this head")])
     shares = kept.shares(course.head)
     if len(shares):
         rows = rows.merge(shares, how="left", on=["step", "mask"])
@@ -67,7 +67,7 @@ def nearest_section(course: Course, kept: HeadMaps) -> Section:
     """The heads whose attention is most alike."""
     near = kept.distances(course.head)
     if near.empty:
-        return Section("nearest", "Nearest heads", [missing("Attention maps of other heads were stored")])
+        return Section("nearest", "Nearest heads", [missing("attention maps of other heads")])
     first, last = kept.ends
     frame = near.head(NEAREST).drop(columns=["mask"] if first < last else ["mask", "first"])
     for kind in kinds_of(course.rows("taxonomy", "scores")):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import over_steps_figure, written_figure
 from mcinterp.report.figures.circuits import LEAST, TERMS
 from mcinterp.report.head_circuits import HeadCircuits
@@ -30,7 +31,7 @@ def circuits_section(course: Course, kept: HeadCircuits) -> Section:
     """The circuits in numbers and what tokens write; the pictures stand beside them."""
     rows = course.rows("circuits", "heads")
     if rows.empty:
-        return Section("circuits", TITLE, [missing("The circuits of this head were computed")])
+        return Section("circuits", TITLE, [missing("circuits of this head")])
     figures = [FigureView(SHARES, _shares_figure(course, rows))]
     if curves := kept.written(course.head):
         figures.append(FigureView(WRITTEN.format(blank=kept.blank), written_figure(kept.values, curves, kept.blank)))
@@ -75,26 +76,33 @@ def _accounted(head: str, row: pd.Series) -> str:
 
 
 def _read(row: pd.Series, groups: Sequence[str]) -> str:
-    parts = [
-        f"{_side(row[f'same_{name}'])} for those of its {name} (95 % of shuffles: up to "
-        f"{number(row[f'same_{name}_shuffled'])})"
-        for name in groups
-        if pd.notna(row[f"same_{name}"])
-    ]
+    parts = [_more(row, name) for name in groups if pd.notna(row[f"same_{name}"])]
     if not parts:
         return ""
     others = "neither" if len(groups) == 2 else "none" if len(groups) > 2 else "it not"
     return f"By its position alone a query scores keys {listed(parts)}, against those that share {others}."
 
 
+def _more(row: pd.Series, name: str) -> str:
+    """How much higher it scores keys of a group, unless shuffled positions do as much."""
+    most = float(row[f"same_{name}_shuffled"])
+    verdict = _exact(row[f"same_{name}"], most).say("", "", "", "no more than chance; ")
+    return f"{_side(row[f'same_{name}'])} for those of its {name} ({verdict}95 % of shuffles: up to {number(most)})"
+
+
 def _side(value: float) -> str:
-    return f"{number(abs(value))} {'higher' if value >= 0 else 'lower'}"
+    return _exact(value).say(f"{number(abs(value))} higher", f"{number(abs(value))} lower", "as high")
+
+
+def _exact(value: float, negligible: float = 0.0) -> Judged:
+    """A number of the weights alone, which nothing is sampled for."""
+    return Judged(value, value, value, 0.0, negligible)
 
 
 def _blank(row: pd.Series, column: str, meaning: str) -> str:
     if pd.isna(row[column]):
         return ""
-    return f"The average query scores a key that holds {meaning} {_side(row[column])} than one that holds a value."
+    return f"The average query scores keys that hold {meaning} {_side(row[column])}, against those that hold a value."
 
 
 def _written(row: pd.Series) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mcinterp.report.figures import over_steps_figure
-from mcinterp.report.numbers import interval, number, plural
+from mcinterp.report.numbers import fixed, interval, number, plural
 from mcinterp.report.palette import CONTROL, NONE
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
 from mcinterp.report.scores import an
@@ -23,7 +23,7 @@ def classes_section(course: Course) -> Section:
     """Class of the head and its scores at every step."""
     scores, colours = course.rows("taxonomy", "scores"), taxonomy_colours(course.having("taxonomy"))
     if scores.empty:
-        return Section("taxonomy", "Its classes", [missing("The taxonomy was run on this head")])
+        return Section("taxonomy", "Its classes", [missing("a taxonomy of this head")])
     figures = [_scores_figure(course, scores[scores["kind"] == kind], kind, colours) for kind in kinds_of(scores)]
     shown, words = first_columns(scores, ["step", "kind", "class"]), meanings(course, "taxonomy")
     table = table_view(shown, words, "Every score", {"head"}, True, colours)
@@ -70,7 +70,7 @@ def _best_sentence(row: pd.Series) -> str:
     return (
         f"At step {number(row['step'])} its highest score for {an(row['kind'])} is {score}, for {row['class']}: "
         f"{'above' if row['fits'] else 'not above'} the threshold {number(row['threshold'])}, where a uniform head has "
-        f"{number(row['uniform'])} and the best head of an untrained model {number(row['untrained_max'])}."
+        f"{fixed(row['uniform'], 2)} and the best head of an untrained model {fixed(row['untrained_max'], 2)}."
     )
 
 

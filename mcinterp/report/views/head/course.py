@@ -70,7 +70,7 @@ class Course:
 
 def missing(what: str) -> str:
     """What a section says where no checkpoint has what it shows."""
-    return f"{what} at no analysed step."
+    return f"No analysed step has {what}."
 
 
 def first_columns(frame: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import over_steps_figure
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import number
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import Scores, capital, spaced
+from mcinterp.report.scores import Scores, batch, capital
 from mcinterp.report.tables import table_view
-from mcinterp.report.views.ablation import delta, hidden_columns, verb
+from mcinterp.report.views.ablation import delta, effect, hidden_columns
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
-from mcinterp.report.views.patching import gap
+from mcinterp.report.views.patching import gap, nearer
 
-HIDDEN = {"group", "heads", "kind", "seed", "p_value", "n_controls", "control_delta_min", "control_delta_max", "head"}
+HIDDEN = {"group", "heads", "kind", "seed", "head"}
 """Columns left to the CSV files."""
 
 
@@ -21,9 +22,9 @@ def ablation_section(course: Course) -> Section:
     """What the ablation of this head alone does, at every step."""
     frame = course.rows("ablation", "ablation", "heads")
     if frame.empty:
-        return Section("ablation", "Ablated alone", [missing("This head was ablated on its own")])
+        return Section("ablation", "Ablated alone", [missing("an ablation of this head on its own")])
     scores = Scores.of(next(iter(course.having("ablation").values())))
-    frame = first_columns(frame, ["step", "method", scores.clean, scores.mean, scores.ratio, scores.delta])
+    frame = first_columns(frame, ["step", "method", scores.clean, scores.mean, scores.delta, scores.share])
     figures = [] if frame[scores.delta].isna().all() else [_ablation_figure(course, frame, scores)]
     hide = HIDDEN | hidden_columns(scores)
     table = table_view(frame, meanings(course, "ablation"), "Every ablation of this head", hide=hide, folded=True)
@@ -31,7 +32,7 @@ def ablation_section(course: Course) -> Section:
 
 
 def _ablation_figure(course: Course, frame: pd.DataFrame, scores: Scores) -> FigureView:
-    title = f"change of the {scores.said}"
+    title = f"change of {scores.the}"
     return FigureView(
         f"{capital(title)} when this head alone is ablated, with 95 % interval: above 0 the ablation hurts.",
         over_steps_figure(frame, scores.delta, "method", title, course.transition),
@@ -40,35 +41,35 @@ def _ablation_figure(course: Course, frame: pd.DataFrame, scores: Scores) -> Fig
 
 def ablation_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
     """What the first method does at the last step, and where it does most."""
-    method, change = frame["method"].iloc[0], scores.delta
-    rows = frame[(frame["method"] == method) & frame[change].notna()]
+    method, column = frame["method"].iloc[0], scores.delta
+    rows = frame[(frame["method"] == method) & frame[column].notna()]
     if rows.empty:
-        return f"{scores.absent}, so that there is no {spaced(scores.main)} error to change."
+        return f"{scores.absent}, so that there is no {scores.said} to change."
     last, n = rows.iloc[-1], rows["step"].nunique()
     text = (
-        f"Ablating {head} alone ({method}, n = {number(last['n'])}) {verb(last, scores)} the {scores.said} at step "
-        f"{number(last['step'])}: change {delta(last, scores)}, × {number(last[scores.ratio])}{_against(last)}."
+        f"Ablating {head} alone ({method}, {batch(last['n'], last['seed'], scores.samples)}) {effect(last, scores)} at "
+        f"step {number(last['step'])}: change {delta(last, scores)}, × {number(last[scores.ratio])}{_against(last)}."
     )
     if n == 1:
         return text
-    most = rows.loc[rows[change].abs().idxmax()]
-    clear = ((rows[f"{change}_low"] > 0) | (rows[f"{change}_high"] < 0)).sum()
+    most = rows.loc[rows[column].abs().idxmax()]
+    clear = sum(Judged.of(row, column).side in ("above", "below") for _, row in rows.iterrows())
     return (
         f"{text} Over the {n} analysed steps the largest change is {delta(most, scores)}, at step "
-        f"{number(most['step'])}; the interval excludes 0 at {number(int(clear))} of them."
+        f"{number(most['step'])}; it measurably differs from 0 at {number(clear)} of them."
     )
 
 
 def _against(row: pd.Series) -> str:
     verdict = row.get("verdict")
-    return f"; against other heads of its layer: {verdict}" if isinstance(verdict, str) and verdict else ""
+    return f"; verdict: {verdict}" if isinstance(verdict, str) and verdict else ""
 
 
 def patching_section(course: Course) -> Section:
     """What patching this head alone does, at every step."""
     frame = course.rows("patching", "patching", "heads")
     if frame.empty:
-        return Section("patching", "Patched alone", [missing("This head was patched on its own")])
+        return Section("patching", "Patched alone", [missing("a patching of this head on its own")])
     scores = Scores.of(next(iter(course.having("patching").values())))
     frame = _with_self(frame, course).assign(what=lambda rows: rows["direction"] + ", " + rows["entries"])
     caption = (
@@ -107,11 +108,14 @@ def patching_sentence(head: str, frame: pd.DataFrame, scores: Scores) -> str:
     if rows.empty:
         return f"{scores.absent}, so that there is nothing to bring nearer."
     row, sample = rows.iloc[-1], scores.sample
-    side = f"base's {sample} than to the source's" if row["nearer"] < 0 else f"source's {sample} than to the base's"
+    side = Judged.of(row, "nearer").say(
+        f"nearer to the source's {sample} than to the base's",
+        f"nearer to the base's {sample} than to the source's",
+        f"measurably nearer neither to the source's {sample} nor to the base's",
+    )
     text = (
-        f"With {head} alone patched ({row['direction']}, n = {number(row['n'])}) the {scores.where} are nearer to the "
-        f"{side} at step {number(row['step'])}: {gap(scores)} is "
-        f"{interval(row['nearer'], row['nearer_low'], row['nearer_high'])}"
+        f"With {head} alone patched ({row['direction']}, {batch(row['n'], row['seed'], scores.samples)}) the "
+        f"{scores.where} are {side} at step {number(row['step'])}: {gap(scores)} is {nearer(row)}"
     )
     known = pd.notna(row["unpatched"])
     return f"{text}; with nothing exchanged it is {number(row['unpatched'])}." if known else f"{text}."

@@ -11,6 +11,8 @@ from mcinterp.report.figures.base import blank, error_bars, intervals, text
 from mcinterp.report.palette import MUTED, SERIES
 from mcinterp.results import Result
 
+ERRORS = {"total": "L", "masked": "L_mask", "observed": "L_obs"}
+
 CURVES = {
     "model": ("model", SERIES[0]),
     "solver": ("nuclear norm minimisation", SERIES[1]),
@@ -26,7 +28,7 @@ def completion_error_figure(nuclear: Result, entries: str = "total") -> go.Figur
         entries: 'total' or 'masked'.
     """
     frame = nuclear.table("errors")
-    return _over_p_mask(frame[frame["entries"] == entries], "mse", f"MSE, {_named(entries)} entries")
+    return _over_p_mask(frame[frame["entries"] == entries], "mse", ERRORS[entries])
 
 
 def nuclear_norm_figure(nuclear: Result) -> go.Figure:
@@ -43,7 +45,7 @@ def regularised_figure(nuclear: Result, entries: str = "total") -> go.Figure:
     """
     frame = nuclear.table("regularised")
     column = f"{entries}_mse"
-    figure = blank(320, "λ", f"MSE, {_named(entries)} entries", xaxis_type="log")
+    figure = blank(320, "λ", ERRORS[entries], xaxis_type="log")
     figure.update_yaxes(rangemode="tozero")
     rows, model = frame[frame["weight"].notna()], frame[frame["weight"].isna()]
     if rows.empty or model.empty:
@@ -64,10 +66,6 @@ def regularised_figure(nuclear: Result, entries: str = "total") -> go.Figure:
     ticks = _apart(rows["weight"].tolist())
     figure.update_xaxes(tickvals=ticks, ticktext=[f"{weight:g}" for weight in ticks], tickangle=0)
     return figure
-
-
-def _named(entries: str) -> str:
-    return "all" if entries == "total" else entries
 
 
 def _apart(values: list[float], ratio: float = 1.7) -> list[float]:

@@ -18,7 +18,7 @@ def positions_figure(positions: Result) -> go.Figure:
         positions: the stored position sensitivity of a checkpoint.
     """
     frame, each = positions.table("positions"), positions.table("each")
-    figure = blank(300, "change of the masked MSE")
+    figure = blank(300, "change of L_mask")
     figure.update_xaxes(rangemode="tozero")
     figure.add_scatter(
         x=each["masked_delta"].tolist(),
@@ -48,7 +48,7 @@ def moved_figure(positions: Result) -> go.Figure:
     if clean == clean:
         figure.add_vline(x=float(clean), line={"color": MUTED, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            text=f"clean masked MSE {number(clean)}",
+            text=f"clean L_mask {number(clean)}",
             x=float(clean),
             xanchor="left",
             yref="paper",

@@ -20,9 +20,9 @@ def sizes_figure(sizes: Result) -> go.Figure:
     figure.update_xaxes(rangemode="tozero")
     masked = frame[frame["entries"] == "masked"]
     series = (
-        ("answering 0, masked entries", masked, "zero_mse", MUTED, "line-ns-open"),
-        ("masked entries", masked, "mse", SERIES[1], "circle"),
-        ("observed entries", frame[frame["entries"] == "observed"], "mse", SERIES[0], "circle"),
+        ("L_mask of answering 0", masked, "zero_mse", MUTED, "line-ns-open"),
+        ("L_mask", masked, "mse", SERIES[1], "circle"),
+        ("L_obs", frame[frame["entries"] == "observed"], "mse", SERIES[0], "circle"),
     )
     for name, rows, column, colour, symbol in series:
         figure.add_scatter(

@@ -11,7 +11,7 @@ from mcinterp.results import Result
 
 MEASURES = (
     ("control_mse", "with MASK there, to the value (control)", CONTROL, "circle"),
-    ("observed_mse", "entries left alone, to the truth", SERIES[2], "diamond-open"),
+    ("observed_mse", "L_obs, entries left alone", SERIES[2], "diamond-open"),
     ("value_mse", "replaced entries, to the value", SERIES[1], "circle"),
 )
 

@@ -47,14 +47,18 @@ class MatrixTask:
     progress_score = "masked_mse"
     loss_name = "mean squared error"
     sample_score_kinds: Mapping[str, SampleScore] = {
-        "masked": SampleScore("L_mask", False, "masked MSE", "masked entries", "No entry was masked"),
-        "observed": SampleScore("L_obs", False, "observed MSE", "observed entries", "No entry was observed"),
-        "total": SampleScore("MSE over all entries", True, "total MSE", "all entries"),
+        "masked": SampleScore(
+            "L_mask", False, "", "masked entries", "No entry was masked", "mean squared error over masked entries"
+        ),
+        "observed": SampleScore(
+            "L_obs", False, "", "observed entries", "No entry was observed", "mean squared error over observed entries"
+        ),
+        "total": SampleScore("L", True, "", "all entries", spelled="mean squared error over all entries"),
     }
     curve_labels: Mapping[str, str] = {
-        "loss": "loss (all entries)",
-        "observed_mse": "MSE, observed",
-        "masked_mse": "MSE, masked",
+        "loss": "L",
+        "observed_mse": "L_obs",
+        "masked_mse": "L_mask",
         "masked_abs_mean": "mean |prediction|, masked",
     }
     score_unit = "mse"

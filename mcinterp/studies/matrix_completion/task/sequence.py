@@ -33,10 +33,23 @@ class MatrixSequence(MatrixTask):
         "masked_cross_entropy": ScoreKind("cross-entropy of the next token, masked entries, nats"),
         "observed_accuracy": ScoreKind("share of observed entries whose most probable token is right", beside=True),
         "masked_accuracy": ScoreKind("share of masked entries whose most probable token is right", beside=True),
-        "observed_mse": ScoreKind("MSE of the most probable value, observed entries", beside=True),
-        "masked_mse": ScoreKind("MSE of the most probable value, masked entries", beside=True),
+        "observed_mse": ScoreKind(
+            "L_obs, mean squared error of the most probable value over observed entries", beside=True
+        ),
+        "masked_mse": ScoreKind(
+            "L_mask, mean squared error of the most probable value over masked entries", beside=True
+        ),
     }
     score_names = tuple(score_kinds)
+    curve_labels: Mapping[str, str] = {
+        "loss": "cross-entropy, all entries",
+        "observed_cross_entropy": "cross-entropy, observed entries",
+        "masked_cross_entropy": "cross-entropy, masked entries",
+        "observed_accuracy": "accuracy, observed entries",
+        "masked_accuracy": "accuracy, masked entries",
+        "observed_mse": "L_obs",
+        "masked_mse": "L_mask",
+    }
     progress_score = "masked_cross_entropy"
     written_entries = True
     loss_name = "cross-entropy (nats)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from mcinterp.report.numbers import interval, is_absent, number, plural
+from mcinterp.analysis.judged import Judged, Side
+from mcinterp.report.numbers import interval, is_absent, number, of_them, plural
 from mcinterp.report.parts import Cell, FigureView, Section, TableView
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
@@ -34,9 +35,11 @@ BINS = {
     ),
 }
 BINS_CAPTION = (
-    "Masked entries {how}: MSE of the model to the truth (dashed) and of the nearest candidates to the model, with "
-    "95 % interval. Further candidates are switched on in the legend."
+    "Masked entries {how}: L_mask, the MSE of the model to the truth (dashed), and the MSE of the nearest candidates "
+    "to the model, with 95 % interval. Further candidates are switched on in the legend."
 )
+LITTLE = 0.02
+"""Candidates that leave this little more of the predictions' mean square than another are as near as it."""
 NAMED = 4
 """How many candidates that are as near as the best a sentence names."""
 FIRST = ["candidate", "n", "seed", "unexplained", "behind", "scaled_unexplained", "correlation", "error_correlation"]
@@ -99,7 +102,7 @@ def _nearest(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
     count, n = plural(len(facts["candidates"]), "candidate"), number(int(table["n"].iloc[0]))
     where = f"to the model's predictions at masked entries (n = {n})"
     if facts["best"] == "zero":
-        text = f"None of {count} is nearer {where} than the answer 0, which leaves all (1) of their mean square"
+        text = f"None of {count} comes out nearer {where} than the answer 0, which leaves all of their mean square"
     else:
         left = _interval(facts, "unexplained")
         text = f"Of {count}, “{facts['best']}” is nearest {where}: it leaves {left} of their mean square"
@@ -108,26 +111,36 @@ def _nearest(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
 
 
 def _ties(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
-    """How many candidates the paired intervals do not tell from the best."""
-    others = table.drop(index=[facts["best"], TRUTH], errors="ignore")
-    near = others[others["behind_low"] <= 0]
-    if near.empty:
-        return ", which tells the two apart"
-    names = ", ".join(f"“{name}”" for name in near.sort_values("behind").index[:NAMED])
-    more = f" and {len(near) - NAMED} more" if len(near) > NAMED else ""
-    return f"; not told apart from the best by a paired interval: {names}{more}"
+    """Which candidates are as near as the best, and of which the paired intervals do not tell."""
+    others = table.drop(index=[facts["best"], TRUTH], errors="ignore").sort_values("behind")
+    sides = {name: Judged.of(row, "behind", negligible=LITTLE).side for name, row in others.iterrows()}
+    words = {
+        "equal": f"as near as the best to within {LITTLE:g}",
+        "undecided": "undecided, since their paired intervals hold 0 and more than that",
+    }
+    told = [f"{text}: {_named(names)}" for side, text in words.items() if (names := _with(sides, side))]
+    return f"; {'; '.join(told)}" if told else ", which tells the two apart"
+
+
+def _with(sides: Mapping[Any, Side], side: str) -> list[Any]:
+    return [name for name, own in sides.items() if own == side]
+
+
+def _named(names: Sequence[Any]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(f'“{name}”' for name in names[:NAMED])}{more}"
 
 
 def _against_truth(facts: Mapping[str, Any], table: pd.DataFrame) -> str:
     if TRUTH not in table.index:
         return ""
     best, truth = f"“{facts['best']}”", table[table.index == TRUTH].iloc[0]
-    if truth["behind_low"] > 0:
-        verdict = f"so the model is nearer to {best} than to the truth"
-    elif truth["behind_high"] < 0:
-        verdict = f"so the model is nearer to the truth than to {best}"
-    else:
-        verdict = f"so the model is not measurably nearer to {best} than to the truth"
+    verdict = Judged.of(truth, "behind").say(
+        f"so the model is nearer to {best} than to the truth",
+        f"so the model is nearer to the truth than to {best}",
+        f"so the model is not measurably nearer to {best} than to the truth",
+        f"so the model is as near to {best} as to the truth",
+    )
     text = f"The truth leaves {number(truth['unexplained'])}, {verdict} (difference {_interval(truth, 'behind')})"
     errors = table[table.index == facts["best"]].iloc[0]
     if is_absent(errors["error_correlation"]):
@@ -140,12 +153,9 @@ def _combined(frame: pd.DataFrame) -> str:
     if one.empty or combined.empty or is_absent(combined.iloc[0]["unexplained"]):
         return ""
     row = combined.iloc[0]
-    if row["gain_low"] > 0:
-        verdict = "less than"
-    elif row["gain_high"] < 0:
-        verdict = "more than"
-    else:
-        verdict = "not measurably different from"
+    verdict = Judged.of(row, "gain", negligible=LITTLE).say(
+        "less than", "more than", "not measurably different from", f"to within {LITTLE:g}"
+    )
     return (
         f"On matrices it was not fitted on, the best non-negative combination of candidates leaves "
         f"{_interval(row, 'unexplained')}, {verdict} the best single "
@@ -157,10 +167,11 @@ def _control(table: pd.DataFrame) -> str:
     known = table[table["control_correlation_low"].notna()]
     if known.empty:
         return ""
-    outside = int(((known["control_correlation_low"] > 0) | (known["control_correlation_high"] < 0)).sum())
+    sides = [Judged.of(row, "control_correlation").side for _, row in known.iterrows()]
+    outside = sides.count("above") + sides.count("below")
     return (
-        f"Control: of {plural(len(known), 'candidate')} computed for other matrices, {outside} correlate with the "
-        f"predictions by an interval that excludes 0 (largest |correlation| "
+        f"Control: computed for other matrices, {of_them(outside, len(known), 'candidate')} measurably "
+        f"{'correlates' if outside == 1 else 'correlate'} with the predictions (largest |correlation| "
         f"{number(known['control_correlation'].abs().max())}; chance alone gives 1 in 20, and similar candidates go "
         "together)."
     )

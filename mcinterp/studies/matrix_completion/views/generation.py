@@ -7,8 +7,10 @@ from functools import partial
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Cell, FigureView, Section
+from mcinterp.report.scores import batch
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
@@ -61,9 +63,9 @@ def _entries(frame: pd.DataFrame, entries: str) -> str:
     if row is None or control is None or is_absent(row["exact"]):
         return ""
     text = (
-        f"Written greedily (n = {number(row['n'])}), {_share(row)} of the {entries} entries have the right token, "
-        f"{_share(row, 'within_one')} the right one or a neighbour; {_verdict(row)} after another matrix's prompt "
-        f"({number(control['exact'])})"
+        f"Written greedily ({batch(row['n'], row['seed'], 'matrices')}), {_share(row)} of the {entries} "
+        f"entries have the right token, {_share(row, 'within_one')} the right one or a neighbour; {_verdict(row)} "
+        f"after another matrix's prompt ({number(control['exact'])})"
     )
     return text + (
         "." if zero is None else f", and {number(zero['exact'])} would be right if every token were that of 0."
@@ -71,19 +73,18 @@ def _entries(frame: pd.DataFrame, entries: str) -> str:
 
 
 def _verdict(row: pd.Series) -> str:
-    if row["exact_excess_low"] > 0:
-        return "that is more than"
-    if row["exact_excess_high"] < 0:
-        return "that is less than"
-    return "that cannot be told from what it is"
+    return Judged.of(row, "exact_excess").say(
+        "that is more than", "that is less than", "that cannot be told from what it is", "that is as many as"
+    )
 
 
 def _signs(frame: pd.DataFrame) -> str:
     row = _row(frame, GREEDY, "masked")
     if row is None or is_absent(row["sign"]) or is_absent(row["sign_low"]):
         return ""
-    known = "better than chance" if row["sign_low"] > 0.5 else "no better than chance"
-    known = "worse than chance" if row["sign_high"] < 0.5 else known
+    known = Judged.of(row, "sign", 0.5).say(
+        "better than chance", "worse than chance", "not measurably better than chance", "as by chance"
+    )
     return (
         f"{_share(row, 'size')} of the masked entries have the right absolute value to one step; of those that are not "
         f"0 and not answered 0, {_share(row, 'sign')} have the right sign, {known} (0.5)."

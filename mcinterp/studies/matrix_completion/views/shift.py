@@ -7,14 +7,18 @@ from functools import partial
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Cell, FigureView, Section
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
 from mcinterp.studies.matrix_completion.figures.shift import laws_figure, shift_figure
 
-CAPTION = "L_mask as a share of that of answering 0, over {what}, with 95 % interval. Below 1: nearer than 0 is."
+CAPTION = (
+    "L_mask as a share of that of answering 0, over {what}, with 95 % interval; below 1, answers are nearer than 0."
+)
 WHAT = {
     "p_mask": "the share of masked entries",
     "rank": "the rank, with the factors of training and with factors scaled to keep the variance",
@@ -70,12 +74,13 @@ def _ci(row: pd.Series, column: str) -> str:
 
 def _training(base: pd.Series, fresh: pd.Series) -> str:
     if is_absent(base["masked_ratio"]):
-        return "No entry is masked in training, so that the masked error there could not be measured."
-    null = fresh["ratio_change_low"] <= 0 <= fresh["ratio_change_high"]
+        return "No entry is masked in training, so that L_mask there could not be measured."
+    more = "more than its interval allows, as 1 in 20 do by chance"
+    verdict = Judged.of(fresh, "ratio_change").say(more, more, "nothing measurable")
     return (
         f"Under the law of training L_mask is {_ci(base, 'masked_ratio')} times that of answering 0 (L_mask "
-        f"{number(base['masked_mse'])}, n = {number(base['n'])}). The control, a second batch of that law, differs by "
-        f"{_ci(fresh, 'ratio_change')}: {'nothing measurable' if null else 'more than its interval allows'}."
+        f"{number(base['masked_mse'])}, {batch(base['n'], base['seed'], 'matrices')}). The control, a second batch of "
+        f"that law, differs by {_ci(fresh, 'ratio_change')}: {verdict}."
     )
 
 
@@ -87,29 +92,32 @@ def _laws(laws: pd.DataFrame) -> str:
 def _change(row: pd.Series) -> str:
     if is_absent(row["ratio_change"]):
         return "no training ratio to compare with"
-    if row["ratio_change_low"] > 0:
-        return "worse than in training"
-    return "better than in training" if row["ratio_change_high"] < 0 else "not measurably different"
+    return change(row, "ratio_change", row["masked_ratio"] - row["ratio_change"]).say(
+        "worse than in training",
+        "better than in training",
+        "not measurably different",
+        f"as in training, to within {HARDLY}",
+    )
 
 
 def _sweep(name: str, rows: pd.DataFrame) -> str:
     known = rows[rows["masked_ratio"].notna()]
     if known.empty:
-        return f"Over {name} no masked error could be measured."
+        return f"Over {name} L_mask could not be measured."
     first, last = known.iloc[0], known.iloc[-1]
     return (
         f"Over {name} the ratio goes from {_ci(first, 'masked_ratio')} at {first['condition']} to "
-        f"{_ci(last, 'masked_ratio')} at {last['condition']} (n = {number(first['n'])}); the answers are nearer than "
-        f"0 is {_where(known)}."
+        f"{_ci(last, 'masked_ratio')} at {last['condition']} (n = {number(first['n'])}); it lies below 1, so that the "
+        f"answers are nearer to the truth than 0 is, {_where(known)}."
     )
 
 
 def _where(rows: pd.DataFrame) -> str:
     """Where the interval of the ratio lies below 1."""
-    better = rows[rows["masked_ratio_high"] < 1]["condition"].tolist()
+    better = [row["condition"] for _, row in rows.iterrows() if Judged.of(row, "masked_ratio", 1.0).side == "below"]
     if len(better) == len(rows):
-        return "everywhere"
-    return f"at {', '.join(better)} only" if better else "measurably nowhere"
+        return "at every one of them"
+    return f"measurably at {', '.join(better)} and at no other" if better else "measurably at none of them"
 
 
 def _unseen(row: pd.Series) -> str:

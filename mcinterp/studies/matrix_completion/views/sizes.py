@@ -10,6 +10,7 @@ import pandas as pd
 
 from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import Cell, FigureView, Section
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
@@ -41,7 +42,7 @@ def rows(steps: Steps) -> list[Row]:
     names = dict.fromkeys(name for result in found(steps, "sizes") for name in result.facts["sizes"])
     if len(names) < 2:
         return []
-    heading = "Masked MSE by matrix size"
+    heading = "L_mask by matrix size"
     return [(heading, name, "", each(steps, "sizes", partial(_cell, name))) for name in names]
 
 
@@ -50,7 +51,8 @@ def sentences(result: Result) -> list[str]:
     frame, facts = result.table("sizes"), result.facts
     masked = frame[frame["entries"] == "masked"]
     clauses = "; ".join(_clause(row) for row in masked.to_dict("records"))
-    texts = [f"L_mask (n = {number(int(frame['n'].iloc[0]))} a size) is {clauses}."]
+    samples = batch(frame["n"].iloc[0], frame["seed"].iloc[0], "matrices")
+    texts = [f"L_mask ({samples}, of each size) is {clauses}."]
     difference = frame["padding_difference"].max()
     if difference == difference:
         texts.append(_padding_sentence(float(difference)))
@@ -74,9 +76,9 @@ def _unbroken(size: str) -> str:
 
 
 def _verdict(row: Mapping[Any, Any] | pd.Series) -> str:
-    if row["gain_low"] > 0:
-        return "better than"
-    return "worse than" if row["gain_high"] < 0 else "not told apart from"
+    return change(row, "gain", row["zero_mse"]).say(
+        "better than", "worse than", "not told apart from", f"within {HARDLY} of"
+    )
 
 
 def _padding_sentence(difference: float) -> str:

@@ -7,8 +7,10 @@ from functools import partial
 
 import pandas as pd
 
-from mcinterp.report.numbers import interval, is_absent, number
+from mcinterp.analysis.judged import Judged
+from mcinterp.report.numbers import interval, is_absent, number, of_them
 from mcinterp.report.parts import Cell, FigureView, Section
+from mcinterp.report.scores import HARDLY, batch, change
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
@@ -58,16 +60,16 @@ def _ci(row: pd.Series, column: str) -> str:
 
 
 def _at_mask(row: pd.Series) -> str:
-    if row["gained_low"] > 0:
-        verdict = "nearer to the truth than 0 is"
-    elif row["gained_high"] < 0:
-        verdict = "farther from the truth than 0 is"
-    else:
-        verdict = "not measurably nearer to the truth than 0 is"
+    verdict = change(row, "gained", row["zero_mse"]).say(
+        "nearer to the truth than 0 is",
+        "farther from the truth than 0 is",
+        "not measurably nearer to the truth than 0 is",
+        f"as near to the truth as 0 is, to within {HARDLY} of the error",
+    )
     return (
-        f"At MASK ({row['input']}, n = {number(row['n'])}) the mean square of the output is {_ci(row, 'value_mse')}, "
-        f"and it is {verdict}: error {number(row['masked_mse'])}, where answering 0 has {number(row['zero_mse'])} "
-        f"(difference {_ci(row, 'gained')})."
+        f"At MASK ({row['input']}, {batch(row['n'], row['seed'], 'matrices')}) the mean square of the output is "
+        f"{_ci(row, 'value_mse')}, and it is {verdict}: L_mask {number(row['masked_mse'])}, where answering 0 has "
+        f"{number(row['zero_mse'])} (difference {_ci(row, 'gained')})."
     )
 
 
@@ -89,15 +91,14 @@ def _at_values(name: str, rows: pd.DataFrame) -> str:
 
 
 def _verdict(rows: pd.DataFrame) -> str:
-    nearer, farther = int((rows["copied_low"] > 0).sum()), int((rows["copied_high"] < 0).sum())
-    if nearer == len(rows):
-        return "the output there moves towards the token's value"
-    if farther == len(rows):
-        return "the output there moves away from the token's value"
-    if nearer == farther == 0:
+    sides = [Judged.of(row, "copied").side for _, row in rows.iterrows()]
+    nearer, farther = sides.count("above"), sides.count("below")
+    moves = "the output there measurably moves"
+    if not nearer and not farther:
         return "the output there does not measurably move towards the token's value"
     return (
-        f"the output there moves towards the token's value for {nearer} of {len(rows)} values, and away for {farther}"
+        f"{moves} towards the token's value for {of_them(nearer, len(sides), 'value')}, and away from it for "
+        f"{of_them(farther, len(sides), 'value')}"
     )
 
 

@@ -110,20 +110,20 @@ def test_the_token_sentences_follow_the_numbers(results: dict[str, Result]) -> N
     own = result.table("tokens").iloc[0]
     at_mask = lambda frame: frame["token"] == "MASK"  # noqa: E731
     value = lambda frame: frame["token"] != "MASK"  # noqa: E731
-    assert f"error {own['masked_mse']:.3g}"[:9] in words(result)
+    assert f"L_mask {own['masked_mse']:.3g}"[:10] in words(result)
     for half, expected in ((0.02, "and it is nearer to the truth"), (0.2, "is not measurably nearer to the truth")):
         assert expected in words(changed(result, at_mask, **ci("gained", 0.1, half)))
     assert "and it is farther from the truth" in words(changed(result, at_mask, **ci("gained", -0.1, 0.02)))
     for centre, half, expected in (
-        (0.1, 0.02, "moves towards the token's value:"),
-        (-0.1, 0.02, "moves away from the token's value:"),
+        (0.1, 0.02, "moves towards the token's value for all 2 values, and away from it for none of 2 values:"),
+        (-0.1, 0.02, "moves towards the token's value for none of 2 values, and away from it for all 2 values:"),
         (0.01, 0.02, "does not measurably move towards the token's value:"),
     ):
         assert expected in words(changed(result, value, **ci("copied", centre, half)))
     mixed = changed(
         changed(result, value, **ci("copied", 0.1, 0.02)), lambda f: f["value"] < 0, **ci("copied", -1, 0.1)
     )
-    assert "moves towards the token's value for 1 of 2 values, and away for 1" in words(mixed)
+    assert "moves towards the token's value for 1 of 2 values, and away from it for 1 of 2 values" in words(mixed)
     exact = changed(result, value, **ci("value_mse", 0.01, 0.001), **ci("control_mse", 0.2, 0.01))
     assert "mean square to it 0.0100 [0.0090, 0.0110] at the token of 0.44 (0.200 with MASK there)" in words(exact)
 
@@ -132,15 +132,20 @@ def test_the_position_sentences_follow_the_numbers(results: dict[str, Result]) -
     result = results["positions"]
     kind = lambda name: lambda frame: frame["kind"] == name  # noqa: E731
     for centre, expected in ((0.1, "raises"), (-0.1, "lowers"), (0.001, "does not measurably change")):
-        assert f"Permuting all positions {expected} the masked MSE" in words(
+        assert f"Permuting all positions {expected} L_mask" in words(
             changed(result, kind("all positions"), **ci("masked_delta", centre, 0.01))
         )
     none = changed(result, lambda f: f["null"] == "no", **ci("masked_delta", 0.001, 0.01))
-    assert "hangs measurably on neither" in words(none)
+    unclear = "breaking {} membership does not measurably change L_mask (0.001 [−0.009, 0.011])"
+    assert all(unclear.format(name) in words(none) for name in ("row", "column"))
     rows_only = changed(none, kind("row membership"), **ci("masked_delta", 0.1, 0.01))
-    assert "0.100 [0.090, 0.110] (row membership)" in words(rows_only)
-    assert "hangs measurably on row membership only" in words(rows_only)
-    assert "hangs on both" in words(changed(rows_only, kind("column membership"), **ci("masked_delta", 0.1, 0.01)))
+    assert "breaking row membership raises L_mask (0.100 [0.090, 0.110])" in words(rows_only)
+    assert unclear.format("column") in words(rows_only)
+    missed = changed(result, kind("columns"), **ci("masked_delta", 0.004, 0.003))
+    assert "0.0040 [0.0010, 0.0070] (columns, whose interval misses 0, as 1 in 20 do by chance)" in words(missed)
+    assert "0.000 [−0.010, 0.010] (columns, as has to be)" in words(
+        changed(result, kind("columns"), **ci("masked_delta", 0, 0.01))
+    )
     moved = changed(result, kind("rows"), **ci("masked_moved", 0.02, 0.004))
     assert "move by a mean square of 0.020 [0.016, 0.024] (rows)" in words(moved)
     assert "Controls, 0 but for rounding" in words(result)
@@ -154,16 +159,22 @@ def test_the_shift_sentences_follow_the_numbers(results: dict[str, Result]) -> N
     assert "differs by 0.01 [−0.04, 0.06]: nothing measurable" in words(fresh)
     odd = changed(result, at(shift.FRESH), **ci("ratio_change", 0.1, 0.05))
     assert "more than its interval allows" in words(odd)
-    for centre, expected in ((0.4, "worse than in training"), (-0.4, "better than in training"), (0, "not measurably")):
-        told = words(changed(result, at("Laplace factors"), **ci("ratio_change", centre, 0.1)))
+    same = "as in training, to within 1 %"
+    for centre, half, expected in (
+        (4, 1, "worse than in"),
+        (-4, 1, "better than in"),
+        (0, 2, "not meas"),
+        (0, 0.01, same),
+    ):
+        told = words(changed(result, at("Laplace factors"), **ci("ratio_change", centre, half)))
         assert f"({expected}" in told.partition("Laplace factors ")[2].partition(";")[0]
     sweep = lambda frame: frame["sweep"] == "p_mask"  # noqa: E731
     good = changed(result, sweep, **ci("masked_ratio", 0.5, 0.1))
     assert "Over p_mask the ratio goes from 0.50 [0.40, 0.60] at p_mask 0.1" in words(good)
-    assert "nearer than 0 is everywhere" in words(good)
+    assert "nearer to the truth than 0 is, at every one of them" in words(good)
     some = changed(good, lambda f: f["p_mask"] > 0.12, **ci("masked_ratio", 1.2, 0.1))
-    assert "nearer than 0 is at p_mask 0.1 only" in words(some)
-    assert "nearer than 0 is measurably nowhere" in words(changed(result, sweep, **ci("masked_ratio", 0.99, 0.1)))
+    assert "than 0 is, measurably at p_mask 0.1 and at no other" in words(some)
+    assert "than 0 is, measurably at none of them" in words(changed(result, sweep, **ci("masked_ratio", 0.99, 0.1)))
     assert "tokens were never trained: at most" in words(result)
     assert "never trained" not in words(changed(result, lambda f: f["n"] > 0, unseen=0.0))
 
@@ -173,10 +184,10 @@ def test_absent_numbers_are_told_as_absent(tmp_path: Path) -> None:
     task = TaskConfig(**{**config.task.model_dump(), "p_mask": 0.0})
     empty = measured(Checkpoint.untrained(RunConfig(task=task, model=config.model, training=config.training), seed=0))
     assert words(empty["tokens"]) == "No entry was masked, so that no token could be replaced."
-    assert words(empty["positions"]) == "No entry was masked, so that the masked error could not be measured."
+    assert words(empty["positions"]) == "No entry was masked, so that L_mask could not be measured."
     assert words(empty["shift"]).startswith("No entry is masked in training")
     assert "(no training ratio to compare with)" not in words(empty["shift"]).partition("Over p_mask")[2]
-    assert "Over rank no masked error could be measured." in words(empty["shift"])
+    assert "Over rank L_mask could not be measured." in words(empty["shift"])
     assert "nan" not in " ".join(words(result) for result in empty.values()).lower()
     view = changes_table({1: empty}, {})
     assert {row[1].text for row in view.rows[:12]} == {"–"}

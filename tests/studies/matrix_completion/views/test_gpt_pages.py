@@ -95,9 +95,9 @@ def test_the_curve_has_the_axis_of_the_task(pages: Path) -> None:
     figure = curve_figure(Result.load(pages / "data/training"))
     assert figure.layout.yaxis.title.text == "cross-entropy (nats)"
     visible = {trace.name: trace.visible for trace in figure.data}
-    assert visible["masked cross entropy"] is True
-    assert visible["observed cross entropy"] is True
-    assert visible["masked accuracy"] == visible["MSE, masked"] == "legendonly"
+    assert visible["cross-entropy, masked entries"] is True
+    assert visible["cross-entropy, observed entries"] is True
+    assert visible["accuracy, masked entries"] == visible["L_mask"] == "legendonly"
     forged = curve_figure(Forge().training())
     assert forged.layout.yaxis.title.text == "mean squared error"
     assert {t.name: t.visible for t in forged.data}["mean |prediction|, masked"] == "legendonly"
@@ -150,7 +150,9 @@ def test_the_sentence_is_honest_in_every_direction(greedy: float, words: str) ->
     assert len(section.sentences) == 5
 
 
-@pytest.mark.parametrize(("sign", "words"), [(0.49, "no better than"), (0.9, "better than"), (0.1, "worse than")])
+@pytest.mark.parametrize(
+    ("sign", "words"), [(0.49, "not measurably better than"), (0.9, "better than"), (0.1, "worse than")]
+)
 def test_signs_are_compared_with_chance(sign: float, words: str) -> None:
     ways = {"greedy": 0.4, "control: greedy on another matrix's prompt": 0.2}
     sentence = generation.view(forged(ways, sign=sign), {}).sentences[2]

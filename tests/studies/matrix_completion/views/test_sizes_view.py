@@ -45,7 +45,7 @@ def changed(result: Result, row: int, **values: float) -> Result:
 def test_the_sentences_are_the_numbers(result: Result) -> None:
     first, control, others = sentences(result)
     row = result.table("sizes").iloc[0]
-    assert first.startswith("L_mask (n = 20 a size) is ")
+    assert first.startswith("L_mask (n = 20 fresh matrices, seed 0, of each size) is ")
     assert f"{interval(row['mse'], row['mse_low'], row['mse_high'])} on {TWO} matrices, " in first
     assert f"answering 0 ({number(row['zero_mse'])}); " in first
     assert first.index(TWO) < first.index(THREE)
@@ -84,7 +84,7 @@ def test_one_size_has_a_sentence_and_a_table_only() -> None:
     result = errors_by_size(checkpoint(), samples=20)
     section = view(result, {})
     assert len(section.sentences) == 1
-    assert section.sentences[0].startswith("L_mask (n = 20 a size) is ")
+    assert section.sentences[0].startswith("L_mask (n = 20 fresh matrices, seed 0, of each size) is ")
     assert list(section.figures) == []
     assert len(section.tables) == 1
     assert rows({0: {"sizes": result}}) == []
@@ -93,9 +93,9 @@ def test_one_size_has_a_sentence_and_a_table_only() -> None:
 def test_the_figure_has_every_size_once(result: Result) -> None:
     figure = sizes_figure(result)
     assert [trace.name for trace in figure.data] == [
-        "answering 0, masked entries",
-        "masked entries",
-        "observed entries",
+        "L_mask of answering 0",
+        "L_mask",
+        "L_obs",
     ]
     for trace in figure.data:
         assert list(trace.y) == ["2 × 2", "3 × 3", "3 × 4"]
@@ -106,7 +106,7 @@ def test_the_figure_has_every_size_once(result: Result) -> None:
 def test_the_table_of_changes_has_a_row_a_size(result: Result) -> None:
     block = rows({0: {"sizes": result}, 7: {}})
     assert [(heading, label) for heading, label, _, _ in block] == [
-        ("Masked MSE by matrix size", size) for size in ("2 × 2", "3 × 3", "3 × 4")
+        ("L_mask by matrix size", size) for size in ("2 × 2", "3 × 3", "3 × 4")
     ]
     row = result.table("sizes").iloc[0]
     cell, nothing = block[0][3]
@@ -118,7 +118,7 @@ def test_the_table_of_changes_has_a_row_a_size(result: Result) -> None:
 def test_a_stored_result_becomes_a_page(trained: Run, tmp_path: Path) -> None:
     analyse(trained, tmp_path, [40], passes=["sizes"], samples=16)
     page = write_report(tmp_path).parent / "step-00000040.html"
-    assert "L_mask (n = 16 a size) is " in page.read_text(encoding="utf-8")
+    assert "L_mask (n = 16 fresh matrices, seed 0, of each size) is " in page.read_text(encoding="utf-8")
 
 
 def test_the_runs_facts_name_its_sizes(trained: Run) -> None:
