@@ -64,7 +64,7 @@ def _named(seed: int) -> str:
 
 
 def _shown(finding: pd.Series, values: pd.DataFrame) -> tuple[float, float]:
-    """Ends of the axis: around the rule and every interval of a seed, and the interval of the mean as far as it fits."""
+    """Ends of the axis: around the rule and every interval of a seed, and that of the mean as far as it fits."""
     ends = [finding["rule_low"], finding["rule_high"], *values[["value", "value_low", "value_high"]].to_numpy().ravel()]
     finite = [float(end) for end in ends if math.isfinite(end)]
     least, most = min(finite), max(finite)
