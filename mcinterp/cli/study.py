@@ -127,13 +127,13 @@ def _shares(result: Result) -> str:
     """Of every claim: the seeds that it holds in, and its verdict over all of them."""
     from tabulate import tabulate
 
-    from mcinterp.report.numbers import interval
+    from mcinterp.report.replication import share_of
 
     rows = [
         (
             row["claim"],
             f"holds in {row['holds']} of {row['seeds']} seeds",
-            interval(row["share"], row["share_low"], row["share_high"]),
+            share_of(row),
             f"over seeds: {row['over_seeds']}",
         )
         for _, row in result.table("claims").iterrows()

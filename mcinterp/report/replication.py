@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.report.figures.over_seeds import over_seeds_figure
-from mcinterp.report.numbers import ABSENT, interval, is_absent, listed, number, plural
+from mcinterp.report.numbers import ABSENT, fixed, interval, is_absent, listed, number, plural
 from mcinterp.report.page import render, scripts_for
 from mcinterp.report.palette import VERDICTS
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
@@ -22,7 +21,8 @@ from mcinterp.runs.files import tidy, write_atomic
 REPLICATION = "replication"
 """Where the numbers are, under the report's data."""
 FAILED = "failed"
-OVER = ("mean over seeds", "standard deviation", "least to most", "control over seeds", "over seeds")
+OVER = ("what was measured", "holds where it is", "over seeds", "mean over seeds", "standard deviation")
+"""Columns before those of the seeds, which may be many."""
 
 
 def write_replication_report(folder: Path | str) -> Path:
@@ -90,11 +90,16 @@ def replication_sentences(result: Result) -> list[str]:
 
 def claim_sentence(claim: pd.Series) -> str:
     """In how many seeds a claim holds, with the share and its interval, and what becomes of it over seeds."""
-    share = interval(claim["share"], claim["share_low"], claim["share_high"])
     counts = {"does not hold": claim["does_not_hold"], "is undecided": claim["undecided"]}
     others = "".join(f", {words} in {count}" for words, count in counts.items() if count)
-    said = f"It holds in {claim['holds']} of {plural(claim['seeds'], 'seed')}, a share of {share}{others}."
+    said = f"It holds in {claim['holds']} of {plural(claim['seeds'], 'seed')}, a share of {share_of(claim)}{others}."
     return f"{said} Decided by means over seeds, it {SINGULARS[claim['over_seeds']]}."
+
+
+def share_of(claim: pd.Series) -> str:
+    """The share of seeds in which a claim holds, with its interval."""
+    share, low, high = (fixed(claim[name], 2) for name in ("share", "share_low", "share_high"))
+    return f"{share} [{low}, {high}]"
 
 
 def _summary(result: Result) -> TableView:
@@ -103,16 +108,16 @@ def _summary(result: Result) -> TableView:
     heads = [
         Column(f"seed {seed}", href="" if seed in failed else f"{_folder(seed)}/{INDEX}") for seed in seeds["seed"]
     ]
-    columns = [Column("claim"), *heads, Column("share of seeds in which it holds"), Column("over seeds")]
+    columns = [Column("claim"), Column("holds in"), Column("over seeds"), *heads]
     rows = [
         (
             Cell(str(claim["text"]), note=str(claim["source"]), href=f"#{anchor(claim['claim'])}"),
-            *(_of_seed(row, failed) for _, row in verdicts[verdicts["claim"] == claim["claim"]].iterrows()),
             Cell(
-                f"{claim['holds']} of {claim['seeds']}",
-                note=interval(claim["share"], claim["share_low"], claim["share_high"]),
+                f"{claim['holds']} of {plural(claim['seeds'], 'seed')}",
+                note=share_of(claim),
             ),
             verdict_cell(claim["over_seeds"]),
+            *(_of_seed(row, failed) for _, row in verdicts[verdicts["claim"] == claim["claim"]].iterrows()),
         )
         for _, claim in claims.iterrows()
     ]
@@ -133,7 +138,7 @@ def _section(claim: pd.Series, result: Result) -> Section:
     )
     seeds = result.table("seeds")["seed"].tolist()
     by_finding = [(row, values[values["number"] == row["number"]]) for _, row in findings.iterrows()]
-    columns = ["what was measured", "holds where it is", *(f"seed {seed}" for seed in seeds), *OVER]
+    columns = [*OVER, *(f"seed {seed}" for seed in seeds), "control over seeds"]
     rows = [_row(finding, own, seeds) for finding, own in by_finding]
     name = str(claim["claim"])
     return Section(
@@ -152,17 +157,22 @@ def _figure(finding: pd.Series, values: pd.DataFrame, seeds: list[int]) -> Figur
 
 def _row(finding: pd.Series, values: pd.DataFrame, seeds: list[int]) -> tuple[Cell, ...]:
     by_seed = {row["seed"]: row for _, row in values.iterrows()}
-    mean = interval(finding["value"], finding["value_low"], finding["value_high"])
+    ends = "" if is_absent(finding["least"]) else f"{number(finding['least'])} to {number(finding['most'])}"
     return (
         Cell(str(finding["finding"])),
         Cell(printed(finding["rule"])),
-        *(_value(by_seed[seed]) if seed in by_seed else Cell(ABSENT) for seed in seeds),
-        Cell(mean, note=f"{finding['n']} of {plural(finding['seeds'], 'seed')}"),
-        Cell(number(finding["sd"], 2)),
-        Cell(_from_to(finding["least"], finding["most"])),
-        Cell(printed(finding["control"])),
         verdict_cell(finding["verdict"]),
+        Cell(_mean(finding), note=f"{finding['n']} of {plural(finding['seeds'], 'seed')}"),
+        Cell(number(finding["sd"], 2), note=ends),
+        *(_value(by_seed[seed]) if seed in by_seed else Cell(ABSENT) for seed in seeds),
+        Cell(printed(finding["control"])),
     )
+
+
+def _mean(finding: pd.Series) -> str:
+    """The mean over seeds with its interval, which is none where all seeds have the same value."""
+    ends = finding["value_low"], finding["value_high"]
+    return number(finding["value"]) if ends[0] == ends[1] else interval(finding["value"], *ends)
 
 
 def _value(row: pd.Series) -> Cell:
@@ -170,10 +180,6 @@ def _value(row: pd.Series) -> Cell:
     low, high = row["value_low"], row["value_high"]
     ends = "" if is_absent(low) or low == high else f"[{number(low)}, {number(high)}] "
     return Cell(number(row["value"]), note=f"{ends}{row['verdict']}", colour=VERDICTS[row["verdict"]])
-
-
-def _from_to(least: Any, most: Any) -> str:
-    return ABSENT if is_absent(least) else f"{number(least)} to {number(most)}"
 
 
 def _folder(seed: int) -> str:

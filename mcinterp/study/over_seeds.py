@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -133,17 +134,23 @@ def _values(found: Mapping[int, Result]) -> pd.DataFrame:
 def _over(rows: pd.DataFrame, seeds: int) -> Finding:
     """A finding over seeds, of its values in those that have it."""
     first = rows.iloc[0]
-    text, control = first["control_text"], None
-    if pd.notna(text) and text:
-        null = Rule(first["control_rule_low"], first["control_rule_high"])
-        control = Control(str(text), _whole(rows["control_value"], seeds), null)
-    rule = Rule(first["rule_low"], first["rule_high"])
-    return Finding(str(first["finding"]), _whole(rows["value"], seeds), rule, str(first["evidence"]), control)
+    null = _control(rows)
+    control = null and replace(null, number=_whole(null.number, seeds))
+    number, rule = _whole(mean_over_seeds(rows["value"]), seeds), Rule(first["rule_low"], first["rule_high"])
+    return Finding(str(first["finding"]), number, rule, str(first["evidence"]), control)
 
 
-def _whole(values: pd.Series, seeds: int) -> Number:
-    """The mean where every seed has a value: one over the others would leave failures out."""
-    number = mean_over_seeds(values)
+def _control(rows: pd.DataFrame) -> Control | None:
+    """The mean of a finding's control."""
+    first = rows.iloc[0]
+    if pd.isna(first["control_text"]) or not first["control_text"]:
+        return None
+    rule = Rule(first["control_rule_low"], first["control_rule_high"])
+    return Control(str(first["control_text"]), mean_over_seeds(rows["control_value"]), rule)
+
+
+def _whole(number: Number, seeds: int) -> Number:
+    """A mean where every seed has a value: one over the others would leave failures out."""
     return number if number.n == seeds else MISSING
 
 
@@ -183,7 +190,7 @@ def _finding(rows: pd.DataFrame, finding: Finding, seeds: int) -> dict[str, Any]
         "least": rows["value"].min(),
         "most": rows["value"].max(),
         **_counted(list(rows["verdict"]), seeds),
-        "control": str(finding.control) if finding.control else "",
+        "control": str(_control(rows) or ""),
         "verdict": finding.verdict,
         "evidence": finding.evidence,
     }

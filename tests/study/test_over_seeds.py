@@ -32,9 +32,7 @@ def claim(result: Result) -> pd.Series:
         ((HIGH,), (1, 0, 0)),
     ],
 )
-def test_the_share_that_holds_has_its_exact_interval(
-    numbers: tuple[Number, ...], counts: tuple[int, int, int]
-) -> None:
+def test_the_share_that_holds_has_its_exact_interval(numbers: tuple[Number, ...], counts: tuple[int, int, int]) -> None:
     found = over_seeds(of_seeds(*(decided(finding(number)) for number in numbers)), {})
     row, n = claim(found), len(numbers)
     assert (row["holds"], row["does_not_hold"], row["undecided"], row["seeds"]) == (*counts, n)
