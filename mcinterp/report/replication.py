@@ -157,29 +157,30 @@ def _figure(finding: pd.Series, values: pd.DataFrame, seeds: list[int]) -> Figur
 
 def _row(finding: pd.Series, values: pd.DataFrame, seeds: list[int]) -> tuple[Cell, ...]:
     by_seed = {row["seed"]: row for _, row in values.iterrows()}
+    mean, within = _estimate(finding)
     ends = "" if is_absent(finding["least"]) else f"{number(finding['least'])} to {number(finding['most'])}"
     return (
         Cell(str(finding["finding"])),
         Cell(printed(finding["rule"])),
         verdict_cell(finding["verdict"]),
-        Cell(_mean(finding), note=f"{finding['n']} of {plural(finding['seeds'], 'seed')}"),
+        Cell(mean, note=f"{within} {finding['n']} of {plural(finding['seeds'], 'seed')}".strip()),
         Cell(number(finding["sd"], 2), note=ends),
         *(_value(by_seed[seed]) if seed in by_seed else Cell(ABSENT) for seed in seeds),
         Cell(printed(finding["control"])),
     )
 
 
-def _mean(finding: pd.Series) -> str:
-    """The mean over seeds with its interval, which is none where all seeds have the same value."""
-    ends = finding["value_low"], finding["value_high"]
-    return number(finding["value"]) if ends[0] == ends[1] else interval(finding["value"], *ends)
-
-
 def _value(row: pd.Series) -> Cell:
     """A seed's value, coloured by its verdict, with interval and verdict below it."""
+    value, ends = _estimate(row)
+    return Cell(value, note=f"{ends} {row['verdict']}".strip(), colour=VERDICTS[row["verdict"]])
+
+
+def _estimate(row: pd.Series) -> tuple[str, str]:
+    """A value, and its interval where that is more than the value itself."""
     low, high = row["value_low"], row["value_high"]
-    ends = "" if is_absent(low) or low == high else f"[{number(low)}, {number(high)}] "
-    return Cell(number(row["value"]), note=f"{ends}{row['verdict']}", colour=VERDICTS[row["verdict"]])
+    value, _, ends = (number(row["value"]) if low == high else interval(row["value"], low, high)).partition(" ")
+    return value, ends
 
 
 def _folder(seed: int) -> str:

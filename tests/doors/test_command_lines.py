@@ -30,7 +30,7 @@ LINES = [
     f"report {SHORT} --passes embeddings,components --device cpu",
     "reproduce matrix-completion --preset tiny --run new --out new2 --jobs 2 --samples 8",
     "reproduce ghost-points --preset exact --samples 4",
-    "reproduce identity-mapping --seeds 2 --run new --out new2 --jobs 2 --device cpu",
+    "reproduce matrix-completion --preset tiny --seeds 2 --run new --out new2 --device cpu",
     "reproduce --list",
     f"retrain {SHORT} --component mlp --component tokens --seed 1 --steps 5 --control --set training.batch_size=4",
     "runs checkpoints --verify",

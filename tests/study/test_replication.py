@@ -87,14 +87,21 @@ def test_seeds_lie_so_far_apart_that_none_is_used_twice() -> None:
     assert [len(config.differences(preset("small"))) for config in configs.values()] == [0, 1, 1]
 
 
-def test_seeds_of_the_studies_that_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "apart"),
+    [
+        ("matrix-completion", 1),
+        pytest.param("ghost-points", 20, marks=pytest.mark.needs_study("ghost-points")),
+        pytest.param("identity-mapping", 5, marks=pytest.mark.needs_study("identity-mapping")),
+    ],
+)
+def test_seeds_of_the_studies_that_come_with_it(name: str, apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replication, "load_preset", load_preset)
-    for name, seeds in (("matrix-completion", 1), ("ghost-points", 20), ("identity-mapping", 5)):
-        study = find_study(name)
-        configs = replicated(study, study.presets[0], 3)
-        assert list(configs) == [0, seeds, 2 * seeds]
-        assert configs[0] == load_preset(study.presets[0])
-        assert configs[seeds] == load_preset(study.presets[0], [f"training.seed={seeds}"])
+    study = find_study(name)
+    configs = replicated(study, study.presets[0], 3)
+    assert list(configs) == [0, apart, 2 * apart]
+    assert configs[0] == load_preset(study.presets[0])
+    assert configs[apart] == load_preset(study.presets[0], [f"training.seed={apart}"])
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def over_seeds_figure(finding: pd.Series, values: pd.DataFrame, seeds: list[int]
     """
     figure = blank(100, "", margin={"l": 10, "r": 14, "t": 8, "b": 10}, showlegend=False)
     low, high = _shown(finding, values)
-    figure.update_xaxes(range=[low, high])
+    figure.update_xaxes(range=[low, high], exponentformat="power")
     _mark_rule(figure, finding, low, high)
     figure.add_scatter(
         x=values["value"].tolist(),
