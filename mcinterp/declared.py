@@ -172,9 +172,12 @@ class Study:
         source: where it is.
         package: that it stands in; configurations are the files `presets/*.yaml` in it.
         presets: configurations that it can be carried out with, the first by default.
-        measure: from a `Setting` to results by key: trains and analyses what is missing.
+        measure: from a `Setting` to results by key: trains (by `mcinterp.study.trained.train_preset`, which gives the
+            run its seed) and analyses what is missing.
         claims: from `Evidence` to what became of the claims, decided from the results alone.
         alone: presets that have no run; their report stands by itself.
+        seeds: training seeds, from the run's own on, that are used where it is carried out once: so far apart are the
+            seeds of a replication, that no two share a network.
         bounds: what the bounds of its rules ask for, in a sentence for the page.
         tasks, architectures: kinds of task and of model that it brings, by name.
         passes, comparisons: that it brings.
@@ -196,6 +199,7 @@ class Study:
     measure: Place | Callable[..., Any]
     claims: Place | Callable[..., Any]
     alone: tuple[str, ...] = ()
+    seeds: int = 1
     bounds: str = (
         "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
         "a smaller model does not have."

@@ -48,6 +48,10 @@ class TrainingError(McinterpError):
     """Training cannot go on: the loss diverged, or the run belongs to another configuration."""
 
 
+class StoppedError(TrainingError):
+    """Training was asked to stop, as by Ctrl-C; the same call goes on from there."""
+
+
 class SolverError(McinterpError):
     """A numerical problem was not solved to the accuracy asked for."""
 

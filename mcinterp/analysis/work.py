@@ -22,7 +22,7 @@ def counted(progress: Report | None, total: int) -> Report | None:
 
 def all_done(work: Sequence[Work], jobs: int, progress: Report | None) -> Failures:
     """Do all of it, `jobs` pieces at the same time, each in a process of its own; what failed."""
-    if jobs == 1 or len(work) == 1:
+    if jobs == 1 or len(work) <= 1:
         return [failure for each in work for failure in each(progress)]
     return _in_parallel(work, jobs, progress)
 

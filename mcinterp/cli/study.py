@@ -14,7 +14,12 @@ from mcinterp.errors import UsageError
 from mcinterp.installed import broken, studies, study_named
 
 if TYPE_CHECKING:
+    from mcinterp.declared import Study
     from mcinterp.results import Result
+    from mcinterp.study import Setting
+
+MOST_SEEDS = 1000
+"""More are more likely a slip than a plan."""
 
 
 def reproduce(
@@ -22,12 +27,24 @@ def reproduce(
     preset: Annotated[str | None, typer.Option(help="One of the study's presets; by default the first.")] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run, if the preset has one; by default checkpoints/PRESET.", metavar="DIR"),
+        typer.Option(
+            help="Folder of the run, if the preset has one; by default checkpoints/PRESET. With --seeds the runs stand "
+            "in DIR-seeds.",
+            metavar="DIR",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             help="Folder of the report; by default reports/RUN, or reports/STUDY without a run.", metavar="DIR"
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Carry the study out with so many seeds, from the preset's own on, and say what holds over them.",
+            min=1,
+            max=MOST_SEEDS,
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Trainings and analyses at the same time.", min=1)] = 1,
@@ -38,7 +55,7 @@ def reproduce(
     """Carry out a paper's experiments, from training to a page that says which of its claims hold here.
 
     Prints the verdicts and the path of the page. What is there already is kept; stopped with Ctrl-C, the same command
-    goes on from there.
+    goes on from there. With --seeds, a seed that fails costs no other, and the command ends with 1.
     """
     if listed:
         _list()
@@ -47,21 +64,44 @@ def reproduce(
         raise UsageError("name a study, or ask for them with --list")
     chosen = study_named(study)
     check_names(f"preset of study {study}", [preset] if preset else None, chosen.presets)
+    preset = preset or chosen.presets[0]
+    if preset in chosen.alone:
+        for option, given in (("--run", run), ("--seeds", seeds)):
+            if given:
+                raise UsageError(f"preset {preset} of study {chosen.name} has no run; leave out {option}")
+        run = CHECKPOINTS / chosen.name
+    run = run or CHECKPOINTS / preset
+    if seeds:
+        run = run.with_name(f"{run.name}-seeds")
     from mcinterp.study import Setting
+
+    setting = Setting(preset, run, out or REPORTS / run.name, jobs, samples, device, say, training_progress)
+    if seeds:
+        _replicate(chosen, setting, seeds)
+    else:
+        _reproduce(chosen, setting)
+
+
+def _reproduce(study: Study, setting: Setting) -> None:
+    from mcinterp.report import write_report
     from mcinterp.study import reproduce as carry_out
 
-    preset = preset or chosen.presets[0]
-    alone = preset in chosen.alone
-    if run and alone:
-        raise UsageError(f"preset {preset} of study {chosen.name} has no run; leave out --run")
-    run = run or CHECKPOINTS / (chosen.name if alone else preset)
-    out = out or REPORTS / run.name
-    claims = carry_out(chosen, Setting(preset, run, out, jobs, samples, device, say, training_progress))
-    from mcinterp.report import write_report
-
-    index = write_report(out)
+    claims = carry_out(study, setting)
+    index = write_report(setting.out)
     print(_verdicts(claims))
     print(index.with_name("paper.html"))
+
+
+def _replicate(study: Study, setting: Setting, seeds: int) -> None:
+    from mcinterp.report import write_replication_report, write_report
+    from mcinterp.study import replicate
+
+    result = replicate(study, setting, seeds, lambda decided: say(f"page written to {write_report(decided.out)}"))
+    page = write_replication_report(setting.out)
+    print(_shares(result))
+    print(page)
+    if (result.table("seeds")["state"] == "failed").any():
+        raise typer.Exit(1)
 
 
 def _list() -> None:
@@ -79,5 +119,23 @@ def _verdicts(claims: Result) -> str:
     rows = [
         (row["claim"], row["verdict"], f"{row['holds']} of {row['findings']} findings hold")
         for _, row in frame.iterrows()
+    ]
+    return tabulate(rows, tablefmt="plain", disable_numparse=True)
+
+
+def _shares(result: Result) -> str:
+    """Of every claim: the seeds that it holds in, and its verdict over all of them."""
+    from tabulate import tabulate
+
+    from mcinterp.report.replication import share_of
+
+    rows = [
+        (
+            row["claim"],
+            f"holds in {row['holds']} of {row['seeds']} seeds",
+            share_of(row),
+            f"over seeds: {row['over_seeds']}",
+        )
+        for _, row in result.table("claims").iterrows()
     ]
     return tabulate(rows, tablefmt="plain", disable_numparse=True)

@@ -66,8 +66,8 @@ def claims_sentence(result: Result) -> str:
 def _summary(claims: pd.DataFrame) -> TableView:
     rows = [
         (
-            Cell(str(claim["text"]), note=str(claim["source"]), href=f"#{_anchor(claim['claim'])}"),
-            _verdict(claim["verdict"]),
+            Cell(str(claim["text"]), note=str(claim["source"]), href=f"#{anchor(claim['claim'])}"),
+            verdict_cell(claim["verdict"]),
             Cell(f"{claim['holds']} of {claim['findings']}"),
         )
         for _, claim in claims.iterrows()
@@ -81,7 +81,7 @@ def _section(claim: pd.Series, findings: pd.DataFrame, places: Mapping[str, Cell
     table = TableView("What decides it", list(map(Column, COLUMNS)), rows, kind="plain claims")
     name = str(claim["claim"])
     title = f"{name[:1].upper()}{name[1:]}: {claim['verdict']}"
-    return Section(_anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
+    return Section(anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
 
 
 def _row(finding: pd.Series, places: Mapping[str, Cell]) -> tuple[Cell, ...]:
@@ -91,20 +91,21 @@ def _row(finding: pd.Series, places: Mapping[str, Cell]) -> tuple[Cell, ...]:
         Cell(str(finding["finding"])),
         Cell(value, value if is_absent(finding["value"]) else repr(float(finding["value"]))),
         Cell(number(int(finding["n"]) or None)),
-        Cell(_printed(finding["rule"])),
-        Cell(_printed(finding["control"])),
-        _verdict(finding["verdict"]),
+        Cell(printed(finding["rule"])),
+        Cell(printed(finding["control"])),
+        verdict_cell(finding["verdict"]),
         places.get(key, Cell(f"{key.rpartition('/')[2]}: not there")),
     )
 
 
-def _printed(text: Any) -> str:
+def printed(text: Any) -> str:
     """A stored text with true minus signs."""
     return ABSENT if is_absent(text) else str(text).replace(" -", " −").replace("e-", "e−")
 
 
-def _verdict(verdict: Any) -> Cell:
-    return Cell(str(verdict), colour=VERDICTS.get(str(verdict), ""))
+def verdict_cell(verdict: Any, note: str = "", href: str = "") -> Cell:
+    """A verdict with its colour."""
+    return Cell(str(verdict), note=note, colour=VERDICTS.get(str(verdict), ""), href=href)
 
 
 def _places(steps: Mapping[str, int | None], here: Container[str]) -> dict[str, Cell]:
@@ -121,5 +122,6 @@ def _place(key: str, step: int | None, here: Container[str]) -> Cell:
     return Cell(f"{name}, step {number(step)}", href=f"step-{step:08d}.html#{name}")
 
 
-def _anchor(name: Any) -> str:
+def anchor(name: Any) -> str:
+    """Of a claim's section."""
     return str(name).replace(" ", "-")

@@ -1,8 +1,21 @@
-"""What a study is: settings, evidence, claims with rules and controls, and how it is carried out."""
+"""What a study is: settings, evidence, claims with rules and controls; how it is carried out, once or over seeds."""
 
 from mcinterp.declared import Study
 from mcinterp.installed import study_named as find_study
 from mcinterp.study.claims import Claim, Control, Evidence, Finding, Number, Rule
+from mcinterp.study.replication import replicate
 from mcinterp.study.study import Setting, reproduce
 
-__all__ = ["Claim", "Control", "Evidence", "Finding", "Number", "Rule", "Setting", "Study", "find_study", "reproduce"]
+__all__ = [
+    "Claim",
+    "Control",
+    "Evidence",
+    "Finding",
+    "Number",
+    "Rule",
+    "Setting",
+    "Study",
+    "find_study",
+    "replicate",
+    "reproduce",
+]

@@ -26,11 +26,17 @@ FINDING_COLUMNS = {
     "claim": "which claim it decides",
     "finding": "what was measured",
     "rule": "when it holds; it does not hold when the whole interval lies on the other side",
+    "rule_low": "lower end of where it holds; -inf without one",
+    "rule_high": "upper end, likewise",
     "n": "samples behind the value",
     "value": "the value",
     "value_low": "value: lower end of the 95 % interval (the value itself where there is nothing to average)",
     "value_high": "… upper end",
     "control": "what should come out null, with its value and rule; where it does not, the finding is undecided",
+    "control_text": "what that is, alone; empty without a control, as the next",
+    "control_value": "its value",
+    "control_rule_low": "lower end of where it is null; -inf without one",
+    "control_rule_high": "upper end, likewise",
     "verdict": "holds, does not hold or undecided",
     "evidence": "result that the number comes from",
 }
@@ -177,15 +183,22 @@ def claims_result(name: str, title: str, claims: Sequence[Claim], facts: Mapping
 
 
 def _finding_row(claim: str, finding: Finding) -> dict[str, Any]:
+    control = finding.control
     return {
         "claim": claim,
         "finding": finding.text,
         "rule": str(finding.rule),
+        "rule_low": finding.rule.low,
+        "rule_high": finding.rule.high,
         "n": finding.number.n,
         "value": finding.number.value,
         "value_low": finding.number.low,
         "value_high": finding.number.high,
-        "control": str(finding.control) if finding.control else "",
+        "control": str(control) if control else "",
+        "control_text": control.text if control else "",
+        "control_value": control.number.value if control else NAN,
+        "control_rule_low": control.rule.low if control else NAN,
+        "control_rule_high": control.rule.high if control else NAN,
         "verdict": finding.verdict,
         "evidence": finding.evidence,
     }

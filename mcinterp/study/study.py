@@ -32,6 +32,8 @@ class Setting:
         device: `auto` or a torch device.
         tell: told a line of progress.
         watch: given a number of steps and what is done, a context that watches a training.
+        seed: that the run is trained with (`training.seed`); None for the preset's own. Samples of analyses are drawn
+            with the same seeds whatever it is.
     """
 
     preset: str
@@ -42,6 +44,7 @@ class Setting:
     device: str
     tell: Callable[[str], None]
     watch: Callable[[int, str], AbstractContextManager[Progress]]
+    seed: int | None = None
 
 
 def reproduce(study: Study, setting: Setting) -> Result:
@@ -52,9 +55,7 @@ def reproduce(study: Study, setting: Setting) -> Result:
     Raises:
         UsageError: for a preset that the study does not have.
     """
-    if setting.preset not in study.presets:
-        hint = nearest_name(setting.preset, study.presets)
-        raise UsageError(f"study {study.name} has no preset {setting.preset!r}{hint}")
+    check_preset(study, setting.preset)
     results = resolved(study.measure)(setting)
     facts = {"study": study.name, "title": study.title, "source": study.source, "preset": setting.preset}
     facts["bounds"] = study.bounds
@@ -64,3 +65,13 @@ def reproduce(study: Study, setting: Setting) -> Result:
     )
     found.save(setting.out / DATA / STUDY_FOLDER / CLAIMS)
     return found
+
+
+def check_preset(study: Study, preset: str) -> None:
+    """Refuse a preset that a study does not have.
+
+    Raises:
+        UsageError: naming the nearest.
+    """
+    if preset not in study.presets:
+        raise UsageError(f"study {study.name} has no preset {preset!r}{nearest_name(preset, study.presets)}")

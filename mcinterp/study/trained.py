@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mcinterp.analysis.runner import DATA, analyse, comparison_folder, step_folder
 from mcinterp.config import RunConfig, validate_config
-from mcinterp.errors import TrainingError
+from mcinterp.errors import StoppedError, TrainingError
 from mcinterp.results import Result
 from mcinterp.runs import Run, Sweep, run_sweep, train
 from mcinterp.runs.grid import SweepRun
@@ -23,15 +23,18 @@ FEW: Mapping[str, Any] = {"training.checkpoints": 2, "training.replay_states": 1
 
 
 def train_preset(setting: Setting, config: RunConfig) -> Run:
-    """Train the setting's run, or go on with it.
+    """Train the setting's run, with the setting's seed where it has one, or go on with it.
 
     Raises:
-        TrainingError: if training was stopped or failed.
+        StoppedError: if training was stopped.
+        TrainingError: if it failed.
     """
+    if setting.seed is not None:
+        config = changed(config, {"training.seed": setting.seed})
     with setting.watch(config.training.steps, "training") as progress:
         run = train(setting.run, config, setting.device, progress)
     if not run.finished:
-        raise TrainingError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
+        raise StoppedError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
     return run
 
 
@@ -83,7 +86,8 @@ def train_variants(setting: Setting, run: Run, configs: Mapping[str, RunConfig])
     """Train the runs that are not finished, `setting.jobs` at a time, in a folder of the run that they vary.
 
     Raises:
-        TrainingError: if one was stopped or failed; the others are trained all the same.
+        StoppedError: if one was stopped.
+        TrainingError: if one failed; the others are trained all the same.
     """
     folder, new = run.path / VARIANTS, []
     varied = ("training.seed",)
@@ -95,8 +99,21 @@ def train_variants(setting: Setting, run: Run, configs: Mapping[str, RunConfig])
             setting.tell(f"{outcome.name}: {outcome.state} {outcome.sentence}".strip())
 
     outcomes = run_sweep(Sweep(VARIANTS, varied, runs), folder, setting.jobs, None, setting.device, None, tell)
-    left = [f"{outcome.name} {outcome.sentence}" for outcome in outcomes if outcome.state not in ("kept", "finished")]
-    if left:
-        raise TrainingError(f"runs are not finished ({'; '.join(left)}); the same command goes on from there")
+    refuse_unfinished("runs", outcomes)
     setting.tell(f"{len(runs)} variants: {len(new)} trained, {len(runs) - len(new)} kept")
     return {name: Run(folder / name) for name in configs}
+
+
+def refuse_unfinished(what: str, outcomes: Iterable[Outcome]) -> None:
+    """Go no further without the runs that were stopped or failed.
+
+    Raises:
+        StoppedError: if one was stopped.
+        TrainingError: if one failed, or another process is training it.
+    """
+    left = [outcome for outcome in outcomes if outcome.state not in ("kept", "finished")]
+    if left:
+        said = "; ".join(f"{outcome.name} {outcome.sentence}".strip() for outcome in left)
+        stopped = any(outcome.state == "stopped" for outcome in left)
+        error = StoppedError if stopped else TrainingError
+        raise error(f"{what} are not finished ({said}); the same command goes on from there")

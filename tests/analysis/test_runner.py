@@ -177,3 +177,9 @@ def test_passes_and_comparisons_share_their_names() -> None:
     assert "count" in [entry.name for entry in select_comparisons()]
     with pytest.raises(UsageError, match="did you mean 'count'"):
         select_comparisons(["cuont"])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_nothing_to_do_is_done(jobs: int) -> None:
+    """As where a study asks for no pass of a run without comparisons."""
+    assert all_done([], jobs, None) == []

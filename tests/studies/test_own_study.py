@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 from sparse_parity import STUDY
+from sparse_parity import study as own
 from sparse_parity.claims import AFTER, BEFORE, LEARNING, parity_claims
 from sparse_parity.config import ParityConfig
 from sparse_parity.influence import COLUMNS, influence
@@ -24,12 +26,13 @@ from sparse_parity.views import influence as shown
 from torch import Tensor
 
 import mcinterp
-from mcinterp.config import RunConfig, parse_config
+from mcinterp.analysis import PASSES
+from mcinterp.config import RunConfig, load_config, parse_config
 from mcinterp.declared import Study
 from mcinterp.errors import ConfigError
 from mcinterp.results import Result, Table
-from mcinterp.runs import Checkpoint
-from mcinterp.study import Evidence
+from mcinterp.runs import Checkpoint, Run
+from mcinterp.study import Evidence, Setting, replicate, replication
 
 pytestmark = pytest.mark.no_cover
 
@@ -202,6 +205,28 @@ def names(here: Path, beside: Path) -> list[bool]:
     """Whether presets, passes and studies name the example's."""
     lists = {"presets": "sparse-parity  ", "passes": "influence ", "reproduce --list": "sparse-parity  "}
     return [name in give(here, beside, line)[1] for line, name in lists.items()]
+
+
+def test_it_is_replicated_as_it_stands(
+    declare: Callable[[Study], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(STUDY)
+    monkeypatch.setitem(PASSES, "influence", STUDY.passes[0])
+    short = load_config(EXAMPLE / "sparse_parity" / "presets" / "sparse-parity.yaml", ["training.steps=60"])
+    for module in (own, replication):
+        monkeypatch.setattr(module, "load_preset", lambda name: short)
+    folders, said = (tmp_path / "runs", tmp_path / "out"), [""]
+    setting = Setting("sparse-parity", *folders, 1, 64, "cpu", said.append, lambda steps, activity: nullcontext(None))
+    found = replicate(STUDY, setting, 2)
+    assert found.table("claims")[["claim", "seeds", "holds"]].to_numpy().tolist() == [
+        ["sudden", 2, 0],
+        ["few bits", 2, 0],
+    ]
+    runs = {seed: Run(tmp_path / "runs" / f"seed-{seed}") for seed in (0, 1)}
+    for seed, run in runs.items():
+        assert run.config.training.seed == Run(run.path / "variants" / "single-bit").config.training.seed == seed
+    last = found.table("values")[lambda values: (values["claim"] == "sudden") & (values["number"] == 3)]
+    assert last["value"].nunique() == 2
 
 
 def test_it_is_installed_trained_reported_reproduced_and_removed(beside: Path, tmp_path: Path) -> None:

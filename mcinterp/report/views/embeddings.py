@@ -21,13 +21,14 @@ from mcinterp.report.views.leads import leads_sentence
 from mcinterp.report.views.plateau import transition_of
 from mcinterp.results import Result
 
-    not_seen = "are not measurably grouped"
-    verb = Judged.of(row, "excess").say("are grouped", not_seen, not_seen)
-    share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
-    excess = interval(*(100 * row[f"excess{end}"] for end in ("", "_low", "_high")))
-    return (
-        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels: {excess} "
-        f"points more, of which {number(100 * row['detectable'])} would mostly be seen)"
+MEASURED = {
+    "norm_symmetry": "the norms of v and −v agree by",
+    "sign_separable": "share on its sign's side of a line",
+    "magnitude_order": "rank correlation of |v| with a direction",
+    "continuity": "continuity in |v|",
+}
+"""What is measured of the tokens, in the words of the sentence."""
+
 
 def view(result: Result, beside: Mapping[str, Result]) -> Section:
     """Show the embeddings of a run."""
@@ -118,19 +119,11 @@ def _position_sentences(frame: pd.DataFrame, start: int) -> list[str]:
 
 
 def _grouped(row: pd.Series, name: str) -> str:
-<<<<<<< HEAD
-    verb = "are grouped" if row["p_value"] < SIGNIFICANT else "are not told apart from ungrouped ones"
+    not_seen = "are not measurably grouped"
+    verb = Judged.of(row, "excess").say("are grouped", not_seen, not_seen)
     share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
     excess = interval(*(100 * row[f"excess{end}"] for end in ("", "_low", "_high")))
     return (
         f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels: {excess} "
-        f"points more, of which {number(100 * row['detectable'])} would mostly be seen; p {number(row['p_value'])})"
-=======
-    share, not_seen = row["explained"], "are not measurably grouped"
-    verb = Judged(share, share, share, row["explained_top"]).say("are grouped", not_seen, not_seen)
-    shuffled, top = (number(100 * row[f"explained_{name_}"]) for name_ in ("shuffled", "top"))
-    return (
-        f"{verb} by {name} ({number(100 * share)} % of the variance lies between groups, {shuffled} % with shuffled "
-        f"labels, in 97.5 % of shuffles at most {top} %; silhouette {number(row['silhouette'])})"
->>>>>>> verdicts
+        f"points more, of which {number(100 * row['detectable'])} would mostly be seen)"
     )

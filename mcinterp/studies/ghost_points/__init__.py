@@ -5,6 +5,8 @@ from mcinterp.declared import Architecture, Study, TaskKind
 HERE = "mcinterp.studies.ghost_points"
 EXACT = "exact"
 """The preset that has the system of one parameter only, and trains nothing."""
+SEEDS = 20
+"""Networks of each run, side by side, with seeds from the run's own on."""
 
 STUDY = Study(
     name="ghost-points",
@@ -15,6 +17,7 @@ STUDY = Study(
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:ghost_claims",
     alone=(EXACT,),
+    seeds=SEEDS,
     bounds="The bounds are this package's own: about the system of one parameter, what the closed forms say; about "
     "trained networks, the shape of what the paper shows, at a third of its units and half of its target time.",
     tasks={"delayed-switch": TaskKind(f"{HERE}.config:SwitchConfig", f"{HERE}.task:DelayedSwitch", ("recurrent",))},

@@ -12,6 +12,7 @@ from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.config import RunConfig
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
+from mcinterp.studies.ghost_points import SEEDS
 from mcinterp.studies.ghost_points.config import RecurrentConfig
 from mcinterp.studies.ghost_points.dynamics import Floats
 from mcinterp.studies.ghost_points.limits import share
@@ -20,9 +21,8 @@ from mcinterp.study.trained import FEW, changed, train_variants
 from mcinterp.training.transition import Transition, find_transition
 
 NETWORKS = "networks"
-SEEDS = 20
-"""Networks of each run, side by side; that of the preset is the first of those that have its settings."""
 REFERENCE = "reference"
+"""The run of networks with the preset's settings, of which the preset's own network is the first."""
 RATES = (0.003, 0.03, 0.1, 0.3)
 GAINS = (2.0, 10.0, 40.0)
 RANKS = (1, 2, 4, 8)

@@ -3,6 +3,8 @@
 from mcinterp.declared import Architecture, Study, TaskKind
 
 HERE = "mcinterp.studies.identity_mapping"
+SEEDS = 5
+"""Networks of each setting, with seeds from the run's own on."""
 
 STUDY = Study(
     name="identity-mapping",
@@ -12,6 +14,7 @@ STUDY = Study(
     presets=("identity-mapping",),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:identity_claims",
+    seeds=SEEDS,
     bounds="Exact findings hold to the integration's precision; those of trained networks lie near the closed form.",
     tasks={"identity-mapping": TaskKind(f"{HERE}.config:IdentityConfig", f"{HERE}.task:IdentityMapping", ("linear",))},
     architectures={"linear": Architecture(f"{HERE}.config:LinearConfig", f"{HERE}.model:build")},

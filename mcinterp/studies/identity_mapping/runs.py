@@ -13,6 +13,7 @@ from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.config import RunConfig
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
+from mcinterp.studies.identity_mapping import SEEDS
 from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
 from mcinterp.studies.identity_mapping.equations import descended, learned_after, rise_of
 from mcinterp.study.study import Setting
@@ -21,7 +22,6 @@ from mcinterp.study.trained import FEW, changed, train_variants
 Floats = NDArray[np.float64]
 
 NETWORKS = "networks"
-SEEDS = 5
 ONE = {"model.layers": 1, "model.symmetric": False, "model.diagonal": 0.0, "model.correlation": 0.0}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "one layer": ONE,

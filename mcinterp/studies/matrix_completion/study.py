@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from mcinterp.analysis import PASSES, ablation
 from mcinterp.config import load_preset
-from mcinterp.errors import TrainingError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.retrain import COMPONENTS, retrain_together, retraining
 from mcinterp.studies.matrix_completion.head_scores import CLASSES
 from mcinterp.study.study import Setting
-from mcinterp.study.trained import analysed, keep, train_preset
+from mcinterp.study.trained import analysed, keep, refuse_unfinished, train_preset
 
 UNCLASSIFIED = "unclassified"
 
@@ -44,9 +43,7 @@ def _retrained(run: Run, setting: Setting) -> None:
         setting.device,
         lambda outcome: setting.tell(f"retraining {outcome.name}: {outcome.state} {outcome.sentence}".strip()),
     )
-    left = [outcome.name for outcome in outcomes if outcome.state not in ("kept", "finished")]
-    if left:
-        raise TrainingError(f"the retrainings {', '.join(left)} are not finished; the same command goes on from there")
+    refuse_unfinished("retrainings", outcomes)
 
 
 def _unclassified(checkpoint: Checkpoint, taxonomy: Result, setting: Setting) -> dict[str, Result]:

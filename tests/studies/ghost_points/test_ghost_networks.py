@@ -213,7 +213,7 @@ def test_the_same_call_keeps_what_stands(folder: Path) -> None:
     before = loaded(folder, "claims").table("findings")
     again = reproduce(find_study("ghost-points"), setting(folder, said))
     assert "6 variants: 0 trained, 6 kept" in said
-    assert again.table("findings").equals(before.fillna({"control": ""}))
+    assert again.table("findings").equals(before.fillna({"control": "", "control_text": ""}))
 
 
 def test_the_pages_show_the_networks(folder: Path) -> None:

@@ -168,7 +168,7 @@ def test_the_same_call_keeps_what_stands(folder: Path, monkeypatch: pytest.Monke
     before = Result.load(folder / "out" / "data" / "study" / "claims").table("findings")
     again = reproduce(find_study("identity-mapping"), setting(folder, said))
     assert said[-1] == "19 variants: 0 trained, 19 kept"
-    assert again.table("findings").equals(before.fillna({"control": ""}))
+    assert again.table("findings").equals(before.fillna({"control": "", "control_text": ""}))
 
 
 def test_the_pages_show_curves_claims_and_numbers(folder: Path) -> None:
