@@ -196,7 +196,7 @@ def test_a_comparison_is_in_the_words_of_the_task(tmp_path: Path) -> None:
         "over the same 64 sequences, 1 for the same attention",
         "Cross-entropies (A: late, B: early)",
         "Share of the heads of each class of classes at some checkpoints of every run",
-        "Both runs drop; cross_entropy falls fastest at these steps: late at 1,500; early at 900.",
+        "Both runs drop; cross entropy falls fastest at these steps: late at 1,500; early at 900.",
     ):
         assert said in text
     assert len(figures_of(page)) == 2 + 1 + 1 + 1

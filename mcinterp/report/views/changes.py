@@ -10,7 +10,7 @@ import pandas as pd
 from mcinterp.declared import load
 from mcinterp.installed import studies
 from mcinterp.report.figures.ablation import ablation_rows
-from mcinterp.report.numbers import number
+from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.palette import class_colours
 from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.scores import HARDLY, Scores, batch, capital, change
@@ -41,6 +41,7 @@ def changes_sentence(steps: Steps) -> str:
         f"{label} stayed at {before}" if before == after else f"{label} went from {before} to {after}"
         for pass_name, name, say in (
             ("taxonomy", lambda _: "heads that fit a class", _fitting),
+            ("ablation", _clean_label, _clean),
             ("ablation", lambda result: f"{Scores.of(result).the} with all attention made uniform", _ablated),
             ("patching", _patched_label, _patched),
         )
@@ -55,6 +56,17 @@ def changes_sentence(steps: Steps) -> str:
 
 def _fitting(taxonomy: Result) -> str:
     return number(len({head for heads in members(taxonomy).values() for head in heads}))
+
+
+def _clean_label(result: Result) -> str:
+    scores, row = Scores.of(result), _sets(result).iloc[0]
+    return f"{scores.the} ({batch(row['n'], row['seed'], scores.samples)})"
+
+
+def _clean(result: Result) -> str:
+    """The main score of the model as it is; empty where it has no value."""
+    value = _sets(result).iloc[0][Scores.of(result).clean]
+    return "" if is_absent(value) else number(value)
 
 
 def _ablated(result: Result) -> str:
@@ -137,7 +149,11 @@ def _patching_rows(steps: Steps) -> list[Row]:
     if not patched:
         return []
     scores, (one, other) = Scores.of(patched[0]), patched[0].facts["counterparts"]
-    heading = f"Patching {one} into {other}: how much nearer the output is to {one} than to {other}, {scores.where}"
+    row = patched[0].table("patching").iloc[0]
+    heading = (
+        f"Patching {one} into {other}: how much nearer the output is to {one} than to {other}, {scores.where}, "
+        f"{batch(row['n'], row['seed'], scores.samples)}"
+    )
     sets = (("all", "all heads"), (f"other {scores.sample}", f"control: heads of an unrelated {scores.sample}"))
     return [(heading, label, "", each(steps, "patching", partial(_patching_cell, group))) for group, label in sets]
 

@@ -1,4 +1,4 @@
-"""What each kind of permuted positions does to the masked error and to the single outputs."""
+"""What each kind of permuted positions does to L_mask and to the single outputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mcinterp.results import Result
 
 
 def positions_figure(positions: Result) -> go.Figure:
-    """Change of the masked error by each kind of permutation: the average with its interval, and each permutation.
+    """Change of L_mask by each kind of permutation: the average with its interval, and each permutation.
 
     Args:
         positions: the stored position sensitivity of a checkpoint.
@@ -35,7 +35,7 @@ def positions_figure(positions: Result) -> go.Figure:
 
 
 def moved_figure(positions: Result) -> go.Figure:
-    """How far each kind of permutation moves the output at masked entries, beside the clean masked error.
+    """How far each kind of permutation moves the output at masked entries, beside the clean L_mask.
 
     Args:
         positions: the stored position sensitivity of a checkpoint.

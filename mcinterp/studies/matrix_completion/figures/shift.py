@@ -1,4 +1,4 @@
-"""The masked error as a share of that of answering 0, over what is shifted."""
+"""L_mask as a share of that of answering 0, over what is shifted."""
 
 from __future__ import annotations
 

@@ -45,14 +45,16 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
 
 
 def rows(steps: Steps) -> list[Row]:
-    """The masked error under each kind of permutation at every checkpoint, the controls left out."""
+    """L_mask under each kind of permutation at every checkpoint, the controls left out."""
     kinds = dict.fromkeys(
         row["kind"]
         for result in found(steps, "positions")
         for _, row in result.table("positions").iterrows()
         if row["null"] != "exactly"
     )
-    return [(HEADING, kind, "", each(steps, "positions", partial(_cell, kind))) for kind in kinds]
+    first = next((result.table("positions").iloc[0] for result in found(steps, "positions")), None)
+    heading = HEADING if first is None else f"{HEADING}, {batch(first['n'], first['seed'], 'matrices')}"
+    return [(heading, kind, "", each(steps, "positions", partial(_cell, kind))) for kind in kinds]
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
