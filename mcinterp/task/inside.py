@@ -124,8 +124,7 @@ class HeadClasses(Protocol):
         kind_words: of each kind, several of it, such as `families`, and what heads are looked at under, such as `random
             inputs`, or nothing.
         conditions: families of inputs that heads are looked at under, by name, with what each chooses of `examples`.
-        places: of classes whose scores are told place by place, the names of the places; a head that is shown to look
-            at the class's keys less than uniform attention does at one of them is no member.
+        places: of classes that a head has to keep to everywhere, the names of the places; see `place_scores`.
         unscored: classes that the task is too small to score, each with why, such as `in lists of 2 …`.
         causal: whether queries see no later keys.
         shown_words: what `shown` gives of a sample, with its axes, such as `tokens (pos,)`.
@@ -154,12 +153,22 @@ class HeadClasses(Protocol):
     def layer_scores(
         self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: AverageMaps
     ) -> Mapping[str, Tensor]:
-        """Scores of a layer's heads by class, (sample, head), or (sample, head, place), whose mean is the score.
+        """Scores of a layer's heads by class, (sample, head).
 
         Args:
             patterns: under each condition, (sample, head, query, key).
             inputs: of the same samples under each condition, (sample, pos).
             average: of all samples under all conditions.
+        """
+        ...
+
+    def place_scores(self, patterns: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        """How far a layer's heads keep to a class at each of its `places`, (sample, head, place).
+
+        A head that is shown to be below 0, so below uniform attention, at one of them is no member.
+
+        Args:
+            patterns: under each condition, (sample, head, query, key).
         """
         ...
 

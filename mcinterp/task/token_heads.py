@@ -121,6 +121,10 @@ class TokenHeadClasses:
             scores |= token_head_scores(own, tokens, [name for name in CLASSES if MEASURED_ON[name] == family])
         return scores
 
+    def place_scores(self, patterns: Sequence[Tensor]) -> dict[str, Tensor]:
+        """None: places tell no more of these classes than their scores do."""
+        return {}
+
     def shown(self, batch: Batch) -> list[NDArray[np.int64]]:
         """The tokens of every sample, (pos,)."""
         return list(batch.inputs.cpu().numpy())

@@ -15,6 +15,7 @@ from mcinterp.task.inside import HeadClasses
 THRESHOLD = 0.3
 """A class fits when its score's interval lies above this and above every head of an untrained model."""
 NONE, AMBIGUOUS = "none", "ambiguous"
+UNKNOWN = Estimate(*(np.asarray(np.nan) for _ in range(4)))
 
 SCORE_COLUMNS = {
     "head": "layer and head, from 0",
@@ -25,7 +26,7 @@ SCORE_COLUMNS = {
     "untrained": "control: mean score of an untrained model's heads",
     "untrained_max": "… the largest of them",
     "threshold": "what the interval must lie above for the class to fit",
-    "least": "the lowest score at one place, of classes that are scored place by place",
+    "least": "the lowest score of the queries at one place, of classes that a head has to keep to everywhere",
     "least_place": "that place",
     "everywhere": "whether no place is shown to have a score below 0, that of uniform attention",
     "fits": "whether the interval lies above the threshold, and everywhere is so",
@@ -41,7 +42,7 @@ def head_columns(kinds: Mapping[str, Sequence[str]], sample_name: str) -> dict[s
             f"{kind}_runner_up": f"the next best; the nearest where it is {NONE}",
             **interval_columns(f"{kind}_margin", "score of the best minus that of the next best, paired over samples"),
             f"{kind}_all": "every class with a score above its threshold, at some places at least, best first",
-            f"{kind}_nearest": "class with the highest score of those that fit, or of all where none does",
+            f"{kind}_nearest": f"the class that this is about: the best, the nearest where it is {NONE}",
             **interval_columns(f"{kind}_score", "its score"),
             f"{kind}_above": "its score less its threshold",
         }
@@ -111,11 +112,11 @@ def scored(classes: HeadClasses, own: Measured, uniform: Measured, untrained: Me
         Scored(
             kind,
             name,
-            own.score(name),
-            mean_estimate(own.score(name)),
-            float(uniform.score(name).mean()),
-            untrained.score(name).mean(0) if untrained else None,
-            *_places(own.scores[name], classes.places.get(name, ())),
+            own.scores[name],
+            mean_estimate(own.scores[name]),
+            float(uniform.scores[name].mean()),
+            untrained.scores[name].mean(0) if untrained else None,
+            *_places(own.places.get(name), classes.places.get(name, ()), own.scores[name].shape[1]),
         )
         for kind, names in classes.kinds.items()
         for name in names
@@ -123,13 +124,12 @@ def scored(classes: HeadClasses, own: Measured, uniform: Measured, untrained: Me
     ]
 
 
-def _places(scores: Floats, places: Sequence[str]) -> tuple[Floats, list[str], np.ndarray]:
+def _places(scores: Floats | None, places: Sequence[str], n_heads: int) -> tuple[Floats, list[str], np.ndarray]:
     """The lowest score at a place, the place, and whether none is shown to lie below 0, each (head,).
 
     Shown is what a t test rejects at 5 % over all places together (Bonferroni).
     """
-    n_heads = scores.shape[1]
-    if scores.ndim == 2:
+    if scores is None:
         return np.full(n_heads, np.nan), [""] * n_heads, np.full(n_heads, True)
     found = mean_estimate(scores)
     below = (found.value < 0) & (found.p_value < (1 - CONFIDENCE) / len(places))
@@ -146,19 +146,12 @@ def head_row(index: int, head: str, classes: Sequence[Scored], about: Mapping[st
 
 def _labels(head: int, kind: str, classes: Sequence[Scored]) -> dict[str, Any]:
     """The columns of one kind of class."""
-    ranked = sorted(classes, key=lambda one: (one.fits(head), one.estimate.value[head]), reverse=True)
-    best = ranked[0]
-    above = [one for one in ranked if one.above(head)]
-    jobs = sorted(above, key=lambda one: float(one.estimate.value[head]), reverse=True)
-    label, next_best = _label(head, ranked, jobs)
-    nan = np.asarray(np.nan)
-    margin = Estimate(nan, nan, nan, nan)
-    if label != NONE and next_best is not best:
-        first = jobs[0] if label == AMBIGUOUS else best
-        margin = mean_estimate(first.samples[:, head] - next_best.samples[:, head])
+    jobs = [one for one in _ranked(head, classes) if one.above(head)]
+    label, best, second = _label(head, classes, jobs)
+    margin = _difference(head, best, second) if second and label != NONE else UNKNOWN
     return {
         kind: label,
-        f"{kind}_runner_up": next_best.name,
+        f"{kind}_runner_up": second.name if second and label != NONE else best.name,
         **margin.columns(f"{kind}_margin"),
         f"{kind}_all": ", ".join(one.name for one in jobs),
         f"{kind}_nearest": best.name,
@@ -167,21 +160,26 @@ def _labels(head: int, kind: str, classes: Sequence[Scored]) -> dict[str, Any]:
     }
 
 
-def _label(head: int, ranked: Sequence[Scored], jobs: Sequence[Scored]) -> tuple[str, Scored]:
-    """What a head is called, and the class that comes next; where it is none, the nearest.
+def _ranked(head: int, classes: Sequence[Scored]) -> list[Scored]:
+    return sorted(classes, key=lambda one: float(one.estimate.value[head]), reverse=True)
+
+
+def _label(head: int, classes: Sequence[Scored], jobs: Sequence[Scored]) -> tuple[str, Scored, Scored | None]:
+    """What a head is called, the class that this is about, and the next best.
 
     Args:
         head: which.
-        ranked: classes, those that fit first, each by score.
-        jobs: those above their threshold, by score.
+        classes: of the kind.
+        jobs: those with a score above their threshold, best first.
     """
-    if len(jobs) > 1 and not _told_apart(head, jobs[0], jobs[1]):
-        return AMBIGUOUS, jobs[1]
-    if not ranked[0].fits(head):
-        return NONE, ranked[0]
-    return ranked[0].name, ranked[min(1, len(ranked) - 1)]
+    if len(jobs) > 1 and not _difference(head, jobs[0], jobs[1]).low > 0:
+        return AMBIGUOUS, jobs[0], jobs[1]
+    fitting = [one for one in jobs if one.fits(head)]
+    best = (fitting or _ranked(head, classes))[0]
+    others = _ranked(head, [one for one in classes if one is not best])
+    return best.name if fitting else NONE, best, others[0] if others else None
 
 
-def _told_apart(head: int, first: Scored, second: Scored) -> bool:
-    """Whether the interval of the difference of two scores excludes 0."""
-    return bool(mean_estimate(first.samples[:, head] - second.samples[:, head]).low > 0)
+def _difference(head: int, first: Scored, second: Scored) -> Estimate:
+    """How much higher a head scores for one class than for another, paired over samples."""
+    return mean_estimate(first.samples[:, head] - second.samples[:, head])

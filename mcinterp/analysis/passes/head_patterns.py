@@ -1,4 +1,4 @@
-"""What the head taxonomy measures of attention patterns, sample by sample: scores of classes, and attention by block."""
+"""What the head taxonomy measures of attention patterns, sample by sample: scores of classes, attention by block."""
 
 from __future__ import annotations
 
@@ -78,24 +78,21 @@ class Measured:
     """What is measured of heads, heads of all layers in one axis.
 
     Attributes:
-        scores: by class, (sample, head) or (sample, head, place).
+        scores: by class, (sample, head).
+        places: of classes that a head has to keep to everywhere, (sample, head, place).
         blocks: by what positions are grouped, under the first condition, (sample, head, group of query, group of key).
     """
 
     scores: Mapping[str, Floats]
+    places: Mapping[str, Floats]
     blocks: Mapping[str, Floats]
 
     @classmethod
     def of(cls, patterns: Patterns, classes: HeadClasses, groups: Groups) -> Measured:
         """Measure, part by part."""
         averages = _averages(patterns) if len(patterns.parts) > 1 else None
-        measured = [_measure_part(patterns, part, classes, groups, averages) for part in patterns.parts]
-        return cls(_joined([scores for scores, _ in measured]), _joined([blocks for _, blocks in measured]))
-
-    def score(self, name: str) -> Floats:
-        """A class's score of every sample and head, (sample, head)."""
-        score = self.scores[name]
-        return np.asarray(score if score.ndim == 2 else score.mean(-1))
+        parts = [_measure_part(patterns, part, classes, groups, averages) for part in patterns.parts]
+        return cls(*(_joined([part[at] for part in parts]) for at in range(3)))
 
 
 def average_maps(under_each: Sequence[Tensor]) -> AverageMaps:
@@ -132,14 +129,18 @@ def _measure_part(
     classes: HeadClasses,
     groups: Groups,
     averages: Sequence[AverageMaps] | None,
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Scores and blocks of some of the samples."""
+) -> list[dict[str, Floats]]:
+    """Scores, places and blocks of some of the samples."""
     inputs = [each[part] for each in patterns.inputs]
-    scores, blocks = [], []
-    for layer, own in enumerate(patterns.of(part)):
-        scores.append(classes.layer_scores(own, inputs, averages[layer] if averages else average_maps(own)))
-        blocks.append({name: block_attention(own[0], group) for name, group in groups.items()})
-    return _heads_joined(scores), _heads_joined(blocks)
+    by_layer = [
+        (
+            classes.layer_scores(own, inputs, averages[layer] if averages else average_maps(own)),
+            classes.place_scores(own),
+            {name: block_attention(own[0], group) for name, group in groups.items()},
+        )
+        for layer, own in enumerate(patterns.of(part))
+    ]
+    return [_heads_joined(measure) for measure in zip(*by_layer, strict=True)]
 
 
 def _heads_joined(by_layer: Sequence[Mapping[str, Tensor]]) -> dict[str, Floats]:

@@ -27,8 +27,8 @@ BLOCK_COLUMNS = {
     **interval_columns("own", "attention of queries on the keys of their own group"),
     "own_uniform": "control: the same of a head that attends uniformly",
     "own_untrained_max": "control: the largest of an untrained model's heads",
-    "favoured": "groups of queries → groups of keys on which they have more than favoured_above times uniform attention",
-    "avoided": "groups of queries → groups of keys on which they have less than avoided_below times uniform attention",
+    "favoured": "groups of queries → groups of keys with more than favoured_above times what uniform attention has",
+    "avoided": "groups of queries → groups of keys with less than avoided_below times what uniform attention has",
     "n_favoured": "blocks that are favoured",
     "n_avoided": "blocks that are avoided",
     "favoured_above": "2, or the most that any block of an untrained model's heads has, as a multiple of uniform "

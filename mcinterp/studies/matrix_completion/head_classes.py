@@ -15,6 +15,7 @@ from mcinterp.studies.matrix_completion.head_scores import (
     STATIC,
     MaskedPatterns,
     family_scores,
+    family_scores_by_line,
     longest_run_score,
     masked_row_scores,
 )
@@ -53,7 +54,7 @@ class MatrixHeadClasses:
 
     @property
     def places(self) -> dict[str, list[str]]:
-        """Families are told of the queries of every row and of every column."""
+        """A head of a family keeps to it at the queries of every row and of every column."""
         lines = [*(f"row {row}" for row in range(self.rows)), *(f"column {col}" for col in range(self.cols))]
         return dict.fromkeys(FAMILIES, lines)
 
@@ -87,6 +88,10 @@ class MatrixHeadClasses:
         if self._static.most:
             scores[STATIC] = self._static.of_samples(patterns, average)
         return scores
+
+    def place_scores(self, patterns: Sequence[Tensor]) -> dict[str, Tensor]:
+        """How far a layer's heads keep to a family at the queries of every row and column."""
+        return family_scores_by_line(patterns[0], self.rows, self.cols)
 
     def shown(self, batch: MatrixBatch) -> list[np.ndarray]:
         """The mask of every matrix, (rows, cols), True where observed."""

@@ -7,8 +7,8 @@ Families (Sec. 3.2.2 of arXiv 2410.22244), under random masks:
 
 - row: on the other entries of the query's row; column: … of its column; identity: on the query itself.
 
-Each is told of the queries of every row and of every column apart, whose mean it is: a head that looks at the position
-before has most of its attention on the query's row, but none where a row begins.
+A head of a family keeps to it everywhere: `family_scores_by_line` tells of the queries of every row and of every column
+apart. A head that looks at the position before has most of its attention on the query's row, but none where rows begin.
 
 Groups (App. L), under structured masks; *hit* is the score of queries at the masked entries of a masked row on the only
 observed entry of that row:
@@ -88,18 +88,24 @@ def _linear_terms(target: Tensor, queries: Tensor | None) -> tuple[Tensor, Tenso
 
 
 def family_scores(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
-    """Scores of the three families of the queries of each row, then of each column: (sample, head, row or column).
-
-    Args:
-        patterns: (sample, head, query, key).
-        rows, cols: of the matrices.
-    """
+    """Scores of the three families, each (sample, head), from patterns (sample, head, query, key)."""
     same_row, same_col, itself = relations(rows, cols)
     targets = {"row": same_row & ~itself, "column": same_col & ~itself, "identity": itself}
+    return target_scores(patterns, {name: (target.to(patterns.device), None) for name, target in targets.items()})
+
+
+def family_scores_by_line(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
+    """How far the queries of each row, then of each column, keep to their family's keys, (sample, head, line).
+
+    The query itself counts as of its row, and of its column: who looks at one entry of the column from everywhere is of
+    the family, though the query at that entry looks at itself.
+    """
+    same_row, same_col, itself = relations(rows, cols)
+    targets = {"row": same_row, "column": same_col, "identity": itself}
     lines = [*same_row[::cols], *same_col[:cols]]
-    wanted = {f"{name} {at}": (targets[name], line) for name in FAMILIES for at, line in enumerate(lines)}
     on = patterns.device
-    found = target_scores(patterns, {name: (target.to(on), line.to(on)) for name, (target, line) in wanted.items()})
+    wanted = {f"{name} {at}": (targets[name].to(on), line.to(on)) for name in FAMILIES for at, line in enumerate(lines)}
+    found = target_scores(patterns, wanted)
     return {name: torch.stack([found[f"{name} {at}"] for at in range(len(lines))], dim=-1) for name in FAMILIES}
 
 
