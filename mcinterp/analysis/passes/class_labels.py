@@ -38,7 +38,8 @@ def head_columns(kinds: Mapping[str, Sequence[str]], sample_name: str) -> dict[s
     columns = {"head": "layer and head, from 0"}
     for kind, classes in kinds.items():
         columns |= {
-            kind: f"best-fitting of {', '.join(classes)}; {AMBIGUOUS} where the next best scores as high; or {NONE}",
+            kind: f"best-fitting of {', '.join(classes)}; {AMBIGUOUS} where the next best is not told apart, or "
+            f"each of several fits at some places alone; or {NONE}",
             f"{kind}_runner_up": f"the next best; the nearest where it is {NONE}",
             **interval_columns(f"{kind}_margin", "score of the best minus that of the next best, paired over samples"),
             f"{kind}_all": "every class with a score above its threshold, at some places at least, best first",
@@ -172,9 +173,9 @@ def _label(head: int, classes: Sequence[Scored], jobs: Sequence[Scored]) -> tupl
         classes: of the kind.
         jobs: those with a score above their threshold, best first.
     """
-    if len(jobs) > 1 and not _difference(head, jobs[0], jobs[1]).low > 0:
-        return AMBIGUOUS, jobs[0], jobs[1]
     fitting = [one for one in jobs if one.fits(head)]
+    if len(jobs) > 1 and (not fitting or not _difference(head, jobs[0], jobs[1]).low > 0):
+        return AMBIGUOUS, jobs[0], jobs[1]
     best = (fitting or _ranked(head, classes))[0]
     others = _ranked(head, [one for one in classes if one is not best])
     return best.name if fitting else NONE, best, others[0] if others else None

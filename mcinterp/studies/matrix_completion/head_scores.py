@@ -20,9 +20,9 @@ observed entry of that row:
   one minus the ratio of attention per masked key to attention per observed key in that column (1 for a head that
   ignores the mask's holes completely, 0 for one that does not tell them apart). Collecting: the score of queries in
   unmasked rows on the observed entries of masked rows.
-- longest-contiguous-column: under masks whose column with the longest observed run is neither the one with the most
-  observed entries nor complete, the score of queries outside that column on it; of every matrix the smallest over masks
-  with the run in different columns, so that a head must follow it.
+- longest-contiguous-column: under masks whose column with the longest observed run is not the one with the most
+  observed entries, the fewest or the longest hole, nor complete, the score of queries outside that column on it; of
+  every matrix the smallest over masks with the run in different columns, so that a head must follow it.
 - input-processing: static, and structured beyond the families, see `static_scores`.
 """
 

@@ -22,8 +22,8 @@ def masked_row_masks(rows: int, cols: int) -> list[str]:
 def column_run_masks(rows: int, cols: int) -> dict[int, str]:
     """Masks by the column that holds the longest contiguous observed run: the first, the middle and the last.
 
-    In none of them is that column the one with the most observed entries, and no column is complete, so that who looks
-    at the longest run looks neither at the fullest column nor at complete ones. The rows of the run differ.
+    In none of them is that column the one with the most observed entries, the fewest, or the longest run of masked
+    ones, and no column is complete: who looks at it does not look at one of these. The rows of the run differ.
 
     Returns:
         column → mask; empty where there are not at least two such columns, as in matrices of fewer than 5 rows.
@@ -31,17 +31,25 @@ def column_run_masks(rows: int, cols: int) -> dict[int, str]:
     # Other columns have runs of 2, and at best two observed entries of every three.
     length = -(-2 * rows // 3) - 1
     starts = {0: 0, cols // 2: (rows - length) // 2, cols - 1: rows - length}
-    masks = {col: f"column-run:{col}@{start}-{start + length - 1}" for col, start in starts.items() if length > 2}
-    told = {col: mask for col, mask in masks.items() if _tells_the_run(observed_mask(mask, rows, cols).numpy(), col)}
+    told = {}
+    for col, start in starts.items():
+        masks = [f"column-run:{col}@{start}-{start + length - 1},{(col + 1 + at) % cols}" for at in range(cols - 1)]
+        if length > 2 and (telling := [mask for mask in masks if _tells(observed_mask(mask, rows, cols).numpy(), col)]):
+            told[col] = telling[0]
     return told if len(told) > 1 else {}
 
 
-def _tells_the_run(observed: np.ndarray, col: int) -> bool:
-    """Whether a column has the longest run, another one more observed entries, and none all."""
-    counts, others = observed.sum(0), [other for other in range(observed.shape[1]) if other != col]
-    runs = [_longest_run(column) for column in observed.T]
-    fuller = max((counts[other] for other in others), default=0)
-    return bool(runs[col] > max((runs[other] for other in others), default=0) and counts[col] < fuller < len(observed))
+def _tells(observed: np.ndarray, col: int) -> bool:
+    """Whether a column has the longest run, and is surpassed by others in everything else."""
+    runs, holes = ([_longest_run(column) for column in own.T] for own in (observed, ~observed))
+    counts = observed.sum(0).tolist()
+    others = [other for other in range(observed.shape[1]) if other != col]
+    return (
+        runs[col] > max(runs[other] for other in others)
+        and holes[col] < max(holes[other] for other in others)
+        and min(counts[other] for other in others) < counts[col]
+        and counts[col] < max(counts[other] for other in others) < len(observed)
+    )
 
 
 def _longest_run(column: np.ndarray) -> int:
