@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,10 +98,10 @@ class Measured:
 def average_maps(under_each: Sequence[Tensor]) -> AverageMaps:
     """Of the patterns of a layer under each condition, all samples at once."""
     mean = _mean(under_each)
-    return AverageMaps(mean, _mean([torch.sign(patterns - mean) for patterns in under_each]), len(under_each[0]))
+    return AverageMaps(mean, _mean(torch.sign(patterns - mean) for patterns in under_each), len(under_each[0]))
 
 
-def _mean(under_each: Sequence[Tensor]) -> Tensor:
+def _mean(under_each: Iterable[Tensor]) -> Tensor:
     return torch.stack([patterns.mean(0) for patterns in under_each]).mean(0)
 
 
@@ -109,7 +109,7 @@ def _averages(patterns: Patterns) -> list[AverageMaps]:
     """Each layer's average over all samples and conditions."""
     means = _over_parts(patterns, lambda layer, under_each: _mean(under_each))
     leanings = _over_parts(
-        patterns, lambda layer, under_each: _mean([torch.sign(own - means[layer]) for own in under_each])
+        patterns, lambda layer, under_each: _mean(torch.sign(own - means[layer]) for own in under_each)
     )
     return [AverageMaps(mean, leaning, patterns.n) for mean, leaning in zip(means, leanings, strict=True)]
 
