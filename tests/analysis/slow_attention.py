@@ -305,7 +305,7 @@ def slow_labels(kind: str, entries: Rows, found: dict[str, list[float]]) -> dict
         kind: label,
         f"{kind}_runner_up": best["class"] if label == "none" else second["class"],
         **(told if label == "none" else margin(best, second)),
-        f"{kind}_all": ", ".join(entry["class"] for entry in jobs),
+        f"{kind}_all": ", ".join(entry["class"] for entry in jobs) or "none",
         f"{kind}_nearest": best["class"],
         **{f"{kind}_score{end}": best[f"score{end}"] for end in ("", "_low", "_high")},
         f"{kind}_above": best["score"] - best["threshold"],
@@ -354,4 +354,4 @@ def slow_described(blocks: np.ndarray) -> str:
     for keys in [own for at, own in keys_of.items() if own and own not in list(keys_of.values())[:at]]:
         queries = [query for query, own in keys_of.items() if own == keys]
         said.append(f"{', '.join(map(str, queries))} → {', '.join(map(str, keys))}")
-    return " · ".join(said)
+    return " · ".join(said) or "none"

@@ -42,7 +42,7 @@ def head_columns(kinds: Mapping[str, Sequence[str]], sample_name: str) -> dict[s
             f"each of several fits at some places alone; or {NONE}",
             f"{kind}_runner_up": f"the next best; the nearest where it is {NONE}",
             **interval_columns(f"{kind}_margin", "score of the best minus that of the next best, paired over samples"),
-            f"{kind}_all": "every class with a score above its threshold, at some places at least, best first",
+            f"{kind}_all": f"every class whose score is above its threshold, everywhere or not, best first; or {NONE}",
             f"{kind}_nearest": f"the class that this is about: the best, the nearest where it is {NONE}",
             **interval_columns(f"{kind}_score", "its score"),
             f"{kind}_above": "its score less its threshold",
@@ -134,7 +134,7 @@ def _places(scores: Floats | None, places: Sequence[str], n_heads: int) -> tuple
         return np.full(n_heads, np.nan), [""] * n_heads, np.full(n_heads, True)
     found = mean_estimate(scores)
     below = (found.value < 0) & (found.p_value < (1 - CONFIDENCE) / len(places))
-    return found.value.min(-1), [places[at] for at in found.value.argmin(-1)], ~below.any(-1)
+    return found.value.min(-1), [places[at] for at in found.value.argmin(-1)], np.asarray(~below.any(-1))
 
 
 def head_row(index: int, head: str, classes: Sequence[Scored], about: Mapping[str, int]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _labels(head: int, kind: str, classes: Sequence[Scored]) -> dict[str, Any]:
         kind: label,
         f"{kind}_runner_up": second.name if second and label != NONE else best.name,
         **margin.columns(f"{kind}_margin"),
-        f"{kind}_all": ", ".join(one.name for one in jobs),
+        f"{kind}_all": ", ".join(one.name for one in jobs) or NONE,
         f"{kind}_nearest": best.name,
         **best.estimate.columns(f"{kind}_score", head),
         f"{kind}_above": float(best.estimate.value[head]) - best.threshold,

@@ -19,7 +19,7 @@ from mcinterp.task.batch import Batch
 from mcinterp.task.inside import Classified, HeadClasses
 
 PatternFunction = Callable[[Any], ArrayLike]
-"""From what a task shows of a sample to a pattern (query, key)."""
+"""From what a task shows of a sample, an array, to a pattern (query, key)."""
 TOLERANCE = 1e-4
 """How far the attention of a query may be from 1 in total."""
 
@@ -28,9 +28,9 @@ def classify_patterns(heads: Mapping[str, PatternFunction], task: Any, samples: 
     """Sort heads that are given as functions into the classes of a task, as `head_taxonomy` does those of a model.
 
     Args:
-        heads: name → function. It takes what the task shows of a sample, for matrices the observed mask (rows, cols),
-            boolean, for next tokens the tokens (pos,), and gives the attention pattern (query, key): not negative, each
-            query's attention 1 in total. It is called once a sample and condition, so it may be random.
+        heads: name → function. It takes what the task shows of a sample, the tokens (pos,) of next-token tasks, of
+            others what `task.head_classes().shown_words` says, and gives the attention pattern (query, key): not
+            negative, each query's attention 1 in total. It is called once a sample and condition, so it may be random.
         task: one whose heads have classes, such as `make_task(load_preset("tiny").task)`.
         samples: of each condition, at least 2.
         seed: of the samples.
@@ -49,10 +49,7 @@ def classify_patterns(heads: Mapping[str, PatternFunction], task: Any, samples: 
     if samples < 2:
         raise InputError(f"classify_patterns: samples must be at least 2, got {samples}")
     classes, groups = task.head_classes(), position_groups(task)
-    batches = [
-        task.examples(samples, torch.Generator().manual_seed(seed), **choice) for choice in classes.conditions.values()
-    ]
-    patterns = _patterns_of(heads, classes, batches)
+    patterns = _patterns_of(heads, classes, _batches(task, classes, samples, seed))
     return taxonomy_result(
         list(heads),
         task,
@@ -61,6 +58,12 @@ def classify_patterns(heads: Mapping[str, PatternFunction], task: Any, samples: 
         untrained=None,
         settings={"samples": samples, "seed": seed},
     )
+
+
+def _batches(task: Any, classes: HeadClasses, samples: int, seed: int) -> list[Batch]:
+    """The same samples under each condition, as far as the task can."""
+    chosen = classes.conditions.values()
+    return [task.examples(samples, torch.Generator().manual_seed(seed), **choice) for choice in chosen]
 
 
 def _patterns_of(heads: Mapping[str, PatternFunction], classes: HeadClasses, batches: Sequence[Batch]) -> Patterns:

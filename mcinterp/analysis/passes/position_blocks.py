@@ -20,6 +20,7 @@ from mcinterp.analysis.statistics import CONFIDENCE, Floats, interval_columns, m
 
 FACTOR = 2.0
 """Twice or half of what uniform attention has is a block that is spoken of."""
+NO_BLOCK = "none"
 
 BLOCK_COLUMNS = {
     "head": "layer and head, from 0",
@@ -27,8 +28,10 @@ BLOCK_COLUMNS = {
     **interval_columns("own", "attention of queries on the keys of their own group"),
     "own_uniform": "control: the same of a head that attends uniformly",
     "own_untrained_max": "control: the largest of an untrained model's heads",
-    "favoured": "groups of queries → groups of keys with more than favoured_above times what uniform attention has",
-    "avoided": "groups of queries → groups of keys with less than avoided_below times what uniform attention has",
+    "favoured": "groups of queries → groups of keys with more than favoured_above times what uniform "
+    "attention has, or none",
+    "avoided": "groups of queries → groups of keys with less than avoided_below times what uniform attention "
+    "has, or none",
     "n_favoured": "blocks that are favoured",
     "n_avoided": "blocks that are avoided",
     "favoured_above": "2, or the most that any block of an untrained model's heads has, as a multiple of uniform "
@@ -92,7 +95,7 @@ def block_rows(
 
 
 def described(blocks: np.ndarray) -> str:
-    """Blocks in words: groups of queries with the same groups of keys together, such as `0, 2 → 1, 4 · 3 → 1`.
+    """Blocks in words: groups of queries with the same groups of keys together, such as `0, 2 → 1, 4 · 3 → 1`; or none.
 
     Args:
         blocks: bool, (group of query, group of key).
@@ -101,7 +104,7 @@ def described(blocks: np.ndarray) -> str:
     for query, keys in enumerate(blocks):
         if keys.any():
             queries.setdefault(tuple(np.flatnonzero(keys).tolist()), []).append(query)
-    return " · ".join(f"{_listed(own)} → {_listed(keys)}" for keys, own in queries.items())
+    return " · ".join(f"{_listed(own)} → {_listed(keys)}" for keys, own in queries.items()) or NO_BLOCK
 
 
 def _listed(groups: Sequence[int]) -> str:

@@ -208,7 +208,7 @@ def test_blocks_of_rows_are_told_where_no_class_fits():
     assert set(result.table("heads")["family"].iloc[:2]) == {"none"}
     rows = result.table("blocks").set_index(["grouping", "head"])
     assert rows.loc[("row", "avoids"), "avoided"] == "0, 2, 3 → 1, 4"
-    assert rows.loc[("row", "avoids"), "favoured"] == ""
+    assert rows.loc[("row", "avoids"), "favoured"] == "none"
     assert rows.loc[("row", "row"), "favoured"] == "0 → 0 · 1 → 1 · 2 → 2 · 3 → 3 · 4 → 4"
     assert list(rows.loc["column"]["n_avoided"]) == [0, 0, 0]
     assert list(rows.xs("uniform", level="head")["n_favoured"]) == [0, 0]
