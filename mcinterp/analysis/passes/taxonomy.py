@@ -90,7 +90,8 @@ def taxonomy_result(
     ]
     if rows:
         tables["blocks"] = Table.of(BLOCK_COLUMNS, rows)
-    facts = {**kind_facts(classes), "masks": list(classes.conditions), **_block_facts(uniform)}
+    told = {"masks": list(classes.conditions), "unscored": dict(classes.unscored)}
+    facts = {**kind_facts(classes), **told, **_block_facts(uniform)}
     return Result("taxonomy", "Head taxonomy", settings, facts, tables, _block_arrays(own))
 
 
@@ -118,7 +119,6 @@ def kind_facts(classes: HeadClasses) -> dict[str, Any]:
     return {
         "kinds": {kind: list(names) for kind, names in classes.kinds.items()},
         "kind_words": {kind: list(words) for kind, words in classes.kind_words.items()},
-        "unscored": dict(classes.unscored),
     }
 
 

@@ -14,7 +14,7 @@ from mcinterp.report.scores import several
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
-TOLD = 4
+TOLD = 8
 """So many heads are told one by one."""
 
 
@@ -50,28 +50,42 @@ def block_sentences(taxonomy: Result) -> list[str]:
         return []
     blocks = taxonomy.table("blocks")
     own = blocks[blocks["head"].isin(unfit) & (blocks["n_favoured"] + blocks["n_avoided"] > 0)]
-    groups = " or ".join(f"whole {several(name)}" for name in _groupings(taxonomy))
-    some = own["head"].unique().tolist()
+    groups = f"whole {' or '.join(several(name) for name in _groupings(taxonomy))}"
+    some = [head for head in unfit if head in set(own["head"])]
     if not some:
-        return [f"None of the {plural(len(unfit), 'head')} without a class is shown to favour or avoid {groups}."]
-    verb = "favours or avoids" if len(some) == 1 else "favour or avoid"
-    told = "; ".join(_told(head, own[own["head"] == head]) for head in some[:TOLD])
-    more = f"; {plural(len(some) - TOLD, 'more head')} in the table" if len(some) > TOLD else ""
+        return [f"None of {plural(len(unfit), 'head')} without a class is shown to favour or avoid {groups}."]
     return [
-        f"Of {plural(len(unfit), 'head')} without a class {number(len(some))} {verb} {groups}, with more than twice or "
-        f"less than half of what uniform attention has: {told}{more}."
+        f"Of {plural(len(unfit), 'head')} without a class {number(len(some))} {_does(some)} {groups}, with more than "
+        f"twice or less than half of what uniform attention has: {_few(some)}. {_commonest(own)}"
     ]
 
 
-def _told(head: str, rows: pd.DataFrame) -> str:
-    """What a head favours and avoids, such as `L1H0 avoids rows (0, 2, 3 → 1, 4)`."""
-    clauses = [
-        f"{verb} {several(row['grouping'])} ({row[column]})"
-        for row in rows.to_dict("records")
-        for verb, column in (("favours", "favoured"), ("avoids", "avoided"))
-        if row[f"n_{column}"]
+def _does(heads: Sequence[str]) -> str:
+    return "favours or avoids" if len(heads) == 1 else "favour or avoid"
+
+
+def _few(heads: Sequence[str]) -> str:
+    more = len(heads) - TOLD
+    return listed(heads) if more <= 0 else f"{', '.join(heads[:TOLD])} and {plural(more, 'other')}"
+
+
+def _commonest(rows: pd.DataFrame) -> str:
+    """What most of the heads have in common, such as `In L1H0 and L1H3 queries of rows 0, 2, 3 avoid rows 1, 4`."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows.to_dict("records"):
+        for verb, column in (("favour", "favoured"), ("avoid", "avoided")):
+            if row[f"n_{column}"]:
+                alike.setdefault((row["grouping"], verb, row[column]), []).append(row["head"])
+    (grouping, verb, blocks), heads = max(alike.items(), key=lambda one: len(one[1]))
+    said = [
+        f"of {_named(grouping, own)} {verb} keys of {_named(grouping, keys)}"
+        for own, _, keys in (part.partition(" → ") for part in blocks.split(" · "))
     ]
-    return f"{head} {listed(clauses)}"
+    return f"In {_few(heads)} queries {listed(said)}."
+
+
+def _named(grouping: str, groups: str) -> str:
+    return f"{several(grouping) if ',' in groups else grouping} {groups}"
 
 
 def _groupings(taxonomy: Result) -> Sequence[str]:
