@@ -115,7 +115,7 @@ def scored(classes: HeadClasses, own: Measured, uniform: Measured, untrained: Me
             name,
             own.scores[name],
             mean_estimate(own.scores[name]),
-            float(uniform.scores[name].mean()),
+            round(float(uniform.scores[name].mean()), 6) + 0.0,  # its attention is rounded to single precision
             untrained.scores[name].mean(0) if untrained else None,
             *_places(own.places.get(name), classes.places.get(name, ()), own.scores[name].shape[1]),
         )

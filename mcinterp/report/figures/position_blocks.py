@@ -23,7 +23,7 @@ FARTHEST = 4.0
 
 
 def position_blocks_figure(taxonomy: Result, grouping: str) -> go.Figure:
-    """Each head's attention by block as a multiple of uniform attention: white is as much, orange more, blue less.
+    """Each head's attention by block as a multiple of uniform attention: orange is more, blue less.
 
     Args:
         taxonomy: the stored taxonomy of a checkpoint.
@@ -59,7 +59,7 @@ def position_blocks_figure(taxonomy: Result, grouping: str) -> go.Figure:
 
 
 def _octaves(blocks: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """How often twice what uniform attention has; blocks that no query sees are white."""
+    """How often twice what uniform attention has; blocks that no query sees are as much."""
     seen = uniform > 0
     ratio = np.where(seen, blocks, 1.0) / np.where(seen, uniform, 1.0)
     return np.asarray(np.log2(np.clip(ratio, 1 / FARTHEST, FARTHEST)))

@@ -23,8 +23,8 @@ def block_figures(taxonomy: Result) -> list[FigureView]:
     return [
         FigureView(
             f"Attention of the queries of each {name} (top to bottom) on the keys of each {name} (left to right), as a "
-            "multiple of what uniform attention has: white as much, orange up to 4 times as much or more, blue down to "
-            "a quarter or less.",
+            "multiple of what uniform attention has: orange up to 4 times as much or more, blue down to a quarter or "
+            "less, no colour as much.",
             position_blocks_figure(taxonomy, name),
         )
         for name in _groupings(taxonomy)
