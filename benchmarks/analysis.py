@@ -24,6 +24,7 @@ from nuclear_norm import SWEEP, problems
 
 import mcinterp
 from mcinterp.analysis import PASSES, analyse
+from mcinterp.analysis.passes.head_patterns import average_maps
 from mcinterp.analysis.passes.probes import linear_probes
 from mcinterp.analysis.passes.taxonomy import head_taxonomy
 from mcinterp.analysis.registry import defined_for
@@ -32,9 +33,6 @@ from mcinterp.model.head_sweep import HeadChange, HeadSweep
 from mcinterp.model.interventions import replaced_z, uniform_pattern
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.matrix_completion.baselines import nuclear_norm_completion
-from mcinterp.studies.matrix_completion.head_scores import MaskedPatterns, family_scores, group_scores
-from mcinterp.studies.matrix_completion.task.masks import observed_mask
-from mcinterp.studies.matrix_completion.task.structured import column_run_masks, masked_row_masks
 
 SHAPES = {"2 layers × 8 heads, d_model 64, 5 × 5": "tiny", "4 layers × 8 heads, d_model 128, 7 × 7": "small"}
 DEEPER = {"tiny": (), "small": ("model.n_layers=4", "model.d_model=128", "model.d_mlp=512")}
@@ -208,17 +206,11 @@ def _targets(checkpoint: Checkpoint, batch: mcinterp.MatrixBatch) -> list[np.nda
 @torch.no_grad()
 def patterns_plainly(checkpoint: Checkpoint) -> None:
     """The taxonomy's scores of the model and of the control, from hooked passes whose patterns are all kept."""
-    task = checkpoint.config.task
-    rows, runs = masked_row_masks(task.rows, task.cols), column_run_masks(task.rows, task.cols)
+    classes = checkpoint.task.head_classes()
     for model in (checkpoint, Checkpoint.untrained(checkpoint.config, seed=1)):
-        under = {mask: _patterns(model, mask) for mask in (None, *rows, *runs)}
-        masked = {
-            mask: MaskedPatterns(under[mask], observed_mask(mask, task.rows, task.cols)) for mask in (*rows, *runs)
-        }
-        family_scores(under[None], task.rows, task.cols)
-        group_scores(
-            [masked[mask] for mask in rows], {column: masked[mask] for column, mask in enumerate(runs)}, under[None]
-        )
+        under = [_patterns(model, choice["mask"]) for choice in classes.conditions.values()]
+        classes.layer_scores(under, [], average_maps(under))
+        classes.place_scores(under)
 
 
 def _patterns(checkpoint: Checkpoint, mask: str | None) -> torch.Tensor:

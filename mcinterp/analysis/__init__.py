@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mcinterp.analysis.passes.ablation import ablation
     from mcinterp.analysis.passes.attention import attention_maps
     from mcinterp.analysis.passes.circuits import circuits
+    from mcinterp.analysis.passes.classify import classify_patterns
     from mcinterp.analysis.passes.component_dynamics import component_dynamics
     from mcinterp.analysis.passes.embeddings import embeddings
     from mcinterp.analysis.passes.patching import patching
@@ -32,6 +33,7 @@ _FILE_OF = {
     "attention_maps": "passes.attention",
     "circuits": "passes.circuits",
     "class_members": "passes.taxonomy",
+    "classify_patterns": "passes.classify",
     "compare_checkpoints": "compare.checkpoint_comparison",
     "compare_runs": "compare.run_comparison",
     "component_dynamics": "passes.component_dynamics",
@@ -56,6 +58,7 @@ __all__ = [
     "attention_maps",
     "circuits",
     "class_members",
+    "classify_patterns",
     "compare_checkpoints",
     "compare_runs",
     "component_dynamics",

@@ -11,6 +11,8 @@ CLASSES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F
 """Colours of the classes of heads, in the order in which a task names them."""
 NONE, NO_CLASS = "none", "#E4E7EB"
 """What a head without a class is called, and its colour."""
+AMBIGUOUS = "ambiguous"
+"""What a head is called that is of several classes alike; it has no colour of its own."""
 
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours of anything else that is told apart, in order."""

@@ -100,39 +100,80 @@ class LabelledTokens(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class AverageMaps:
+    """What single patterns of a layer's heads are compared with, of all samples under all conditions.
+
+    Attributes:
+        mean: the mean pattern, (head, query, key).
+        leaning: the share of single patterns above it, cell by cell, less the share of those below, (head, query, key).
+        n: samples.
+    """
+
+    mean: Tensor
+    leaning: Tensor
+    n: int
+
+
 @runtime_checkable
 class HeadClasses(Protocol):
     """Classes of heads, each with a score that is 0 for uniform attention and 1 for a perfect member.
 
     Attributes:
-        kinds: kinds of classes, each with its classes; a head has at most one class of a kind.
+        kinds: kinds of classes, each with its classes.
         kind_words: of each kind, several of it, such as `families`, and what heads are looked at under, such as `random
             inputs`, or nothing.
         conditions: families of inputs that heads are looked at under, by name, with what each chooses of `examples`.
+        places: of classes that a head has to keep to everywhere, the names of the places; see `place_scores`.
+        unscored: classes that the task is too small to score, each with why, such as `in lists of 2 …`.
+        causal: whether queries see no later keys.
+        shown_words: what `shown` gives of a sample, with its axes, such as `tokens (pos,)`.
     """
 
     kinds: Mapping[str, Sequence[str]]
     kind_words: Mapping[str, tuple[str, str]]
+    causal: bool
+    shown_words: str
 
     @property
     def conditions(self) -> Mapping[str, Mapping[str, Any]]:
         """See above."""
         ...
 
+    @property
+    def places(self) -> Mapping[str, Sequence[str]]:
+        """See above."""
+        ...
+
+    @property
+    def unscored(self) -> Mapping[str, str]:
+        """See above."""
+        ...
+
     def layer_scores(
-        self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: Tensor
+        self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: AverageMaps
     ) -> Mapping[str, Tensor]:
-        """Scores of a layer's heads by class, (sample, head), or with more axes for `of_all`.
+        """Scores of a layer's heads by class, (sample, head).
 
         Args:
             patterns: under each condition, (sample, head, query, key).
             inputs: of the same samples under each condition, (sample, pos).
-            average: mean pattern of all samples under all conditions, (head, query, key).
+            average: of all samples under all conditions.
         """
         ...
 
-    def of_all(self, scores: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Scores by class, (sample, head), once those of all samples are there."""
+    def place_scores(self, patterns: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        """How far a layer's heads keep to a class at each of its `places`, (sample, head, place).
+
+        A head that is shown to be below 0, so below uniform attention, at one of them is no member.
+
+        Args:
+            patterns: under each condition, (sample, head, query, key).
+        """
+        ...
+
+    def shown(self, batch: Any) -> Sequence[Any]:
+        """What each sample of a batch shows to one who makes up a head: an array a sample."""
         ...
 
 

@@ -23,10 +23,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
+from mcinterp.task.batch import Batch
+from mcinterp.task.inside import AverageMaps
 
 MEASURED_ON = {
     "previous": "random",
@@ -103,14 +107,24 @@ class TokenHeadClasses:
     kinds: Mapping[str, Sequence[str]] = {"class": CLASSES}
     kind_words: Mapping[str, tuple[str, str]] = {"class": ("classes", "")}
     conditions: Mapping[str, Mapping[str, Any]] = {"random": {"family": "random"}, "repeated": {"family": "repeated"}}
+    places: Mapping[str, Sequence[str]] = {}
+    unscored: Mapping[str, str] = {}
+    causal = True
+    shown_words = "tokens (pos,)"
 
-    def layer_scores(self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: Tensor) -> dict[str, Tensor]:
+    def layer_scores(
+        self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: AverageMaps
+    ) -> dict[str, Tensor]:
         """A layer's scores, each class on the family of inputs that it is measured on."""
         scores: dict[str, Tensor] = {}
         for family, own, tokens in zip(self.conditions, patterns, inputs, strict=True):
             scores |= token_head_scores(own, tokens, [name for name in CLASSES if MEASURED_ON[name] == family])
         return scores
 
-    def of_all(self, scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The scores as they are: each is of one sample alone."""
-        return dict(scores)
+    def place_scores(self, patterns: Sequence[Tensor]) -> dict[str, Tensor]:
+        """None: places tell no more of these classes than their scores do."""
+        return {}
+
+    def shown(self, batch: Batch) -> list[NDArray[np.int64]]:
+        """The tokens of every sample, (pos,)."""
+        return list(batch.inputs.cpu().numpy())

@@ -160,6 +160,12 @@ def test_every_number_of_a_model_of_several_sizes(mixed: Checkpoint) -> None:
     assert_same(result, slow_sizes(mixed, result, N, SEED))
 
 
+def test_every_number_of_the_taxonomy_where_every_class_is_scored(mixed: Checkpoint) -> None:
+    result = passed(mixed, "taxonomy")
+    assert not result.facts["unscored"]
+    assert_same(result, slow_taxonomy(mixed, result, N, SEED))
+
+
 @pytest.mark.parametrize("which", ["encoder", "gpt"])
 def test_every_cell_of_the_maps(which: str, request: pytest.FixtureRequest) -> None:
     checkpoint = request.getfixturevalue(which)

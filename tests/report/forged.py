@@ -218,16 +218,48 @@ class Forge:
             row: dict[str, Any] = {"head": head}
             for kind, label in labels.items():
                 row |= {kind: label, f"{kind}_runner_up": "row" if kind == "family" else "masked-row"}
-                row[f"{kind}_margin"] = np.nan if label == "none" else 0.31
+                margin = np.nan if label == "none" else 0.31
+                nearest = ("row" if kind == "family" else "masked-row") if label == "none" else label
+                row |= _ci(f"{kind}_margin", margin, 0.04) | {f"{kind}_all": label, f"{kind}_nearest": nearest}
+                row |= _ci(f"{kind}_score", 0.1 if label == "none" else 0.7, 0.02)
+                row[f"{kind}_above"] = row[f"{kind}_score"] - 0.3
             heads.append({**row, "n": 128, "seed": 7})
             for kind, name in [*product(["family"], FAMILIES), *product(["group"], GROUPS)]:
                 fits = labels[kind] == name
                 score = rng.uniform(0.5, 0.95) if fits else rng.uniform(-0.05, 0.25)
                 controls = {"uniform": 0.0, "untrained": 0.02, "untrained_max": 0.1, "threshold": 0.3}
                 scores.append({"head": head, "kind": kind, "class": name} | _ci("score", score, 0.02) | controls)
-                scores[-1]["fits"] = fits
-        facts = {**KIND_FACTS, "masks": ["random", *self.masks]}
-        return Result("taxonomy", "Head taxonomy", {}, facts, {"heads": _table(heads), "scores": _table(scores)})
+                least = (
+                    {"least": 0.1, "least_place": "row 0"} if kind == "family" else {"least": np.nan, "least_place": ""}
+                )
+                scores[-1] |= {**least, "everywhere": True, "fits": fits}
+        tables = {"heads": _table(heads), "scores": _table(scores), "blocks": _table(self._blocks())}
+        uniform = {name: np.full((size, size), 1 / size).tolist() for name, size in self._groupings.items()}
+        facts = {**KIND_FACTS, "masks": ["random", *self.masks], "unscored": {}, "uniform_blocks": uniform}
+        return Result("taxonomy", "Head taxonomy", {}, facts, tables, self._block_arrays(rng))
+
+    @property
+    def _groupings(self) -> dict[str, int]:
+        return {"row": self.rows, "column": self.cols}
+
+    def _blocks(self) -> list[dict[str, Any]]:
+        """The last head avoids row 1, all others attend evenly."""
+        bounds = {"favoured_above": 2.0, "avoided_below": 0.5, "n": 128, "seed": 7}
+        rows = []
+        for (name, size), head in product(self._groupings.items(), self.heads):
+            avoids = name == "row" and head == self.heads[-1]
+            said = {"favoured": "none", "avoided": "0, 2 → 1" if avoids else "none"}
+            counts = {"n_favoured": 0, "n_avoided": 2 if avoids else 0}
+            own = _ci("own", 1 / size, 0.01) | {"own_uniform": 1 / size, "own_untrained_max": 1.1 / size}
+            rows.append({"head": head, "grouping": name, **own, **said, **counts, **bounds})
+        return rows
+
+    def _block_arrays(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        arrays = {}
+        for name, size in self._groupings.items():
+            blocks = rng.uniform(0, 2 / size, (len(self.heads), size, size)).astype(np.float32)
+            arrays |= {f"{name}_blocks": blocks, f"{name}_half_widths": np.full_like(blocks, 0.01)}
+        return arrays
 
     def sets(self, step: int) -> dict[str, tuple[str, list[str]]]:
         """Name → kind and heads of everything that is ablated."""

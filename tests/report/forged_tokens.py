@@ -114,14 +114,16 @@ def taxonomy(step: int) -> Result:
     for index, head in enumerate(HEADS):
         own = label(step, index)
         margin = np.nan if own == "none" else 0.4
-        heads.append(
-            {"head": head, "class": own, "class_runner_up": "first", "class_margin": margin, "n": 64, "seed": 7}
-        )
+        score, nearest = (0.1, "first") if own == "none" else (0.8, own)
+        row = {"head": head, "class": own, "class_runner_up": "first", **_ci("class_margin", margin, 0.02)}
+        row |= {"class_all": own, "class_nearest": nearest, **_ci("class_score", score, 0.02)}
+        heads.append({**row, "class_above": score - 0.3, "n": 64, "seed": 7})
         for name in CLASSES:
             row = {"head": head, "kind": "class", "class": name} | _ci("score", 0.8 if own == name else 0.1, 0.02)
             controls = {"uniform": 0.0, "untrained": 0.02, "untrained_max": 0.1, "threshold": 0.3}
-            scores.append({**row, **controls, "fits": own == name})
-    facts = {**KINDS, "masks": list(FAMILIES)}
+            placed = {"least": np.nan, "least_place": "", "everywhere": True}
+            scores.append({**row, **controls, **placed, "fits": own == name})
+    facts = {**KINDS, "masks": list(FAMILIES), "unscored": {}, "uniform_blocks": {}}
     return Result("taxonomy", "Head taxonomy", {}, facts, {"heads": _table(heads), "scores": _table(scores)})
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from mcinterp.analysis import classify_patterns
 from mcinterp.config.transformer import TransformerConfig
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
@@ -167,3 +168,22 @@ def test_what_does_not_belong_together_is_refused() -> None:
         token_head_scores(torch.zeros(2, 1, 4, 4), torch.zeros(2, 3, dtype=torch.int64))
     with pytest.raises(InputError, match="'inducton' is no class of heads; did you mean 'induction'"):
         token_head_scores(torch.zeros(2, 1, 3, 3), torch.zeros(2, 3, dtype=torch.int64), ["inducton"])
+
+
+def test_a_head_of_ones_own_is_classified_by_its_tokens() -> None:
+    def looking(name: str):
+        return lambda tokens: planted(name, torch.from_numpy(tokens)[None])[0, 0].numpy()
+
+    made_up = {name: looking(name) for name in CLASSES}
+    made_up["uniform"] = lambda tokens: uniform_attention(len(tokens), causal=True).numpy()
+    result = classify_patterns(made_up, Random(D_VOCAB, N_POS), samples=N)
+    assert list(result.table("heads")["class"]) == [*CLASSES, "none"]
+    assert set(result.tables) == {"heads", "scores"}
+    assert result.table("scores")["uniform"].abs().max() < 1e-5
+
+
+def test_a_head_of_ones_own_sees_no_later_tokens() -> None:
+    with pytest.raises(
+        InputError, match=r"'next' must give .* for tokens \(pos,\).* gave attention to later positions"
+    ):
+        classify_patterns({"next": lambda tokens: np.roll(np.eye(N_POS), 1, 1)}, Random(D_VOCAB, N_POS), samples=2)

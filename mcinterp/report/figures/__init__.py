@@ -10,6 +10,7 @@ from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
+from mcinterp.report.figures.position_blocks import position_blocks_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
 from mcinterp.report.figures.sweep import sweep_curves_figure, sweep_drops_figure
@@ -28,6 +29,7 @@ __all__ = [
     "over_steps_figure",
     "pair_maps_figure",
     "patching_figure",
+    "position_blocks_figure",
     "position_pictures_figure",
     "probe_figure",
     "scores_figure",

@@ -60,4 +60,5 @@ def _detail(cell: Mapping[Any, Any] | None) -> str:
         return "not scored"
     score = interval(cell["score"], cell["score_low"], cell["score_high"])
     controls = f"uniform head {number(cell['uniform'])}, untrained model {number(cell['untrained'])}"
-    return f"score {score}<br>threshold {number(cell['threshold'])}<br>{controls}"
+    where = "" if cell.get("everywhere", True) else f"<br>below uniform attention at {text(cell['least_place'])}"
+    return f"score {score}<br>threshold {number(cell['threshold'])}{where}<br>{controls}"

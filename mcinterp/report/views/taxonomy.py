@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from mcinterp.report.figures import scores_figure
-from mcinterp.report.numbers import number, plural
-from mcinterp.report.palette import NONE, class_colours
+from mcinterp.report.numbers import interval, number, plural
+from mcinterp.report.palette import AMBIGUOUS, NONE, class_colours
 from mcinterp.report.parts import FigureView, Section
-from mcinterp.report.scores import an
+from mcinterp.report.scores import an, capital
 from mcinterp.report.tables import table_view
+from mcinterp.report.views.position_blocks import block_figures, block_sentences, block_tables
 from mcinterp.results import Result
 
 
@@ -26,14 +29,22 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     return Section(
         result.name,
         result.title,
-        [sentence(result)],
-        [FigureView(caption, scores_figure(result))],
+        [sentence(result), *nearest_sentences(result), *unscored_sentences(result), *block_sentences(result)],
+        [FigureView(caption, scores_figure(result)), *block_figures(result)],
         [
-            table_view(heads.frame, heads.columns, "Class of every head", colours=colours),
+            table_view(heads.frame, heads.columns, "Class of every head", hide=_said_twice(result), colours=colours),
             table_view(scores.frame, scores.columns, "Every score with its controls", folded=True, colours=colours),
+            *block_tables(result),
         ],
         legend={name: colour for name, colour in colours.items() if name != NONE},
     )
+
+
+def _said_twice(result: Result) -> list[str]:
+    """Columns that say no more than others do of these heads."""
+    heads, kinds = result.table("heads"), result.facts["kinds"]
+    same = [kind for kind in kinds if f"{kind}_all" in heads and (heads[f"{kind}_all"] == heads[kind]).all()]
+    return [*(f"{kind}_all" for kind in same), *(f"{kind}_{end}" for kind in kinds for end in ("nearest", "above"))]
 
 
 def classes(taxonomy: Result) -> list[str]:
@@ -64,4 +75,34 @@ def _clause(result: Result, kind: str) -> str:
     of_kind = result.facts["kinds"][kind]
     sizes = {name: len(heads) for name, heads in members(result).items() if name in of_kind and heads}
     detail = ", ".join(f"{name} {size}" for name, size in sizes.items())
-    return f"{sum(sizes.values())} fit {an(kind)} ({detail})" if sizes else f"none fits {an(kind)}"
+    fit = f"{sum(sizes.values())} fit {an(kind)} ({detail})" if sizes else f"none fits {an(kind)}"
+    between = int((result.table("heads")[kind] == AMBIGUOUS).sum())
+    return f"{fit}, {number(between)} more than one alike" if between else fit
+
+
+def nearest_sentences(result: Result) -> list[str]:
+    """Of each kind, how near the nearest head is that fits none."""
+    heads, scores = result.table("heads"), result.table("scores")
+    told = []
+    for kind in result.facts["kinds"]:
+        unfit = heads[heads[kind] == NONE]
+        if f"{kind}_above" in heads and unfit[f"{kind}_above"].notna().any():
+            row = unfit.loc[unfit[f"{kind}_above"].idxmax()]
+            own = scores[(scores["head"] == row["head"]) & (scores["class"] == row[f"{kind}_nearest"])].iloc[0]
+            told.append(f"Of heads without {an(kind)} the nearest to one is {row['head']}: {scored(own)}.")
+    return told
+
+
+def scored(row: pd.Series) -> str:
+    """A head's score for a class against what it would need to fit, from a row of the table `scores`."""
+    score = interval(row["score"], row["score_low"], row["score_high"])
+    above = row["score_low"] > row["threshold"]
+    said = f"{row['class']} {score}, {'above' if above else 'not above'} the threshold {number(row['threshold'])}"
+    if row.get("everywhere", True):
+        return said
+    return f"{said}, {'but' if above else 'and'} at {row['least_place']} below uniform attention"
+
+
+def unscored_sentences(result: Result) -> list[str]:
+    """Which classes the task is too small to score."""
+    return [f"{capital(name)} is not scored: {why}." for name, why in result.facts.get("unscored", {}).items()]

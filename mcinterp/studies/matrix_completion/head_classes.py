@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from mcinterp.studies.matrix_completion.head_scores import (
     FAMILIES,
     GROUPS,
     LONGEST_RUN,
+    STATIC,
     MaskedPatterns,
     family_scores,
-    group_scores_by_run,
-    of_worst_run,
+    family_scores_by_line,
+    longest_run_score,
+    masked_row_scores,
 )
+from mcinterp.studies.matrix_completion.static_scores import StaticScores
+from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
 from mcinterp.studies.matrix_completion.task.masks import observed_mask
 from mcinterp.studies.matrix_completion.task.structured import column_run_masks, masked_row_masks
+from mcinterp.task.inside import AverageMaps
 
 
 class MatrixHeadClasses:
@@ -32,32 +38,61 @@ class MatrixHeadClasses:
         "family": ("families", "random masks"),
         "group": ("groups", "structured masks"),
     }
+    causal = False
+    shown_words = "an observed mask (rows, cols)"
 
     def __init__(self, rows: int, cols: int) -> None:
         self.rows, self.cols = rows, cols
-        self._masks: list[str | None] = [None, *masked_row_masks(rows, cols), *column_run_masks(rows, cols)]
+        self._runs = column_run_masks(rows, cols)
+        self._masks: list[str | None] = [None, *masked_row_masks(rows, cols), *self._runs.values()]
+        self._static = StaticScores(rows, cols)
 
     @property
     def conditions(self) -> dict[str, Mapping[str, Any]]:
         """Random masks and the structured ones, by name, with what each chooses of `examples`."""
         return {mask or "random": {"mask": mask} for mask in self._masks}
 
-    def layer_scores(self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: Tensor) -> dict[str, Tensor]:
+    @property
+    def places(self) -> dict[str, list[str]]:
+        """A head of a family keeps to it at the queries of every row and of every column."""
+        lines = [*(f"row {row}" for row in range(self.rows)), *(f"column {col}" for col in range(self.cols))]
+        return dict.fromkeys(FAMILIES, lines)
+
+    @property
+    def unscored(self) -> dict[str, str]:
+        """Groups that small matrices do not tell from other things, each with why."""
+        size = f"in matrices of {self.rows} × {self.cols}"
+        found = {}
+        if not self._runs:
+            found[LONGEST_RUN] = (
+                f"{size} too few masks tell the column with the longest observed run from the one with the most "
+                "observed entries"
+            )
+        if not self._static.most:
+            found[STATIC] = f"{size} a static head is always of a family"
+        return found
+
+    def layer_scores(
+        self, patterns: Sequence[Tensor], inputs: Sequence[Tensor], average: AverageMaps
+    ) -> dict[str, Tensor]:
         """One layer's scores from its patterns under each condition; the inputs are told by the masks."""
-        random = patterns[0]
         under = {
             mask: MaskedPatterns(own, observed_mask(mask, self.rows, self.cols))
             for mask, own in zip(self._masks, patterns, strict=True)
             if mask is not None
         }
-        masked_rows = [under[mask] for mask in masked_row_masks(self.rows, self.cols)]
-        runs = {
-            int(mask.removeprefix("column-run:").partition("@")[0]): under[mask]
-            for mask in column_run_masks(self.rows, self.cols)
-        }
-        families = family_scores(random, self.rows, self.cols)
-        return families | group_scores_by_run(masked_rows, runs, random, average)
+        scores = family_scores(patterns[0], self.rows, self.cols)
+        scores |= masked_row_scores([under[mask] for mask in masked_row_masks(self.rows, self.cols)])
+        if self._runs:
+            scores[LONGEST_RUN] = longest_run_score({col: under[mask] for col, mask in self._runs.items()})
+        if self._static.most:
+            scores[STATIC] = self._static.of_samples(patterns, average)
+        return scores
 
-    def of_all(self, scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Each class's scores (sample, head), the longest run's being those of the run that a head follows least."""
-        return {**scores, LONGEST_RUN: of_worst_run(scores[LONGEST_RUN])}
+    def place_scores(self, patterns: Sequence[Tensor]) -> dict[str, Tensor]:
+        """How far a layer's heads keep to a family at the queries of every row and column."""
+        return family_scores_by_line(patterns[0], self.rows, self.cols)
+
+    def shown(self, batch: MatrixBatch) -> list[np.ndarray]:
+        """The mask of every matrix, (rows, cols), True where observed."""
+        return list(batch.observed.cpu().numpy().reshape(-1, self.rows, self.cols))

@@ -7,24 +7,28 @@ Families (Sec. 3.2.2 of arXiv 2410.22244), under random masks:
 
 - row: on the other entries of the query's row; column: … of its column; identity: on the query itself.
 
+A head of a family keeps to it everywhere: `family_scores_by_line` tells of the queries of every row and of every column
+apart. A head that looks at the position before has most of its attention on the query's row, but none where rows begin.
+
 Groups (App. L), under structured masks; *hit* is the score of queries at the masked entries of a masked row on the only
 observed entry of that row:
 
-- masked-row: hit · (1 − the larger of the row and identity scores of queries in the other rows): active only there.
+- masked-row: hit · (1 − how concentrated the attention of queries in the other rows is, on whatever keys, compared with
+  that of the queries of hit; see `concentration`): active only there.
 - observed-copy: the smaller of hit and the identity score of observed entries.
 - mask-ignore: the larger of two. Off-diagonals: the score on the observed other entries of the query's column, times
   one minus the ratio of attention per masked key to attention per observed key in that column (1 for a head that
   ignores the mask's holes completely, 0 for one that does not tell them apart). Collecting: the score of queries in
   unmasked rows on the observed entries of masked rows.
-- longest-contiguous-column: under masks whose longest observed run fills one column, the score of queries outside that
-  column on it; the smallest over masks with the run in different columns, so that a head must follow it.
-- input-processing: how much further the head's average map is from uniform than its single maps, over samples and
-  masks, are from that average (total variation, rescaled to reach 1): static, and structured.
+- longest-contiguous-column: under masks whose column with the longest observed run is not the one with the most
+  observed entries, the fewest or the longest hole, nor complete, the score of queries outside that column on it; of
+  every matrix the smallest over masks with the run in different columns, so that a head must follow it.
+- input-processing: static, and structured beyond the families, see `static_scores`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +36,8 @@ from torch import Tensor
 
 FAMILIES = ("row", "column", "identity")
 LONGEST_RUN = "longest-contiguous-column"
-GROUPS = ("masked-row", "observed-copy", "mask-ignore", LONGEST_RUN, "input-processing")
+STATIC = "input-processing"
+GROUPS = ("masked-row", "observed-copy", "mask-ignore", LONGEST_RUN, STATIC)
 CLASSES = (*FAMILIES, *GROUPS)
 
 
@@ -84,78 +89,72 @@ def _linear_terms(target: Tensor, queries: Tensor | None) -> tuple[Tensor, Tenso
 
 def family_scores(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
     """Scores of the three families, each (sample, head), from patterns (sample, head, query, key)."""
-    same_row, same_col, itself = _relations(rows, cols)
+    same_row, same_col, itself = relations(rows, cols)
     targets = {"row": same_row & ~itself, "column": same_col & ~itself, "identity": itself}
     return target_scores(patterns, {name: (target.to(patterns.device), None) for name, target in targets.items()})
 
 
-def group_scores(
-    masked_rows: list[MaskedPatterns], column_runs: Mapping[int, MaskedPatterns], random: Tensor
-) -> dict[str, Tensor]:
-    """Scores of the five groups, each (sample, head).
+def family_scores_by_line(patterns: Tensor, rows: int, cols: int) -> dict[str, Tensor]:
+    """How far the queries of each row, then of each column, keep to their family's keys, (sample, head, line).
 
-    Args:
-        masked_rows: patterns under masks with rows masked but for one entry; scores are averaged over them.
-        column_runs: for each column that holds the longest run, the patterns under such a mask; may be empty.
-        random: patterns under random masks, (sample, head, query, key).
+    The query itself counts as of its row, and of its column: who looks at one entry of the column from everywhere is of
+    the family, though the query at that entry looks at itself.
     """
-    under_each_mask = [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
-    average = torch.stack([patterns.mean(0) for patterns in under_each_mask]).mean(0)
-    scores = group_scores_by_run(masked_rows, column_runs, random, average)
-    return {**scores, LONGEST_RUN: of_worst_run(scores[LONGEST_RUN])}
+    same_row, same_col, itself = relations(rows, cols)
+    targets = {"row": same_row, "column": same_col, "identity": itself}
+    lines = [*same_row[::cols], *same_col[:cols]]
+    on = patterns.device
+    wanted = {f"{name} {at}": (targets[name].to(on), line.to(on)) for name in FAMILIES for at, line in enumerate(lines)}
+    found = target_scores(patterns, wanted)
+    return {name: torch.stack([found[f"{name} {at}"] for at in range(len(lines))], dim=-1) for name in FAMILIES}
 
 
-def group_scores_by_run(
-    masked_rows: list[MaskedPatterns], column_runs: Mapping[int, MaskedPatterns], random: Tensor, average: Tensor
-) -> dict[str, Tensor]:
-    """The same of some of the matrices: what is left to do needs all of them.
+def masked_row_scores(masked_rows: Sequence[MaskedPatterns]) -> dict[str, Tensor]:
+    """Scores of masked-row, observed-copy and mask-ignore, each (sample, head), averaged over masks.
 
     Args:
-        masked_rows: as in `group_scores`.
-        column_runs: the same.
-        random: the same.
-        average: mean pattern of all matrices under all masks, (head, query, key).
-
-    Returns:
-        (sample, head) for every group, but for the longest run (sample, head, column of the run), for `of_worst_run`.
+        masked_rows: patterns under masks with rows masked but for one entry.
     """
     by_mask = [_masked_row_scores(entry) for entry in masked_rows]
-    scores = {name: torch.stack([one[name] for one in by_mask]).mean(0) for name in by_mask[0]}
-    scores[LONGEST_RUN] = _run_scores(column_runs, like=scores["masked-row"])
-    under_each_mask = [random, *(entry.patterns for entry in (*masked_rows, *column_runs.values()))]
-    scores["input-processing"] = _static_score(under_each_mask, average)
-    return scores
+    return {name: torch.stack([one[name] for one in by_mask]).mean(0) for name in by_mask[0]}
 
 
-def of_worst_run(scores: Tensor) -> Tensor:
-    """Each head's scores (sample, head) of the run that it follows least, from (sample, head, column of the run)."""
-    worst = scores.mean(0).argmin(-1)
-    return scores[:, torch.arange(len(worst), device=worst.device), worst].clamp_min(0)
+def longest_run_score(column_runs: Mapping[int, MaskedPatterns]) -> Tensor:
+    """The score of the longest run that the head follows least, (sample, head).
+
+    Args:
+        column_runs: for each column that holds the longest run, the patterns under such a mask; at least one.
+    """
+    scores = []
+    for column, entry in column_runs.items():
+        rows, cols = entry.observed.shape
+        in_column = (torch.arange(rows * cols, device=entry.patterns.device) % cols) == column
+        scores.append(target_score(entry.patterns, in_column.expand(rows * cols, -1), ~in_column))
+    return torch.stack(scores).amin(0).clamp_min(0)
 
 
 def _masked_row_scores(entry: MaskedPatterns) -> dict[str, Tensor]:
     patterns, observed = entry.patterns, entry.observed.to(entry.patterns.device)
     rows, cols = observed.shape
-    same_row, same_col, itself = (relation.to(patterns.device) for relation in _relations(rows, cols))
+    same_row, same_col, itself = (relation.to(patterns.device) for relation in relations(rows, cols))
     in_masked_row = (observed.sum(1) == 1).repeat_interleave(cols)
     seen = observed.flatten()
     found = target_scores(
         patterns,
         {
             "hit": (same_row & seen, in_masked_row & ~seen),
-            "row elsewhere": (same_row & ~itself, ~in_masked_row),
-            "self elsewhere": (itself, ~in_masked_row),
             "off-diagonal": (same_col & ~itself & seen, None),
             "collecting": ((seen & in_masked_row).expand_as(itself), ~in_masked_row),
             "copy": (itself, seen),
         },
     )
     hit = found["hit"].clamp_min(0)
-    busy_elsewhere = torch.maximum(found["row elsewhere"], found["self elsewhere"]).clamp(0, 1)
+    inside = concentration(patterns, in_masked_row & ~seen).clamp_min(torch.finfo(patterns.dtype).tiny)
+    elsewhere = (concentration(patterns, ~in_masked_row) / inside).clamp_max(1)
     follows = 1 - _masked_to_observed(patterns, same_col & ~itself, seen)
     off_diagonal = found["off-diagonal"].clamp_min(0) * follows
     return {
-        "masked-row": hit * (1 - busy_elsewhere),
+        "masked-row": hit * (1 - elsewhere),
         "observed-copy": torch.minimum(hit, found["copy"]).clamp_min(0),
         "mask-ignore": torch.maximum(off_diagonal, found["collecting"]).clamp_min(0),
     }
@@ -168,27 +167,24 @@ def _masked_to_observed(patterns: Tensor, target: Tensor, seen: Tensor) -> Tenso
     return (masked / observed.clamp_min(torch.finfo(patterns.dtype).tiny)).clamp_max(1)
 
 
-def _run_scores(column_runs: Mapping[int, MaskedPatterns], like: Tensor) -> Tensor:
-    if not column_runs:
-        return torch.zeros_like(like)[..., None]
-    scores = []
-    for column, entry in column_runs.items():
-        rows, cols = entry.observed.shape
-        in_column = (torch.arange(rows * cols, device=like.device) % cols) == column
-        target = in_column.expand(rows * cols, -1)
-        scores.append(target_score(entry.patterns, target, ~in_column))
-    return torch.stack(scores, dim=-1)
+def concentration(patterns: Tensor, queries: Tensor) -> Tensor:
+    """How far attention is from uniform, total variation rescaled to reach 1; averaged over queries.
+
+    It is the score of the keys, whichever they are, that have the most attention above uniform.
+
+    Args:
+        patterns: (sample, head, query, key).
+        queries: bool, (query,), which queries count.
+
+    Returns:
+        (sample, head); 0 where no query counts.
+    """
+    n_pos = patterns.shape[-1]
+    apart = (patterns[:, :, queries] - 1 / n_pos).abs_().sum((-2, -1)) / 2
+    return apart / (max(int(queries.sum()), 1) * max(1 - 1 / n_pos, 1 / n_pos))
 
 
-def _static_score(under_each_mask: list[Tensor], average: Tensor) -> Tensor:
-    n_pos = average.shape[-1]
-    structure = (average - 1 / n_pos).abs().sum(-1).mean(-1) / 2
-    # Mask by mask: the differences of all of them at once would be the largest array of the pass.
-    distances = [(patterns - average).abs_().sum((-2, -1)) / (2 * n_pos) for patterns in under_each_mask]
-    return ((structure - torch.stack(distances).mean(0)) / (1 - 1 / n_pos)).clamp_min(0)
-
-
-def _relations(rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:
+def relations(rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:
     """Which pairs of positions share a row, share a column, are the same: each bool (query, key)."""
     position = torch.arange(rows * cols)
     row, col = position // cols, position % cols

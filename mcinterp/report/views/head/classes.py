@@ -8,11 +8,12 @@ import pandas as pd
 
 from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import fixed, interval, number, plural
-from mcinterp.report.palette import CONTROL, NONE
+from mcinterp.report.palette import AMBIGUOUS, CONTROL, NONE
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
 from mcinterp.report.scores import an
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.head.course import Course, first_columns, meanings, missing
+from mcinterp.report.views.taxonomy import scored
 from mcinterp.report.views.timeline import kind_title, square, taxonomy_colours
 
 MANY = 4
@@ -66,11 +67,9 @@ def best_sentences(scores: pd.DataFrame) -> list[str]:
 
 
 def _best_sentence(row: pd.Series) -> str:
-    score = interval(row["score"], row["score_low"], row["score_high"])
     return (
-        f"At step {number(row['step'])} its highest score for {an(row['kind'])} is {score}, for {row['class']}: "
-        f"{'above' if row['fits'] else 'not above'} the threshold {number(row['threshold'])}, where a uniform head has "
-        f"{fixed(row['uniform'], 2)} and the best head of an untrained model {fixed(row['untrained_max'], 2)}."
+        f"At step {number(row['step'])} its highest score for {an(row['kind'])} is {scored(row)}, where a uniform head "
+        f"has {fixed(row['uniform'], 2)} and the best head of an untrained model {fixed(row['untrained_max'], 2)}."
     )
 
 
@@ -114,11 +113,13 @@ def class_sentence(head: str, kind: str, named: Mapping[int, str], scores: pd.Da
 
 
 def _is(label: str, kind: str) -> str:
-    return f"fits no {kind}" if label == NONE else f"is {an(label)} head"
+    named = {NONE: f"fits no {kind}", AMBIGUOUS: f"fits more than one {kind} alike"}
+    return named.get(label, f"is {an(label)} head")
 
 
 def _becomes(label: str, kind: str) -> str:
-    return f"stops fitting any {kind}" if label == NONE else f"becomes {an(label)} head"
+    named = {NONE: f"stops fitting any {kind}", AMBIGUOUS: f"comes to fit more than one {kind} alike"}
+    return named.get(label, f"becomes {an(label)} head")
 
 
 def _highest(scores: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ A mask is a boolean array of shape (rows, cols), True where the entry is *observ
     one-per-row           one observed entry a row, on the diagonal (wrapped)
     masked-rows:3@1,6@5   rows 3 and 6 masked except columns 1 and 5 (the structured mask of the paper)
     column-run:2@0-4      column 2 observed in rows 0 to 4, masked below and above; no other column has a run over 2
+    column-run:2@0-4,3    … and column 3 observed in its first and its last row alone
     none                  everything observed
 
 Rows and columns count from 0.
@@ -130,12 +131,15 @@ def _masked_rows(detail: str, rows: int, cols: int) -> np.ndarray:
 
 
 def _column_run(detail: str, rows: int, cols: int) -> np.ndarray:
-    column, _, span = detail.partition("@")
+    run, comma, hole = detail.partition(",")
+    column, _, span = run.partition("@")
     row, col = np.indices((rows, cols))
     observed = (row + col) % 3 != 0
-    run = np.zeros(rows, dtype=bool)
-    run[_span(span, rows, "row")] = True
-    observed[:, _index(column, cols, "column")] = run
+    if comma:
+        observed[:, _index(hole, cols, "column")] = np.isin(np.arange(rows), (0, rows - 1))
+    within = np.zeros(rows, dtype=bool)
+    within[_span(span, rows, "row")] = True
+    observed[:, _index(column, cols, "column")] = within
     return observed
 
 

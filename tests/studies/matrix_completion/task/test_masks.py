@@ -8,6 +8,7 @@ import torch
 
 from mcinterp.errors import InputError
 from mcinterp.studies.matrix_completion.task.masks import observed_mask, random_observed
+from mcinterp.studies.matrix_completion.task.structured import column_run_masks
 
 
 def drawn(*rows: str) -> torch.Tensor:
@@ -55,6 +56,30 @@ def test_column_run_is_the_longest_run_of_any_column(rows: int, cols: int, colum
     assert observed[:, column].tolist() == [1 <= row <= 4 for row in range(rows)]
     others = [longest_run(observed[:, other].tolist()) for other in range(cols) if other != column]
     assert max(others) <= 2
+
+
+def test_a_column_beside_the_run_has_the_longest_hole() -> None:
+    expected = drawn(".o.oo", "ooo.o", "o.o..", ".oo.o", "oo.oo")
+    assert torch.equal(observed_mask("column-run:2@1-3,3", 5, 5), expected)
+
+
+@pytest.mark.parametrize("rows", range(1, 11))
+@pytest.mark.parametrize("cols", range(1, 9))
+def test_who_follows_the_longest_run_is_told_from_who_follows_anything_else(rows: int, cols: int) -> None:
+    masks = column_run_masks(rows, cols)
+    assert len(masks) != 1
+    # Fewer rows have no mask like that, and one column has to have the run, one most entries, and one the longest hole.
+    assert bool(masks) == (rows > 4 and cols > 2)
+    for column, name in masks.items():
+        observed = observed_mask(name, rows, cols).T
+        others = [other for other in range(cols) if other != column]
+        runs, holes = ([longest_run(own.tolist()) for own in way] for way in (observed, ~observed))
+        counts = observed.sum(1).tolist()
+        assert all(runs[column] > runs[other] for other in others)
+        assert any(holes[column] < holes[other] for other in others)
+        assert any(counts[column] < counts[other] for other in others)
+        assert any(counts[column] > counts[other] for other in others)
+        assert max(counts) < rows
 
 
 def test_the_papers_structured_mask() -> None:
