@@ -74,11 +74,12 @@ def slow_ablation(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> 
         outputs = changed.outputs(method, parsed(heads))
         row: dict[str, object] = {"step": checkpoint.step, "group": group, "heads": heads, "method": method}
         for entries in ("observed", "masked", "total"):
-            row[f"{entries}_mse_clean"] = changed.errors(clean, entries).mse
-            row[f"{entries}_mse"] = changed.errors(outputs, entries).mse
+            before, now = changed.errors(clean, entries), changed.errors(outputs, entries)
+            row |= before.columns(f"{entries}_mse_clean") | now.columns(f"{entries}_mse")
+            row |= now.minus(f"{entries}_delta", before)
         now, before = changed.errors(outputs, "masked"), changed.errors(clean, "masked")
         zero = changed.errors(np.zeros(changed.targets.shape), "masked").mse
-        row |= {"n": n, "seed": seed, "masked_ratio": now.mse / before.mse, **now.minus("masked_delta", before)}
+        row |= {"n": n, "seed": seed, "masked_ratio": now.mse / before.mse}
         row |= share(now, before)
         rows.append(row | {"masked_mse_zero": zero, "masked_of_zero": (now.mse - before.mse) / zero})
         kind = group if group in ("all", "none") else "head" if group == heads else "class"

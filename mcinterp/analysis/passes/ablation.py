@@ -33,11 +33,14 @@ METHODS: tuple[Method, ...] = get_args(Method)
 def columns(task: Any) -> dict[str, str]:
     """Columns of the table `ablation`, for a task."""
     unit, main, kinds = task.score_unit, main_score(task), task.sample_score_kinds
-    scores = {
-        f"{name}_{unit}{suffix}": f"{kinds[name].meaning} {how}"
-        for name in side_by_side(task)
-        for suffix, how in (("_clean", "of the model as it is"), ("", "with the heads ablated"))
-    }
+    scores: dict[str, str] = {}
+    for name in side_by_side(task):
+        for suffix, how in (("_clean", "of the model as it is"), ("", "with the heads ablated")):
+            scores |= interval_columns(f"{name}_{unit}{suffix}", f"{kinds[name].meaning} {how}")
+    deltas: dict[str, str] = {}
+    for name in side_by_side(task):
+        change = f"{name}_{unit} with the heads ablated minus that of the model as it is"
+        deltas |= interval_columns(f"{name}_delta", f"{change}, paired over {task.sample_names[1]}")
     return {
         "step": "checkpoint",
         "group": "name of the set of heads",
@@ -48,9 +51,7 @@ def columns(task: Any) -> dict[str, str]:
         "seed": "seed of the batch",
         **scores,
         f"{main}_ratio": f"{main}_{unit} with the heads ablated over that of the model as it is",
-        f"{main}_delta": f"{main}_{unit} with the heads ablated minus that of the model as it is",
-        f"{main}_delta_low": f"{main}_delta: lower end of the 95 % interval, paired over {task.sample_names[1]}",
-        f"{main}_delta_high": "… upper end",
+        **deltas,
         **interval_columns(
             f"{main}_share",
             f"{main}_delta as a share of {main}_{unit}_clean, whose own error the interval has in it; "
@@ -238,12 +239,12 @@ def _kind(name: str, heads: HeadSet, members: dict[str, list[Head]]) -> str:
 def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
     clean, ablated, unit = bench.clean, bench.ablated[case.method, case.heads.heads], bench.task.score_unit
     main = main_score(bench.task)
-    values = {
-        f"{name}_{unit}{suffix}": float(scores.mean(name).value)
-        for name in side_by_side(bench.task)
-        for suffix, scores in (("_clean", clean), ("", ablated))
-    }
-    delta, zero = ablated.minus(clean, main), float(bench.zero.mean(main).value)
+    values: dict[str, float] = {}
+    for name in side_by_side(bench.task):
+        for suffix, scores in (("_clean", clean), ("", ablated)):
+            values |= scores.mean(name).columns(f"{name}_{unit}{suffix}")
+    deltas = {name: ablated.minus(clean, name) for name in side_by_side(bench.task)}
+    zero = float(bench.zero.mean(main).value)
     share = ratio_estimate(bench.changes(case.heads, case.method), clean.sums[main])
     return {
         "step": step,
@@ -254,10 +255,10 @@ def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
         "seed": bench.seed,
         **values,
         f"{main}_ratio": values[f"{main}_{unit}"] / values[f"{main}_{unit}_clean"],
-        **delta.columns(f"{main}_delta"),
+        **{key: value for name, delta in deltas.items() for key, value in delta.columns(f"{name}_delta").items()},
         **share.columns(f"{main}_share"),
         f"{main}_{unit}_zero": zero,
-        f"{main}_of_zero": float(delta.value) / zero,
+        f"{main}_of_zero": float(deltas[main].value) / zero,
     }
 
 

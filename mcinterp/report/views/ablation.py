@@ -57,7 +57,7 @@ def first_columns(scores: Scores) -> list[str]:
 def hidden_columns(scores: Scores) -> set[str]:
     """Columns left to the CSV files: scores over everything, what others say too, and what the figures show."""
     whole = [name for name in scores.others if name not in scores.parts]
-    also = {scores.ratio, f"{scores.main}_of_zero"}
+    also = {scores.ratio, f"{scores.main}_of_zero", *(f"{name}_delta" for name in scores.others)}
     return HIDDEN | also | {scores.column(name, suffix) for name in whole for suffix in ("", "_clean")}
 
 
