@@ -124,6 +124,6 @@ def _grouped(row: pd.Series, name: str) -> str:
     share, shuffled = number(100 * row["explained"]), number(100 * row["explained_shuffled"])
     excess = interval(*(100 * row[f"excess{end}"] for end in ("", "_low", "_high")))
     return (
-        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels: {excess} "
-        f"points more, of which {number(100 * row['detectable'])} would mostly be seen)"
+        f"{verb} by {name} ({share} % of the variance lies between groups, {shuffled} % with shuffled labels; the "
+        f"difference is {excess} points, and one of {number(100 * row['detectable'])} would mostly be seen)"
     )
