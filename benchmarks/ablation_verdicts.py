@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from mcinterp.analysis.passes.ablation_controls import Beside, Controls
 from mcinterp.analysis.passes.ablation_verdicts import verdicts
@@ -126,19 +126,27 @@ def found(draw: Effects, pages: int, seed: int) -> tuple[float, float]:
     return hits / (pages * METHODS), false / pages
 
 
-def tables(pages: int, seed: int = 0) -> Iterator[str]:
-    """Those that the documentation quotes."""
-    nulls = [(name, _share(false_pages(draw, pages, seed), pages)) for name, draw in NULLS.items()]
-    yield tabulate(nulls, ("effects of heads", "pages with a false verdict"), tablefmt="github")
-    special = [(name, *map("{:.1%}".format, found(draw, pages, seed))) for name, draw in ALTERNATIVES.items()]
-    yield tabulate(special, ("one head does", "it is found", "verdicts that are false"), tablefmt="github")
+def nulls(pages: int, seed: int = 0) -> Iterator[str]:
+    """The table of pages on which no head is special, row by row."""
+    yield f"| effects of heads | of {pages} pages, with a false verdict |\n|---|---|"
+    for name, draw in NULLS.items():
+        yield f"| {name} | {_share(false_pages(draw, pages, seed), pages)} |"
+
+
+def special(pages: int, seed: int = 0) -> Iterator[str]:
+    """The table of pages on which one head is, row by row."""
+    yield "| one head does | it is found | of a page's verdicts are false |\n|---|---|---|"
+    for name, draw in ALTERNATIVES.items():
+        hits, false = found(draw, pages, seed)
+        yield f"| {name} | {100 * hits:.1f} % | {100 * false:.1f} % |"
 
 
 def _share(count: int, n: int) -> str:
     share = share_estimate(count, n)
-    return f"{100 * share.value:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+    return f"{100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}] %"
 
 
 if __name__ == "__main__":
     pages = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    print(f"{pages} pages a row", *tables(pages), sep="\n\n")
+    for line in chain(nulls(pages), [""], special(pages)):
+        print(line, flush=True)
