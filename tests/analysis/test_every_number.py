@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 import torch
 from slow_answers import slow_positions, slow_probes, slow_shift, slow_sizes, slow_tokens
-from slow_attention import Rows, slow_attention, slow_maps, slow_taxonomy, traces
+from slow_attention import Rows, slow_attention, slow_maps, traces
 from slow_circuits import slow_circuits
 from slow_completions import slow_algorithm, slow_generation, slow_nuclear
 from slow_heads import slow_ablation, slow_patching
 from slow_runs import slow_embeddings, slow_plateau
 from slow_statistics import assert_table
 from slow_switching import slow_components, slow_switching
+from slow_taxonomy import slow_taxonomy
 from small_gpt import small_gpt_config
 from small_run import small_config
 
