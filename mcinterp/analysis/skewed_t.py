@@ -33,6 +33,36 @@ _PER_KURTOSIS = 2 * (1 + 2 * _X2) / (3 * (1 + _X2))
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How far an average may be from the truth.
+
+    Attributes:
+        error: its standard error; NaN where it cannot be told, as of one sample.
+        asymmetry: a of the transformation, the third moment of the error over its second to the power 3/2.
+        freedom: degrees of freedom of the t statistic.
+    """
+
+    error: Floats
+    asymmetry: Floats
+    freedom: Floats
+
+    def interval(self, value: Floats) -> tuple[Floats, Floats]:
+        """Lower and upper end of the average's interval; both are the average where there is no error."""
+        quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, self.freedom)
+        return (
+            np.asarray(value - self.error * _untransformed(quantile, self.asymmetry)),
+            np.asarray(value - self.error * _untransformed(-quantile, self.asymmetry)),
+        )
+
+    def p_value(self, value: Floats) -> Floats:
+        """Of the two-sided test that the average is 0 in truth; below 0.05 just where the interval leaves 0 out."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = np.abs(_transformed(value / self.error, self.asymmetry))
+            tested = 2 * stats.t.sf(statistic, self.freedom)
+        return np.asarray(np.where(self.error == 0, np.where(np.asarray(value) == 0, 1.0, 0.0), tested))
+
+
+@dataclass(frozen=True)
 class Residuals:
     """What samples add to the error of an average: how many there are, and sums of powers.
 
@@ -58,44 +88,41 @@ class Residuals:
         )
 
     @property
-    def error(self) -> Floats:
-        """Standard error of the average; NaN with fewer than two samples."""
+    def spread(self) -> Spread:
+        """Of the average over these samples, independent of each other."""
         n = np.asarray(self.n, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(n > 1, np.sqrt(self.squares * n / (n - 1)), np.nan))
+            error = np.where(n > 1, np.sqrt(self.squares * n / (n - 1)), np.nan)
+            asymmetry = _told(self.cubes / self.squares**1.5, n)
+            heavy = np.maximum(_told(n * self.fourths / self.squares**2 - 3, n) - 1.5 * n * asymmetry**2, 0.0)
+        return Spread(error, asymmetry, np.maximum(n - 1, 1) / (1 + _PER_KURTOSIS * heavy))
 
-    @property
-    def asymmetry(self) -> Floats:
-        """a of the transformation: the skewness over √n; 0 where it cannot be told."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.nan_to_num(self.cubes / self.squares**1.5, nan=0.0, posinf=0.0, neginf=0.0)
-        return np.asarray(np.where(np.asarray(self.n) < FEWEST, 0.0, found))
 
-    @property
-    def freedom(self) -> Floats:
-        """Degrees of freedom, at least 1, lowered where tails are heavy."""
-        n = np.asarray(self.n, dtype=np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            kurtosis = np.nan_to_num(n * self.fourths / self.squares**2 - 3, nan=0.0, posinf=0.0, neginf=0.0)
-        heavy = np.maximum(kurtosis - 1.5 * n * self.asymmetry**2, 0.0)
-        heavy = np.where(n < FEWEST, 0.0, heavy)
-        return np.asarray(np.maximum(n - 1, 1) / (1 + _PER_KURTOSIS * heavy))
+def crossed(inputs: Residuals, interventions: Residuals, both: Floats) -> Spread:
+    """Of an average over all pairs of two samples that are crossed, as of inputs and interventions on each of them.
 
-    def interval(self, value: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper end of the average's interval; both are the average where there is no error."""
-        error, a = self.error, self.asymmetry
-        quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, self.freedom)
-        return (
-            np.asarray(value - error * _untransformed(quantile, a)),
-            np.asarray(value - error * _untransformed(-quantile, a)),
-        )
+    The variance is that of the inputs' averages, and of the interventions', less what is in both: that of what is left
+    when either is taken out (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1, for the variance; Satterthwaite 1946, for the
+    degrees of freedom).
 
-    def p_value(self, value: Floats) -> Floats:
-        """Of the two-sided test that the average is 0 in truth; below 0.05 just where the interval leaves 0 out."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = np.abs(_transformed(value / self.error, self.asymmetry))
-            tested = 2 * stats.t.sf(statistic, self.freedom)
-        return np.asarray(np.where(self.error == 0, np.where(np.asarray(value) == 0, 1.0, 0.0), tested))
+    Args:
+        inputs: what each input adds to the error, under all interventions.
+        interventions: what each intervention adds, on all inputs.
+        both: the variance that is in both.
+    """
+    first, second = inputs.spread, interventions.spread
+    own = np.maximum(second.error**2 - both, 0.0)
+    variance = first.error**2 + own
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cubes = first.asymmetry * first.error**3 + second.asymmetry * own**1.5
+        asymmetry = np.nan_to_num(cubes / variance**1.5, nan=0.0)
+        freedom = variance**2 / (first.error**4 / first.freedom + own**2 / second.freedom)
+    return Spread(np.sqrt(variance), asymmetry, np.where(variance == 0, first.freedom, freedom))
+
+
+def _told(moment: Floats, n: Floats) -> Floats:
+    """A standardised moment, 0 where there are too few samples or all are the same."""
+    return np.asarray(np.where((n < FEWEST) | ~np.isfinite(moment), 0.0, moment))
 
 
 def _transformed(t: Floats, a: Floats) -> Floats:

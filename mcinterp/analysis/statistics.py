@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mcinterp.analysis.skewed_t import CONFIDENCE, Floats, Residuals
+from mcinterp.analysis.skewed_t import CONFIDENCE, Floats, Residuals, Spread, crossed
 from mcinterp.errors import InputError
 
 
@@ -93,7 +93,11 @@ def _joined(a: Residuals, b: Residuals, apart: Floats) -> Residuals:
 
 
 def _estimate(value: Floats, residuals: Residuals) -> Estimate:
-    return Estimate(np.asarray(value), *residuals.interval(value), residuals.p_value(value))
+    return _of_spread(value, residuals.spread)
+
+
+def _of_spread(value: Floats, spread: Spread) -> Estimate:
+    return Estimate(np.asarray(value), *spread.interval(value), spread.p_value(value))
 
 
 def linearised_estimate(value: Floats, residuals: Floats) -> Estimate:
@@ -129,6 +133,27 @@ def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
     counts = np.broadcast_to(counts.reshape(counts.shape + (1,) * (sums.ndim - counts.ndim)), sums.shape)
     value, residuals = _linearised(sums, counts)
     return _estimate(value, Residuals.of(np.where(counts > 0, residuals, 0.0), (counts > 0).sum(0)))
+
+
+def crossed_estimate(sums: Floats, counts: Floats) -> Estimate:
+    """The mean over all parts of all samples and over several interventions, each on every sample.
+
+    Interventions are a sample as the inputs are: the interval is for the mean over all that might have been drawn of both.
+
+    Args:
+        sums: (n, k), the sum of a quantity over the parts of each sample under each intervention; the interval is NaN
+            where k is 1.
+        counts: (n,), how many parts the sample has.
+    """
+    sums, counts = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    n, k, total = int((counts > 0).sum()), sums.shape[1], counts.sum()
+    value = np.asarray(sums.mean(1).sum() / total)
+    each = (sums - value * counts[:, None]) / (k * total)
+    own, others = each.sum(1), each.sum(0)
+    left = each - own[:, None] / k - others * (counts > 0)[:, None] / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both = np.square(left).sum() * np.divide(n * k, (n - 1) * (k - 1))
+    return _of_spread(value, crossed(Residuals.of(own, n), Residuals.of(others, k), both))
 
 
 def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:

@@ -77,8 +77,8 @@ def slow_maps(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> dict
         each = each.reshape(n, shape.n_layers, shape.n_heads, *each.shape[2:])
         maps.append(each.mean(0))
         ends = np.apply_along_axis(lambda cell: interval(cell.mean(), cell - cell.mean()), 0, each)
-        lows.append(ends[0])
-        highs.append(ends[1])
+        lows.append(np.maximum(ends[0], 0))
+        highs.append(np.minimum(ends[1], 1))
         observed.append(batch.observed.numpy().mean(0).reshape(batch.shape))
     found = {"maps": maps, "lows": lows, "highs": highs, "observed": observed}
     return {name: np.array(arrays) for name, arrays in found.items()}

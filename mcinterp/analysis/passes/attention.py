@@ -73,7 +73,8 @@ def attention_maps(
         layers = _attention(blocks, batch.inputs, keys)
         cells = [layer.cells.estimate() for layer in layers]
         for name, part in (("maps", "value"), ("lows", "low"), ("highs", "high")):
-            maps[name].append([getattr(layer, part) for layer in cells])
+            # What an interval holds beyond 0 and 1 is no probability.
+            maps[name].append([np.clip(getattr(layer, part), 0.0, 1.0) for layer in cells])
         for name, shown in task.shown_beside(batch).items():
             beside.setdefault(name, []).append(shown)
         key_mass.append(float((uniform @ keys.mean(0).cpu()).mean()))
