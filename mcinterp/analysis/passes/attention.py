@@ -40,7 +40,7 @@ def columns(task: Any) -> dict[str, str]:
 
 
 def attention_maps(
-    checkpoint: Checkpoint, masks: Sequence[str] | None = None, samples: int = 256, seed: int = 0
+    checkpoint: Checkpoint, masks: Sequence[str] | None = None, samples: int = 512, seed: int = 0
 ) -> Result:
     """Average every head's attention over `samples` inputs of each family.
 
