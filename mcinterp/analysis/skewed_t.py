@@ -1,8 +1,8 @@
 """The 95 % interval and p-value of an average of skewed samples: Student's t, its skewness taken out.
 
-Squared errors are skewed, and so is the t statistic of their mean, the other way: a t interval of 256 of them ends too low
-several times as often as it starts too high. Hall's transformation g takes the skewness out of the statistic, and is
-monotone, so that it has a closed inverse and gives an interval without random numbers (Hall 1992, On the removal of
+Squared errors are skewed, and so is the t statistic of their mean, the other way: a t interval of 256 of them ends too
+low several times as often as it starts too high. Hall's transformation g takes the skewness out of the statistic, and
+is monotone, so that it has a closed inverse and gives an interval without random numbers (Hall 1992, On the removal of
 skewness by transformation, J. R. Statist. Soc. B 54):
 
     g(t) = t + a t² / 3 + a² t³ / 27 + a / 6,   a = skewness / √n.
@@ -102,8 +102,8 @@ def crossed(inputs: Residuals, interventions: Residuals, both: Floats) -> Spread
     """Of an average over all pairs of two samples that are crossed, as of inputs and interventions on each of them.
 
     The variance is that of the inputs' averages, and of the interventions', less what is in both: that of what is left
-    when either is taken out (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1, for the variance; Satterthwaite 1946, for the
-    degrees of freedom).
+    when either is taken out (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1; degrees of freedom of
+    Satterthwaite 1946).
 
     Args:
         inputs: what each input adds to the error, under all interventions.

@@ -103,10 +103,9 @@ def _of_spread(value: Floats, spread: Spread) -> Estimate:
 def linearised_estimate(value: Floats, residuals: Floats) -> Estimate:
     """An estimate of any smooth function of averages over the samples, from what each of them adds to its error.
 
-    That is its influence: to first order, by how much the estimate would be off if the error of every average were
-    what this sample brings (delta method, or infinitesimal jackknife). A score of which the mean over samples is taken, and
-    that is itself measured against an average over the same samples, has both in it: (scoreᵢ − mean score) plus what
-    sample i moves the average by, times the mean score's derivative with respect to it, all divided by n.
+    That is its influence over n (delta method, or infinitesimal jackknife). A score whose mean over samples is taken,
+    and that is itself measured against an average over the same samples, has both in it: scoreᵢ − mean score, and
+    the mean score's derivative in the average times by how much sample i is away from it.
 
     Args:
         value: the estimate, of shape (…).
@@ -138,7 +137,8 @@ def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
 def crossed_estimate(sums: Floats, counts: Floats) -> Estimate:
     """The mean over all parts of all samples and over several interventions, each on every sample.
 
-    Interventions are a sample as the inputs are: the interval is for the mean over all that might have been drawn of both.
+    Interventions are a sample as the inputs are: the interval is for the mean over all that might have been drawn of
+    both.
 
     Args:
         sums: (n, k), the sum of a quantity over the parts of each sample under each intervention; the interval is NaN

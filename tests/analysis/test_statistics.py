@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from slow_statistics import interval, p_value
 
 from mcinterp.analysis.statistics import (
     RunningMean,
@@ -12,7 +13,6 @@ from mcinterp.analysis.statistics import (
     ratio_estimate,
 )
 from mcinterp.errors import InputError
-from slow_statistics import interval, p_value
 
 
 @pytest.mark.parametrize("values", [np.array([0.1, 0.9, -0.4, 2.0, 0.3]), np.linspace(-0.2, 1.0, 40)])

@@ -1,7 +1,8 @@
 """A 95 % interval covers the truth as often as it says on what the trained models' errors and attention are like.
 
-What every matrix adds to an estimate is computed once for a few thousand of them, which are then the population: small batches
-are drawn from it, and its own average is the truth. `benchmarks/interval_coverage.py` does the same on more, for every kind.
+What every matrix adds to an estimate is computed once for a few thousand of them, which are then the population: small
+batches are drawn from it, and its own average is the truth. `benchmarks/interval_coverage.py` does the same on more,
+for every kind.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Population = dict[str, np.ndarray]
 
 
 def errors(name: str, step: str) -> Population:
-    """Masked and observed errors of a run's checkpoint, (matrix,), with the other checkpoint's attention, and its own."""
+    """Errors of a checkpoint, (matrix,), as it is and with the other one's attention, and the other one's own."""
     run = Run(ROOT / name)
     steps = {"plateau": run.select_steps("auto")[0], "last": run.steps[-1]}
     here, there = run.checkpoint(steps.pop(step)), run.checkpoint(*steps.values())
@@ -91,7 +92,7 @@ def test_of_the_part_of_the_way_to_the_donor(population: Population) -> None:
 
 @pytest.mark.parametrize("n", [512])
 def test_of_the_observed_error_that_few_matrices_carry(population: Population, n: int) -> None:
-    """Some models copy all matrices but a few well: these few may be missing from a batch, and nothing in it says so."""
+    """Some models copy all matrices but a few well: these may be missing from a batch, and nothing in it says so."""
     sums, counts = population["own observed"], population["observed"]
     assert 0.91 <= coverage(pooled_estimate, n, sums.sum() / counts.sum(), sums, counts) <= 0.97
 

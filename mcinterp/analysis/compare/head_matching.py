@@ -207,6 +207,4 @@ def _bounded(value: Floats, residuals: Floats) -> Estimate:
     """A correlation with the interval that its residuals (n, …) give, cut at −1 and 1."""
     spread = mean_estimate(residuals)
     nan = np.full_like(np.asarray(value), np.nan)
-    return Estimate(
-        np.asarray(value), np.maximum(value + spread.low, -1.0), np.minimum(value + spread.high, 1.0), nan
-    )
+    return Estimate(np.asarray(value), np.maximum(value + spread.low, -1.0), np.minimum(value + spread.high, 1.0), nan)

@@ -99,8 +99,7 @@ def attention_maps(
             "key_meaning": task.key_meaning,
             "n_layers": shape.n_layers,
             "n_heads": shape.n_heads,
-            "axes": dict.fromkeys(maps, _MAP_AXES)
-            | {name: ["mask", *axes] for name, axes in task.shown_axes.items()},
+            "axes": dict.fromkeys(maps, _MAP_AXES) | {name: ["mask", *axes] for name, axes in task.shown_axes.items()},
         },
         {"heads": Table.of(columns(task), rows)},
         {

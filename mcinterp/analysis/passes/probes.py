@@ -35,7 +35,8 @@ COLUMNS = {
     "control_cosine": "control: its mean |cosine|",
     "constant_mse": "test MSE of predicting the mean training target",
     **interval_columns(
-        "gain", "control_mse − test_mse, paired over the test samples: positive where the probe reads more than its control"
+        "gain",
+        "control_mse − test_mse, paired over the test samples: above 0 where the probe reads more than its control",
     ),
     **interval_columns("cosine_gain", "test_cosine − control_cosine, paired likewise (vector targets)"),
     **interval_columns("control_ratio", "test_mse / control_mse, paired: the control's own error is in the interval"),

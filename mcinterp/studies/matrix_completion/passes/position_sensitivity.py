@@ -47,8 +47,8 @@ COLUMNS = {
     "observed_mse": "L_obs with permuted positions",
     **interval_columns(
         "observed_delta",
-        "observed_mse − observed_mse_clean, paired over matrices; the interval of this and of the columns below is for the "
-        "mean over all matrices and all permutations of the kind, of which those here are a sample",
+        "observed_mse − observed_mse_clean, paired over matrices; its interval, and those below, are for the mean over "
+        "all matrices and all permutations of the kind, of which those here are a sample",
     ),
     "observed_spread": "standard deviation of observed_mse over the permutations",
     "masked_mse_clean": "L_mask of the model as it is",
