@@ -62,7 +62,7 @@ def _sentence(row: pd.Series) -> str:
     verdict = "decoded worse than shuffled targets" if row["gain_high"] < 0 else "not told apart from shuffled targets"
     return (
         f"{what} is {verdict} even where its test MSE is smallest, {where}: {score}, with shuffled targets "
-        f"{number(row['control_mse'])}, a paired difference of {gain}{_direction(row)}."
+        f"{number(row['control_mse'])}, control minus probe, paired, {gain}{_direction(row)}."
     )
 
 
@@ -70,7 +70,7 @@ def _direction(row: pd.Series) -> str:
     """Of a vector target, how well its direction is met, and whether better than by the control."""
     if is_absent(row["test_cosine"]):
         return ""
-    against = f"against {number(row['control_cosine'])} with shuffled targets, a paired difference of"
+    against = f"against {number(row['control_cosine'])} with shuffled targets, probe minus control, paired,"
     return f"; mean |cosine| {_told(row, 'test_cosine')}, {against} {_told(row, 'cosine_gain')}"
 
 
