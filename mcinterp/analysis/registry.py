@@ -24,7 +24,7 @@ PASSES: dict[str, Pass] = {
         Pass(
             "attention",
             "Where does each head look, on random and on structured inputs?",
-            256,
+            512,
             f"{_HERE}.attention:attention_maps",
             asks=("heads", "inputs_for_attention"),
         ),

@@ -1,18 +1,17 @@
-"""Estimates with 95 % intervals, paired over samples; every average of the passes is made here."""
+"""Estimates with 95 % intervals, paired over samples; every average of the passes is made here.
+
+Intervals are those of `skewed_t`, which `benchmarks/interval_coverage.py` tries on the shipped runs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from mcinterp.analysis.skewed_t import CONFIDENCE, Floats, Residuals, Spread, crossed
 from mcinterp.errors import InputError
-
-CONFIDENCE = 0.95
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Estimate:
         value: the mean.
         low: lower end of the interval (NaN with fewer than two samples).
         high: upper end.
-        p_value: of the two-sided t test that the mean is 0 (1 where every sample is exactly 0).
+        p_value: of the two-sided test that the mean is 0 (1 where every sample is exactly 0).
     """
 
     value: Floats
@@ -58,43 +57,69 @@ def mean_estimate(values: Floats) -> Estimate:
 
 
 class RunningMean:
-    """The mean over samples with its t interval, as `mean_estimate` of all of them, from one part after the other."""
+    """The mean over samples with its interval, as `mean_estimate` of all of them, from one part after the other."""
 
     def __init__(self) -> None:
         self._n = 0
         self._mean: Floats = np.zeros(())
-        self._squares: Floats = np.zeros(())
+        self._about_mean = Residuals(0, np.zeros(()), np.zeros(()), np.zeros(()))
 
     def add(self, values: Floats) -> None:
         """Take in samples (n, …), all finite."""
         values = np.asarray(values, dtype=np.float64)
-        mean = values.mean(0)
-        squares = np.square(values - mean).sum(0)
-        # The sums of squares about two means, about the mean of both (Chan, Golub & LeVeque 1983).
-        apart, n = mean - self._mean, self._n + len(values)
-        self._squares = self._squares + squares + apart**2 * (self._n * len(values) / n)
+        mean, n = values.mean(0), self._n + len(values)
+        apart = mean - self._mean
+        self._about_mean = _joined(self._about_mean, Residuals.of(values - mean, len(values)), apart)
         self._mean, self._n = self._mean + apart * (len(values) / n), n
 
     def estimate(self) -> Estimate:
         """Of all samples so far, at least 2."""
-        error = np.sqrt(self._squares / (self._n - 1) / self._n)
-        return _estimate(self._mean, error, self._n - 1)
+        sums, n = self._about_mean, self._n
+        return _estimate(self._mean, Residuals(n, sums.squares / n**2, sums.cubes / n**3, sums.fourths / n**4))
 
 
-def _estimate(value: Floats, error: Floats, freedom: Floats | int) -> Estimate:
-    """A value with its standard error and degrees of freedom."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.abs(value) / error
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * error
-    p_value = np.where(error == 0, np.where(value == 0, 1.0, 0.0), 2 * stats.t.sf(statistic, freedom))
-    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
+def _joined(a: Residuals, b: Residuals, apart: Floats) -> Residuals:
+    """Sums of powers about the means of two parts, which are `apart`, about the mean of both.
+
+    Source: Pébay 2008, Formulas for robust, one-pass parallel computation of covariances and arbitrary-order moments.
+    """
+    n, step = a.n + b.n, apart**2
+    q, p, between = a.n / n, b.n / n, a.n * b.n / n
+    squares = a.squares + b.squares + step * between
+    cubes = a.cubes + b.cubes + apart * (step * between * (q - p) + 3 * (q * b.squares - p * a.squares))
+    fourths = a.fourths + b.fourths + step**2 * between * (q * q - q * p + p * p)
+    fourths += 6 * step * (q * q * b.squares + p * p * a.squares) + 4 * apart * (q * b.cubes - p * a.cubes)
+    return Residuals(n, squares, cubes, fourths)
+
+
+def _estimate(value: Floats, residuals: Residuals) -> Estimate:
+    return _of_spread(value, residuals.spread)
+
+
+def _of_spread(value: Floats, spread: Spread) -> Estimate:
+    return Estimate(np.asarray(value), *spread.interval(value), spread.p_value(value))
+
+
+def linearised_estimate(value: Floats, residuals: Floats) -> Estimate:
+    """An estimate of any smooth function of averages over the samples, from what each of them adds to its error.
+
+    That is its influence over n (delta method, or infinitesimal jackknife). A score whose mean over samples is taken,
+    and that is itself measured against an average over the same samples, has both in it: scoreᵢ − mean score, and
+    the mean score's derivative in the average times by how much sample i is away from it.
+
+    Args:
+        value: the estimate, of shape (…).
+        residuals: (n, …), of mean 0.
+    """
+    residuals = np.asarray(residuals, dtype=np.float64)
+    return _estimate(np.asarray(value, dtype=np.float64), Residuals.of(residuals, len(residuals)))
 
 
 def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
     """The mean over all parts of all samples, Σ sums / Σ counts, with an interval over samples.
 
-    Samples differ in how many parts they have, so this is a ratio; its standard error is that of the linearised
-    residuals sumsᵢ − ratio · countsᵢ (delta method), with t quantiles.
+    Samples differ in how many parts they have, so this is a ratio; its interval is that of the linearised residuals
+    sumsᵢ − ratio · countsᵢ (delta method).
 
     Args:
         sums: (n, …), the sum of a quantity over a sample's parts; for a paired comparison, the difference of sums.
@@ -102,23 +127,41 @@ def pooled_estimate(sums: Floats, counts: Floats) -> Estimate:
     """
     sums = np.asarray(sums, dtype=np.float64)
     counts = np.asarray(counts, dtype=np.float64)
-    counts = np.broadcast_to(counts.reshape(counts.shape + (1,) * (sums.ndim - counts.ndim)), sums.shape)
     if sums.ndim == 0 or len(sums) == 0:
         raise InputError("an estimate needs at least one sample")
-    total = counts.sum(0)
-    n = (counts > 0).sum(0)
+    counts = np.broadcast_to(counts.reshape(counts.shape + (1,) * (sums.ndim - counts.ndim)), sums.shape)
+    value, residuals = _linearised(sums, counts)
+    return _estimate(value, Residuals.of(np.where(counts > 0, residuals, 0.0), (counts > 0).sum(0)))
+
+
+def crossed_estimate(sums: Floats, counts: Floats) -> Estimate:
+    """The mean over all parts of all samples and over several interventions, each on every sample.
+
+    Interventions are a sample as the inputs are: the interval is for the mean over all that might have been drawn of
+    both.
+
+    Args:
+        sums: (n, k), the sum of a quantity over the parts of each sample under each intervention; the interval is NaN
+            where k is 1.
+        counts: (n,), how many parts the sample has.
+    """
+    sums, counts = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    n, k, total = int((counts > 0).sum()), sums.shape[1], counts.sum()
+    value = np.asarray(sums.mean(1).sum() / total)
+    each = (sums - value * counts[:, None]) / (k * total)
+    own, others = each.sum(1), each.sum(0)
+    left = each - own[:, None] / k - others * (counts > 0)[:, None] / n
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = sums.sum(0) / total
-        residuals = np.where(counts > 0, sums - value * counts, 0.0)
-        error = np.sqrt((residuals**2).sum(0) * n / (n - 1)) / total
-    return _estimate(value, np.where(n > 1, error, np.nan), np.maximum(n - 1, 1))
+        both = np.square(left).sum() * np.divide(n * k, (n - 1) * (k - 1))
+    return _of_spread(value, crossed(Residuals.of(own, n), Residuals.of(others, k), both))
 
 
 def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:
     """The ratio of two means over the same samples, Σ numerators / Σ denominators, of either sign.
 
-    The interval is that of the linearised residuals (delta method), as in `pooled_estimate`. It means nothing where
-    the denominator may be 0: there (its own interval holds 0) value and interval are NaN.
+    The interval is that of the linearised residuals (delta method), as in `pooled_estimate`: it carries the
+    denominator's error. It means nothing where the denominator may be 0: there (its own interval holds 0) value and
+    interval are NaN.
 
     Args:
         numerators: (n,).
@@ -126,15 +169,11 @@ def ratio_estimate(numerators: Floats, denominators: Floats) -> Estimate:
     """
     numerators, denominators = (np.asarray(part, dtype=np.float64) for part in (numerators, denominators))
     below = mean_estimate(denominators)
-    n, total = len(denominators), denominators.sum()
     if not (below.low > 0 or below.high < 0):
         nan = np.asarray(np.nan)
         return Estimate(nan, nan, nan, nan)
-    value = numerators.sum() / total + 0.0  # no −0
-    error = np.sqrt(((numerators - value * denominators) ** 2).sum() * n / (n - 1)) / abs(total)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
-    p_value = 2 * stats.t.sf(abs(value) / error, n - 1) if error else float(value == 0)
-    return Estimate(np.asarray(value), np.asarray(value - half), np.asarray(value + half), np.asarray(p_value))
+    value, residuals = _linearised(numerators, denominators)
+    return linearised_estimate(value + 0.0, residuals)  # no −0
 
 
 def pooled_difference(sums: Floats, counts: Floats, other_sums: Floats, other_counts: Floats) -> Estimate:
@@ -150,26 +189,20 @@ def pooled_difference(sums: Floats, counts: Floats, other_sums: Floats, other_co
         other_sums: (n,), of the other condition.
         other_counts: (n,), of the other condition.
     """
+    counts, other_counts = np.asarray(counts, dtype=np.float64), np.asarray(other_counts, dtype=np.float64)
     first, second = _linearised(sums, counts), _linearised(other_sums, other_counts)
-    n = int(((np.asarray(counts) > 0) | (np.asarray(other_counts) > 0)).sum())
-    value = np.asarray(first[0] - second[0])
-    if n < 2:
-        nan = np.full_like(value, np.nan)
-        return Estimate(value, nan, nan, nan)
-    error = np.sqrt(((first[1] - second[1]) ** 2).sum() * n / (n - 1))
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * error
-    p_value = 2 * stats.t.sf(np.abs(value) / error, n - 1) if error > 0 else np.where(value == 0, 1.0, 0.0)
-    return Estimate(value, value - half, value + half, np.asarray(p_value))
+    counted = (counts > 0) | (other_counts > 0)
+    residuals = np.where(counted, first[1] - second[1], 0.0)
+    return _estimate(np.asarray(first[0] - second[0]), Residuals.of(residuals, counted.sum(0)))
 
 
-def _linearised(sums: Floats, counts: Floats) -> tuple[float, Floats]:
-    """A ratio of totals, and what each sample adds to its error (delta method)."""
+def _linearised(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """A ratio of totals, and what each sample adds to its error (delta method); NaN of nothing."""
     sums, counts = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
-    total = counts.sum()
-    if total <= 0:
-        return float("nan"), np.full_like(sums, np.nan)
-    ratio = float(sums.sum() / total)
-    return ratio, (sums - ratio * counts) / total
+    total = counts.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = sums.sum(0) / total
+        return np.asarray(ratio), (sums - ratio * counts) / total
 
 
 def share_estimate(count: int, n: int) -> Estimate:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from slow_attention import Rows, traces
 from slow_encoder import run_slowly
-from slow_statistics import Columns, Errors, columns, mean, pooled
+from slow_statistics import Columns, Errors, columns, ends, mean, pooled, ratio, shape
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -62,6 +62,7 @@ def slow_probes(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> di
     resids = [[trace.resid for trace in traces(checkpoint, batch)] for batch in (train, test)]
     targets, order = [probe_targets(batch) for batch in (train, test)], np.random.default_rng(seed).permutation(n)
     rows: Rows = []
+    first: dict[tuple[str, str], np.ndarray] = {}
     for layer in range(checkpoint.config.model.n_layers + 1):
         x, x_test = (np.array([own[layer] for own in run]) for run in resids)
         for target, y in targets[0].items():
@@ -80,8 +81,16 @@ def slow_probes(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> di
                     squares = ((answers - wanted) ** 2).mean(2) * where[of]
                     return pooled(name, squares.sum(1), where[of].sum(1))
 
+                def summed(answers: np.ndarray, wanted: np.ndarray = truth, where: Any = where) -> np.ndarray:
+                    return (((answers - wanted) ** 2).mean(2) * where[1]).sum(1)
+
+                if layer == 0:
+                    first[target, entries] = summed(tested)
+
                 vector = y.shape[2] > 1
-                nothing = dict.fromkeys(("test_cosine", "test_cosine_low", "test_cosine_high"), np.nan)
+                nothing = mean("test_cosine", []) | mean("cosine_gain", [])
+                angles = [np.array(cosines(answers, truth)) for answers in (tested, control)] if vector else []
+                used = where[1].sum(1) > 0
                 rows.append(
                     {
                         "layer": layer,
@@ -93,10 +102,14 @@ def slow_probes(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> di
                         "train_mse": errors("x", fit, 0, y)["x"],
                         **errors("test_mse", tested, 1, truth),
                         "train_cosine": float(np.nanmean(cosines(fit, y))) if vector else np.nan,
-                        **(mean("test_cosine", cosines(tested, truth)) if vector else nothing),
+                        **(mean("test_cosine", angles[0]) if vector else nothing),
                         **errors("control_mse", control, 1, truth),
                         "control_cosine": float(np.nanmean(cosines(control, truth))) if vector else np.nan,
                         "constant_mse": errors("x", np.broadcast_to(y.mean((0, 1)), truth.shape), 1, truth)["x"],
+                        **pooled("gain", summed(control) - summed(tested), where[1].sum(1)),
+                        **(mean("cosine_gain", angles[0] - angles[1]) if vector else {}),
+                        **columns("control_ratio", ratio(summed(tested), summed(control)), used),
+                        **columns("first_ratio", ratio(summed(tested), first[target, entries]), used),
                     }
                 )
     return {"probes": rows}
@@ -136,6 +149,22 @@ def slow_tokens(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> di
     return {"tokens": rows}
 
 
+def _crossed(name: str, under: list[Errors]) -> Columns:
+    """The columns of a mean over samples and permutations, from the variances of a two-way table without repeats."""
+    value, sums = Errors.averaged(under).mse, np.array([one.sums for one in under]).T
+    counts, (n, k) = under[0].counts, sums.shape
+    effects = (sums - value * counts[:, None]) / counts.mean()  # of mean 0: their mean's error is wanted
+    samples, orders = effects.mean(1), effects.mean(0)
+    both = ((effects - samples[:, None] - orders) ** 2).sum() / ((n - 1) * (k - 1)) / (n * k)
+    (error, a, freedom), (own, b, second) = shape(samples), shape(orders)
+    variances = error**2, max(own**2 - both, 0.0)
+    total = sum(variances)
+    skewness = (a * error**3 + b * variances[1] ** 1.5) / total**1.5 if total else 0.0
+    freedom = total**2 / (variances[0] ** 2 / freedom + variances[1] ** 2 / second) if total else freedom
+    low, high = ends(value, total**0.5, skewness, freedom)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
 def slow_positions(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> dict[str, Rows]:
     batch = checkpoint.sample(n, seed)
     targets, where = parts(batch)
@@ -165,8 +194,11 @@ def slow_positions(checkpoint: Checkpoint, result: Result, n: int, seed: int) ->
             own = [one.mse for one in errors[name]]
             row |= {f"{name}_mse_clean": before[name].mse, f"{name}_mse": float(np.mean(own))}
             row |= {f"{name}_spread": float(np.std(own, ddof=1)) if len(own) > 1 else np.nan}
-            row |= Errors.averaged(errors[name]).minus(f"{name}_delta", before[name])
-            row |= Errors.averaged(errors[f"moved {name[0]}"]).columns(f"{name}_moved")
+            sampled = nulls.get(kind) != "exactly" and len(own) == len(result.arrays["order all positions"])
+            changes = [Errors(one.sums - before[name].sums, one.counts) for one in errors[name]]
+            for column, under in ((f"{name}_delta", changes), (f"{name}_moved", errors[f"moved {name[0]}"])):
+                average = Errors.averaged(under)
+                row |= _crossed(column, under) if sampled else average.columns(column)
         rows.append(row | {"masked_ratio": row["masked_mse"] / before["masked"].mse})
     return {"positions": rows, "each": each}
 

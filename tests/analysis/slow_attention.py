@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from scipy import stats
 from slow_encoder import Trace, run_slowly
-from slow_statistics import mean
+from slow_statistics import interval, mean
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -69,13 +68,16 @@ def slow_attention(checkpoint: Checkpoint, result: Result, n: int, seed: int) ->
 def slow_maps(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> dict[str, np.ndarray]:
     """The arrays of the attention pass."""
     shape = checkpoint.config.model
-    maps, halves, observed = [], [], []
+    maps, lows, highs, observed = [], [], [], []
     for mask in result.facts["masks"]:
         batch = checkpoint.sample(n, seed, None if mask == "random" else mask)
         run = traces(checkpoint, batch)
         each = np.array([[trace.patterns[pair] for pair in heads_of(checkpoint)] for trace in run])
         each = each.reshape(n, shape.n_layers, shape.n_heads, *each.shape[2:])
         maps.append(each.mean(0))
-        halves.append(stats.t.ppf(0.975, n - 1) * each.std(0, ddof=1) / np.sqrt(n))
+        ends = np.apply_along_axis(lambda cell: interval(cell.mean(), cell - cell.mean()), 0, each)
+        lows.append(np.maximum(ends[0], 0))
+        highs.append(np.minimum(ends[1], 1))
         observed.append(batch.observed.numpy().mean(0).reshape(batch.shape))
-    return {"maps": np.array(maps), "half_widths": np.array(halves), "observed": np.array(observed)}
+    found = {"maps": maps, "lows": lows, "highs": highs, "observed": observed}
+    return {name: np.array(arrays) for name, arrays in found.items()}

@@ -56,7 +56,7 @@ def slow_switching(run: Run, result: Result, n: int, seed: int) -> dict[str, Row
     before = checkpoints[run.select_steps("auto")[0]]
     untrained = replace(Checkpoint.untrained(run.config, run.config.training.seed + 1), digest="untrained")
     components = [name for name in PARAMETERS if name not in ("none", "everything")]
-    bench, few = Switched(last.sample(n, seed)), Switched(last.sample(max(2, n // 4), seed))
+    bench, few = Switched(last.sample(n, seed)), Switched(last.sample(max(2, n // 2), seed))
     kinds = dict.fromkeys(components, "component") | {"none": "nothing", "everything": "everything"}
     pre_post: Rows = []
     for direction, donor, recipient in (("after → before", last, before), ("before → after", before, last)):

@@ -174,7 +174,8 @@ def test_every_cell_of_the_maps(which: str, request: pytest.FixtureRequest) -> N
     slow = slow_maps(checkpoint, result, N, SEED)
     assert result.arrays.keys() == slow.keys()
     for name, array in slow.items():
-        np.testing.assert_allclose(result.arrays[name], array, atol=1e-5, err_msg=name)
+        nearly = 1e-2 if name in ("lows", "highs") else 1e-7  # as in slow_statistics.assert_table
+        np.testing.assert_allclose(result.arrays[name], array, rtol=nearly, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("name", COMPARISONS)

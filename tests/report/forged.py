@@ -335,6 +335,8 @@ class Forge:
                 | _ci("test_cosine", cosine, 0.01)
                 | _ci("control_mse", 0.221, 0.005)
                 | {"control_cosine": 0.3, "constant_mse": 0.22}
+                | _ci("gain", 0.221 - mse, 0.002)
+                | _ci("cosine_gain", cosine - 0.3, 0.01)
             )
         facts = {"main_places": {"entry": "masked"}}
         return Result("probes", "Linear probes", {}, facts, {"probes": _table(rows)})

@@ -170,6 +170,7 @@ def probes(step: int) -> Result:
         {"layer": layer, "target": "previous token", "entries": "all", "n_train": 64, "n_test": 64, "seed": 7}
         | {"train_mse": 0.1, **_ci("test_mse", 0.3 / (1 + layer), 0.01), "train_cosine": 0.5}
         | {**_ci("test_cosine", 0.5, 0.01), **_ci("control_mse", 0.6, 0.01), "control_cosine": 0.1, "constant_mse": 0.6}
+        | {**_ci("gain", 0.6 - 0.3 / (1 + layer), 0.01), **_ci("cosine_gain", 0.4, 0.01)}
         for layer in range(3)
     ]
     return Result("probes", "Linear probes", {}, {"main_places": {}}, {"probes": _table(rows)})

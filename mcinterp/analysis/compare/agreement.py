@@ -74,9 +74,8 @@ def correlation(x: Floats, y: Floats, weight: Floats) -> Estimate:
     rho = (a * b * weight).sum((-2, -1)) / weight.sum()
     residuals = a * b - rho[..., None, None] * (a**2 + b**2) / 2
     spread = pooled_estimate(_sums(residuals, weight), weight.sum(1))
-    half = (spread.high - spread.low) / 2
     nan = np.full_like(rho, np.nan)
-    return Estimate(rho, np.maximum(rho - half, -1.0), np.minimum(rho + half, 1.0), nan)
+    return Estimate(rho, np.maximum(rho + spread.low, -1.0), np.minimum(rho + spread.high, 1.0), nan)
 
 
 def _standardised(values: Floats, weight: Floats) -> Floats:

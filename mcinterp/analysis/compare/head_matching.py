@@ -206,6 +206,5 @@ def _products(a: Tensor, b: Tensor, mean_a: Tensor, mean_b: Tensor) -> list[tupl
 def _bounded(value: Floats, residuals: Floats) -> Estimate:
     """A correlation with the interval that its residuals (n, …) give, cut at −1 and 1."""
     spread = mean_estimate(residuals)
-    half = (spread.high - spread.low) / 2
     nan = np.full_like(np.asarray(value), np.nan)
-    return Estimate(np.asarray(value), np.maximum(value - half, -1.0), np.minimum(value + half, 1.0), nan)
+    return Estimate(np.asarray(value), np.maximum(value + spread.low, -1.0), np.minimum(value + spread.high, 1.0), nan)

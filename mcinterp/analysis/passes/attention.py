@@ -40,7 +40,7 @@ def columns(task: Any) -> dict[str, str]:
 
 
 def attention_maps(
-    checkpoint: Checkpoint, masks: Sequence[str] | None = None, samples: int = 256, seed: int = 0
+    checkpoint: Checkpoint, masks: Sequence[str] | None = None, samples: int = 512, seed: int = 0
 ) -> Result:
     """Average every head's attention over `samples` inputs of each family.
 
@@ -53,7 +53,7 @@ def attention_maps(
         seed: of the batch.
 
     Returns:
-        table `heads`; arrays `maps` (mask, layer, head, query, key) with `half_widths`, half the length of each cell's
+        table `heads`; arrays `maps` (mask, layer, head, query, key) with `lows` and `highs`, the ends of each cell's
         95 % interval, and what the task shows beside a family; facts with the name of every position, and what uniform
         attention would have. Source: Fig. 4 and 5 of arXiv 2410.22244.
     """
@@ -64,15 +64,17 @@ def attention_maps(
     blocks, n_pos = Blocks(checkpoint.model), checkpoint.model.n_positions
     families = list(task.inputs_for_attention() if masks is None else masks)
     uniform = uniform_attention(n_pos, blocks.causal)
-    maps, half_widths, key_mass, rows = [], [], [], []
+    maps: dict[str, list[list[Floats]]] = {"maps": [], "lows": [], "highs": []}
+    key_mass, rows = [], []
     beside: dict[str, list[Floats]] = {}
     for family in families:
         batch = checkpoint.sample(samples, seed, **task.attention_choice(family))
         keys = task.attended_keys(batch).float()
         layers = _attention(blocks, batch.inputs, keys)
         cells = [layer.cells.estimate() for layer in layers]
-        maps.append([layer.value for layer in cells])
-        half_widths.append([layer.high - layer.value for layer in cells])
+        for name, part in (("maps", "value"), ("lows", "low"), ("highs", "high")):
+            # What an interval holds beyond 0 and 1 is no probability.
+            maps[name].append([np.clip(getattr(layer, part), 0.0, 1.0) for layer in cells])
         for name, shown in task.shown_beside(batch).items():
             beside.setdefault(name, []).append(shown)
         key_mass.append(float((uniform @ keys.mean(0).cpu()).mean()))
@@ -97,13 +99,11 @@ def attention_maps(
             "key_meaning": task.key_meaning,
             "n_layers": shape.n_layers,
             "n_heads": shape.n_heads,
-            "axes": {"maps": _MAP_AXES, "half_widths": _MAP_AXES}
-            | {name: ["mask", *axes] for name, axes in task.shown_axes.items()},
+            "axes": dict.fromkeys(maps, _MAP_AXES) | {name: ["mask", *axes] for name, axes in task.shown_axes.items()},
         },
         {"heads": Table.of(columns(task), rows)},
         {
-            "maps": np.stack(maps).astype(np.float32),
-            "half_widths": np.stack(half_widths).astype(np.float32),
+            **{name: np.array(each, dtype=np.float32) for name, each in maps.items()},
             **{name: np.stack(shown) for name, shown in beside.items()},
         },
     )

@@ -34,6 +34,13 @@ COLUMNS = {
     **interval_columns("control_mse", "control: test MSE of a probe fitted to the targets of other samples"),
     "control_cosine": "control: its mean |cosine|",
     "constant_mse": "test MSE of predicting the mean training target",
+    **interval_columns(
+        "gain",
+        "control_mse − test_mse, paired over the test samples: above 0 where the probe reads more than its control",
+    ),
+    **interval_columns("cosine_gain", "test_cosine − control_cosine, paired likewise (vector targets)"),
+    **interval_columns("control_ratio", "test_mse / control_mse, paired: the control's own error is in the interval"),
+    **interval_columns("first_ratio", "test_mse / that of the same target at layer 0, paired likewise"),
 }
 
 
@@ -42,7 +49,8 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
 
     What is read is the task's choice (`probe_targets`). Where a target is a vector the cosine is taken without sign.
     The control is a probe fitted with each training target taken from another sample, which can learn nothing: its
-    error should be that of predicting the mean target. Intervals are over test samples.
+    error should be that of predicting the mean target. Intervals are over test samples, which every probe and control
+    sees, so that all comparisons are paired.
 
     Args:
         checkpoint: what to look at.
@@ -66,9 +74,9 @@ def linear_probes(checkpoint: Checkpoint, samples: int = 2048, test_samples: int
     test_scores = _scores(blocks, test.inputs, others, weights, constants)
     sizes = {"n_train": samples, "n_test": test_samples, "seed": seed}
     rows = [
-        {"layer": layer, "target": target, "entries": entries, **sizes, **_columns(one, other)}
+        {"layer": layer, "target": target, "entries": entries, **sizes, **_columns(one, *others)}
         for (layer, target, entries), one in train_scores.items()
-        for other in [test_scores[layer, target, entries]]
+        for others in [(test_scores[layer, target, entries], test_scores[0, target, entries])]
     ]
     return Result(
         "probes",
@@ -106,8 +114,21 @@ class _Score:
             for kept, prediction in zip(self.cosines, predictions[:2], strict=True):
                 kept.append(_cosine(prediction, target))
 
+    def totals(self, which: int) -> Floats:
+        """Summed errors of each sample, (n,)."""
+        return np.concatenate(self.squares[which])
+
     def mse(self, which: int) -> Estimate:
-        return pooled_estimate(np.concatenate(self.squares[which]), np.concatenate(self.counts))
+        return pooled_estimate(self.totals(which), np.concatenate(self.counts))
+
+    def gain(self) -> Estimate:
+        """By how much the control's error is larger than the probe's, paired."""
+        return pooled_estimate(self.totals(_CONTROL) - self.totals(_PROBE), np.concatenate(self.counts))
+
+    def cosine(self, which: int) -> Floats:
+        """Of each sample, (n,); NaN where it is not defined, and everywhere for a target of one number."""
+        parts = self.cosines[which]
+        return np.concatenate(parts) if parts else np.full(len(np.concatenate(self.counts)), np.nan)
 
 
 _PROBE, _CONTROL, _CONSTANT = range(3)
@@ -128,25 +149,27 @@ def _scores(
     return dict(scores)
 
 
-def _columns(train: _Score, test: _Score) -> dict[str, Any]:
-    nan = float("nan")
-    # A target of one number has no direction.
-    vector = bool(test.cosines[_PROBE])
-    cosine = mean_estimate(np.concatenate(test.cosines[_PROBE])).columns("test_cosine") if vector else {}
+def _columns(train: _Score, test: _Score, first: _Score) -> dict[str, Any]:
+    """A row's scores, from those of the training and test samples, and of the test samples at layer 0."""
+    probe, control = test.cosine(_PROBE), test.cosine(_CONTROL)
     return {
         "train_mse": float(train.mse(_PROBE).value),
         **test.mse(_PROBE).columns("test_mse"),
-        "train_cosine": _mean(train.cosines[_PROBE]),
-        **{name: cosine.get(name, nan) for name in ("test_cosine", "test_cosine_low", "test_cosine_high")},
+        "train_cosine": _mean(train.cosine(_PROBE)),
+        **mean_estimate(probe).columns("test_cosine"),
         **test.mse(_CONTROL).columns("control_mse"),
-        "control_cosine": _mean(test.cosines[_CONTROL]),
+        "control_cosine": _mean(control),
         "constant_mse": float(test.mse(_CONSTANT).value),
+        **test.gain().columns("gain"),
+        **mean_estimate(probe - control).columns("cosine_gain"),
+        **pooled_estimate(test.totals(_PROBE), test.totals(_CONTROL)).columns("control_ratio"),
+        **pooled_estimate(test.totals(_PROBE), first.totals(_PROBE)).columns("first_ratio"),
     }
 
 
-def _mean(parts: Sequence[Floats]) -> float:
-    """Over all parts, what is not defined left out; NaN where nothing is."""
-    defined = np.concatenate([part[~np.isnan(part)] for part in parts]) if parts else np.array([])
+def _mean(values: Floats) -> float:
+    """What is not defined left out; NaN where nothing is."""
+    defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
 
 

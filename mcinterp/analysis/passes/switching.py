@@ -117,7 +117,7 @@ def model_switching(
     Args:
         run: the run.
         steps: checkpoints to compare; None for all.
-        samples: at least 2, the same for every model; between neighbours, of which there are many, a quarter of them.
+        samples: at least 2, the same for every model; between neighbours, of which there are many, half of them.
         seed: of the samples.
         components: which, as `mcinterp.model.components` describes them.
 
@@ -130,7 +130,7 @@ def model_switching(
     wanted = run.select_steps("auto")[0]
     before, last = (run.checkpoint(step) for step in (min(steps, key=lambda step: abs(step - wanted)), steps[-1]))
     bench = WeightBench(last, samples, seed)
-    neighbours = WeightBench(last, max(2, samples // 4), seed)
+    neighbours = WeightBench(last, max(2, samples // 2), seed)
     exchange = exchange_rows(run, steps, components, bench, neighbours)
     plateau, source = _plateau(run, bench)
     facts = {

@@ -170,7 +170,7 @@ def _probe_rows(steps: Steps) -> list[Row]:
     kinds = dict.fromkeys((row["target"], row["entries"]) for row in best)
     return [
         (
-            "Best linear probe, test MSE; control: shuffled targets, better where the intervals do not meet",
+            "Best linear probe, test MSE; control: shuffled targets, on the same samples",
             target if places == "all" else f"{target}, {places}",
             "",
             each(steps, "probes", partial(_probe_cell, (target, places))),
@@ -185,7 +185,7 @@ def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
     if not rows:
         return NOTHING
     row = rows[0]
-    note = "better than" if probes.beats_control(row) else "no better than"
+    note = "better than" if probes.beats_control(row) else "not measurably better than"
     return Cell(
         f"{number(row['test_mse'])} {probes.place(row['layer'])}", note=f"{note} control {number(row['control_mse'])}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mcinterp.report.figures import probe_figure
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
@@ -36,8 +36,8 @@ def best_layers(frame: pd.DataFrame) -> list[pd.Series]:
 
 
 def beats_control(row: pd.Series) -> bool:
-    """Whether the probe's interval lies below that of the same probe on shuffled targets."""
-    return bool(row["test_mse_high"] < row["control_mse_low"])
+    """Whether the probe errs less than the same probe on shuffled targets, paired over the test samples."""
+    return bool(row["gain_low"] > 0)
 
 
 def place(layer: int) -> str:
@@ -52,18 +52,30 @@ def sentences(frame: pd.DataFrame, main_places: Mapping[str, str]) -> list[str]:
 
 
 def _sentence(row: pd.Series) -> str:
-    score = interval(row["test_mse"], row["test_mse_low"], row["test_mse_high"])
-    where = "" if row["entries"] == "all" else f" at {row['entries']} positions"
-    if not beats_control(row):
+    what = f"The {row['target']}" + ("" if row["entries"] == "all" else f" at {row['entries']} positions")
+    where, score, gain = place(row["layer"]), _told(row, "test_mse"), _told(row, "gain")
+    if beats_control(row):
         return (
-            f"The {row['target']}{where} is decoded no better than shuffled targets at any layer "
-            f"(the intervals meet): test MSE at best {score} {place(row['layer'])}, {number(row['control_mse'])} with "
-            "shuffled targets."
+            f"{what} is best decoded {where}: test MSE {score}, against {number(row['control_mse'])} with shuffled "
+            f"targets, {gain} more{_direction(row)}."
         )
+    verdict = "decoded worse than shuffled targets" if row["gain_high"] < 0 else "not told apart from shuffled targets"
     return (
-        f"The {row['target']}{where} is best decoded {place(row['layer'])}: test MSE {score}, against "
-        f"{number(row['control_mse'])} with shuffled targets."
+        f"{what} is {verdict} even where its test MSE is smallest, {where}: {score}, with shuffled targets "
+        f"{number(row['control_mse'])}, control minus probe, paired, {gain}{_direction(row)}."
     )
+
+
+def _direction(row: pd.Series) -> str:
+    """Of a vector target, how well its direction is met, and whether better than by the control."""
+    if is_absent(row["test_cosine"]):
+        return ""
+    against = f"against {number(row['control_cosine'])} with shuffled targets, probe minus control, paired,"
+    return f"; mean |cosine| {_told(row, 'test_cosine')}, {against} {_told(row, 'cosine_gain')}"
+
+
+def _told(row: pd.Series, name: str) -> str:
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
 def _caption(target: str, metric: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, pooled_estimate
+from mcinterp.analysis.statistics import Estimate, Floats, crossed_estimate, interval_columns, pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.model.blocks import Blocks
 from mcinterp.results import Result, Table
@@ -29,6 +29,8 @@ NULL = {
 """Kinds whose change of the mean errors is 0 whatever the model, and in which sense."""
 CONTROLS = 2
 """Permutations of the kind that changes nothing at all, and needs no average."""
+SAMPLED = ("all positions", "row membership", "column membership", "rows", "columns")
+"""Kinds of which the permutations are drawn from many, so that they are a sample."""
 
 _ENTRIES = ("observed", "masked")
 COLUMNS = {
@@ -43,7 +45,11 @@ COLUMNS = {
     "seed": "seed of matrices, masks and permutations",
     "observed_mse_clean": "L_obs of the model as it is",
     "observed_mse": "L_obs with permuted positions",
-    **interval_columns("observed_delta", "observed_mse − observed_mse_clean, paired over matrices"),
+    **interval_columns(
+        "observed_delta",
+        "observed_mse − observed_mse_clean, paired over matrices; its interval, and those below, are for the mean over "
+        "all matrices and all permutations of the kind, of which those here are a sample",
+    ),
     "observed_spread": "standard deviation of observed_mse over the permutations",
     "masked_mse_clean": "L_mask of the model as it is",
     "masked_mse": "L_mask with permuted positions",
@@ -98,7 +104,9 @@ def position_sensitivity(checkpoint: Checkpoint, n_permutations: int = 8, sample
     clean = blocks.complete(batch.inputs)
     n_rows, n_cols = batch.shape
     orders = _orders(n_rows, n_cols, n_permutations, seed)
-    kinds = [_Kind.of(blocks, batch, clean, name, own) for name, own in orders.items() if own]
+    # Fewer than were asked for are all there are, and no sample.
+    sampled = [name for name in SAMPLED if len(orders[name]) == n_permutations]
+    kinds = [_Kind.of(blocks, batch, clean, name, own, name in sampled) for name, own in orders.items() if own]
     clean_errors = EntryErrors.of(clean, batch.targets, batch)
     zero = EntryErrors.of(torch.zeros_like(clean), batch.targets, batch)
     about = {"n": samples, "seed": seed}
@@ -137,14 +145,27 @@ def _orders(rows: int, cols: int, count: int, seed: int) -> dict[str, list[Order
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of permutation, with the errors under each of its permutations and how far the outputs moved."""
+    """A kind of permutation, with the errors under each of its permutations and how far the outputs moved.
+
+    Attributes:
+        sampled: whether the permutations are a sample of many.
+    """
 
     name: str
     errors: list[EntryErrors]
     moved: list[EntryErrors]
+    sampled: bool
 
     @classmethod
-    def of(cls, blocks: Blocks, batch: MatrixBatch, clean: torch.Tensor, name: str, orders: Sequence[Order]) -> _Kind:
+    def of(
+        cls,
+        blocks: Blocks,
+        batch: MatrixBatch,
+        clean: torch.Tensor,
+        name: str,
+        orders: Sequence[Order],
+        sampled: bool,
+    ) -> _Kind:
         errors, moved = [], []
         for order in orders:
             given = _permuted(batch, order) if name == "data too" else batch
@@ -152,7 +173,7 @@ class _Kind:
             output = blocks.with_positions(order.tolist()).complete(given.inputs)
             errors.append(EntryErrors.of(output, given.targets, given))
             moved.append(EntryErrors.of(output, expected, given))
-        return cls(name, errors, moved)
+        return cls(name, errors, moved, sampled)
 
     def row(self, clean: EntryErrors, zero: EntryErrors) -> dict[str, Any]:
         mse = {entries: [float(errors.mse(entries).value) for errors in self.errors] for entries in _ENTRIES}
@@ -168,8 +189,8 @@ class _Kind:
                 f"{entries}_mse_clean": before,
                 f"{entries}_mse": float(np.mean(mse[entries])),
                 f"{entries}_spread": float(np.std(mse[entries], ddof=1)) if len(self.errors) > 1 else float("nan"),
-                **_average(self.errors, entries, clean).columns(f"{entries}_delta"),
-                **_average(self.moved, entries).columns(f"{entries}_moved"),
+                **self._average(self.errors, entries, clean).columns(f"{entries}_delta"),
+                **self._average(self.moved, entries).columns(f"{entries}_moved"),
             }
         ratio = row["masked_mse"] / row["masked_mse_clean"] if row["masked_mse_clean"] else float("nan")
         return row | {"masked_ratio": ratio}
@@ -185,12 +206,13 @@ class _Kind:
         ]
         return [{"kind": self.name, "permutation": index, **delta} for index, delta in enumerate(deltas)]
 
-
-def _average(errors: Sequence[EntryErrors], entries: str, clean: EntryErrors | None = None) -> Estimate:
-    """The mean error over permutations, or its change, with an interval over matrices."""
-    sums: Floats = np.mean([part.sums[entries] for part in errors], axis=0)
-    counts = errors[0].counts[entries]
-    return pooled_estimate(sums - clean.sums[entries] if clean else sums, counts)
+    def _average(self, errors: Sequence[EntryErrors], entries: str, clean: EntryErrors | None = None) -> Estimate:
+        """The mean error over permutations, or its change, with an interval over matrices and permutations."""
+        sums: Floats = np.stack([part.sums[entries] for part in errors], axis=1)
+        if clean:
+            sums = sums - clean.sums[entries][:, None]
+        counts = errors[0].counts[entries]
+        return crossed_estimate(sums, counts) if self.sampled else pooled_estimate(sums.mean(1), counts)
 
 
 def _permuted(batch: MatrixBatch, order: Order) -> MatrixBatch:

@@ -98,7 +98,7 @@ def test_the_interval_is_that_of_matrices_not_of_entries() -> None:
     answer = true + torch.arange(50)[:, None] % 2
     frame = rows_of({GREEDY: answer, OTHER_PROMPT: answer}, true, torch.ones(50, 6, dtype=torch.bool))
     row = cell(frame, GREEDY, "all")
-    half = 2.0096 * np.sqrt(0.25 / 49)  # t of 49 degrees of freedom
+    half = 2.0096 * np.sqrt(0.25 / 49)  # t of 49 degrees of freedom, as the two are as often
     assert row["exact"] == 0.5
     assert row["exact_high"] - row["exact"] == pytest.approx(half, rel=1e-3)
     assert np.isnan(cell(frame, GREEDY, "masked")["exact"])

@@ -11,6 +11,7 @@ from planted import planted_copier, with_weights
 from slow_encoder import mse, run_slowly
 from small_run import small_config
 
+from mcinterp.analysis.statistics import pooled_estimate
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -65,10 +66,21 @@ def test_the_interval_is_paired_over_matrices(random_checkpoint, permuted):
         before, after = (c.model.complete(batch.inputs) for c in (random_checkpoint, changed))
     errors = ((after - batch.targets) ** 2 - (before - batch.targets) ** 2).double() * ~batch.observed
     sums, counts = errors.sum(1).numpy(), (~batch.observed).sum(1).numpy()
-    slope = sums.sum() / counts.sum()
-    error = np.sqrt(((sums - slope * counts) ** 2).sum() * N / (N - 1)) / counts.sum()
+    paired = pooled_estimate(sums, counts)
     row = permuted.table("each").query("kind == 'all positions' and permutation == 0").iloc[0]
-    assert row["masked_delta_high"] - row["masked_delta"] == pytest.approx(2.364624 * error, rel=1e-4)  # t of 7
+    found = row[["masked_delta", "masked_delta_low", "masked_delta_high"]].astype(float)
+    assert found.to_numpy() == pytest.approx(np.array([paired.value, paired.low, paired.high]), rel=1e-3, abs=1e-6)
+
+
+def test_one_of_many_permutations_has_no_interval_and_all_that_there_are_have_that_of_the_matrices():
+    one = numbers(position_sensitivity(Checkpoint.untrained(small_config(), 0), 1, samples=8))
+    assert np.isnan(one.loc["rows", ["masked_delta_low", "masked_delta_high"]].astype(float)).all()
+    assert one.loc["transposition", "masked_delta_low"] < one.loc["transposition", "masked_delta_high"]
+    few = small_config(task={"rows": 2, "cols": 2})
+    whole = position_sensitivity(Checkpoint.untrained(few, 0), 8, samples=16)
+    each, table = whole.table("each").query("kind == 'rows'"), numbers(whole)
+    assert table.loc["rows", "n_permutations"] == len(each) == 1
+    assert table.loc["rows", "masked_delta_low"] == each["masked_delta_low"].iloc[0]
 
 
 def test_no_permutation_changes_nothing_and_data_too_only_rounding(random_checkpoint, permuted):
