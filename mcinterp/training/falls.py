@@ -85,7 +85,7 @@ def _overlap(one: Fall, other: Fall) -> bool:
 
 
 def _accepted(curve: Curve) -> Iterator[Fall]:
-    cuts = cuts_of(curve.logs, curve.quietest)
+    cuts = cuts_of(curve.logs, curve.noise)
     levels = [float(curve.logs[a:b].mean()) for a, b in zip(cuts, cuts[1:], strict=False)]
     seen = set()
     for piece in range(1, len(levels)):

@@ -12,7 +12,7 @@ from scipy.optimize import isotonic_regression
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-N_BINS = 400
+N_BINS = 200
 """The curve is averaged into at most this many stretches of equally many points before it is looked at."""
 FLATNESS = 0.05
 """A flat stretch stays within this fraction of its level."""
@@ -57,11 +57,6 @@ class Curve:
     def noise(self) -> float:
         """Standard deviation of a value's logarithm about its neighbours'."""
         return noise_of(self.logs)
-
-    @cached_property
-    def quietest(self) -> float:
-        """The same of the third of the curve that is least noisy."""
-        return min(noise_of(part) for part in np.array_split(self.logs, 3))
 
     def noise_on(self, first: int, last: int) -> float:
         """The same of a stretch; of the whole curve where that has too few values to tell."""
