@@ -2,8 +2,8 @@
 
     python benchmarks/drop_detection.py --curves 200 --seed 1000
 
-Every curve has its own parameters, drawn by the seed, and multiplicative noise. Kinds marked * were not looked at while the
-constants were chosen (the seeds looked at were 1, 3, 8 and 10). Intervals are exact binomial ones.
+Every curve has its own parameters, drawn by the seed, and multiplicative noise. Kinds marked * were not looked at while
+the constants were chosen (the seeds looked at were 1, 3, 8 and 10). Intervals are exact binomial ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import lfilter
 from scipy.stats import binomtest
 
 from mcinterp.training.transition import Transition, find_transitions
@@ -27,14 +28,14 @@ def _walk(t: np.ndarray, r: Rng, noise: float) -> np.ndarray:
 
 
 def _walk_of_width(t: np.ndarray, r: Rng, noise: float) -> np.ndarray:
-    return np.cumsum(r.standard_normal(len(t))) * r.uniform(0.5, 3) / np.sqrt(len(t)) + noise * r.standard_normal(len(t))
+    return np.cumsum(r.standard_normal(len(t))) * r.uniform(0.5, 3) / np.sqrt(len(t)) + noise * r.standard_normal(
+        len(t)
+    )
 
 
 def _red(t: np.ndarray, r: Rng, noise: float) -> np.ndarray:
-    kept, values = np.exp(-1 / (r.uniform(0.01, 0.1) * len(t))), np.empty(len(t))
-    state, shocks = 0.0, r.standard_normal(len(t)) * np.sqrt(1 - kept**2)
-    for i, shock in enumerate(shocks):
-        values[i] = state = kept * state + shock
+    kept = np.exp(-1 / (r.uniform(0.01, 0.1) * len(t)))
+    values = lfilter([np.sqrt(1 - kept**2)], [1, -kept], r.standard_normal(len(t)))
     return values * r.uniform(0.2, 1) + noise * r.standard_normal(len(t))
 
 
@@ -100,10 +101,8 @@ class Steps:
     def drawn(self, t: np.ndarray, r: Rng) -> tuple[np.ndarray, list[tuple[float, float]]]:
         """Logarithm of a curve over t from 0 to 1, and start and end of each drop."""
         n = len(self.levels)
-        if n == 1:
-            starts = [r.uniform(0.03, 0.97)]
-        else:
-            starts = [(i + 1) / (n + 1) + r.uniform(-0.1, 0.1) for i in range(n)]
+        wide = 0.47 if n == 1 else 0.1
+        starts = [(i + 1) / (n + 1) + r.uniform(-wide, wide) for i in range(n)]
         ends = [start + r.uniform(0, self.widest) for start in starts]
         z, above = -self.sag * np.minimum(t, starts[0]) / starts[0] + self.initial * np.exp(-t / 0.003), 0.0
         for level, start, end in zip(self.levels, starts, ends, strict=True):
@@ -123,7 +122,10 @@ WITH = {
     "to 10 %, after an initial fall*": Steps(initial=1.2),
     "to 10 %, taking up to 5 %*": Steps(widest=0.05),
 }
-LOGARITHMIC = {"to 10 %, geometric": Steps(geometric=True), "to 75 %, then to 26 %, geometric*": Steps((0.75, 0.26), geometric=True)}
+LOGARITHMIC = {
+    "to 10 %, geometric": Steps(geometric=True),
+    "to 75 %, then to 26 %, geometric*": Steps((0.75, 0.26), geometric=True),
+}
 
 
 def axis(n: int, geometric: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +23,7 @@ OUTSTANDING = 4.0
 SHELF = 1 / 6
 """A drop ends on a flat stretch that lasts at least this fraction of its plateau, or to the end."""
 SLOWED = 0.15
-"""Where it ends, the share of the fall that is done exceeds the share of time, fall and shelf together, by this much."""
+"""Where it ends, the share of the fall that is done exceeds the share of time, fall and shelf together, by so much."""
 AHEAD = 2.0
 """The shelf begins within so many lengths of the plateau."""
 SHORTEST = 0.01
@@ -86,7 +87,7 @@ def _overlap(one: Fall, other: Fall) -> bool:
 
 def _accepted(curve: Curve) -> Iterator[Fall]:
     cuts = cuts_of(curve.logs, curve.noise)
-    levels = [float(curve.logs[a:b].mean()) for a, b in zip(cuts, cuts[1:], strict=False)]
+    levels = [float(curve.logs[a:b].mean()) for a, b in pairwise(cuts)]
     seen = set()
     for piece in range(1, len(levels)):
         origin = cuts[_since_rise(levels, cuts, piece, curve.noise)]
@@ -228,7 +229,7 @@ class Window:
         means = np.convolve(self.curve.logs, np.ones(count) / count, "valid")
         apart = count + gap - 1
         changes = means[apart:] - means[: len(means) - apart]
-        # 84 % of normal changes are below one standard deviation; a decline has no rises, but its changes change little.
+        # 84 % of normal changes are below one standard deviation; the changes of a decline do not change much.
         rise = max(float(np.quantile(changes, 0.84)), self.curve.noise * np.sqrt(2 / count))
         if len(changes) > apart:
             turns = np.abs(changes[apart:] - changes[:-apart])

@@ -57,9 +57,7 @@ def find_transition(x: ArrayLike, y: ArrayLike, axis: str = "step", quantity: st
     return _no_drop(*_checked(x, y), axis, quantity)
 
 
-def find_transitions(
-    x: ArrayLike, y: ArrayLike, axis: str = "step", quantity: str = "the curve"
-) -> list[Transition]:
+def find_transitions(x: ArrayLike, y: ArrayLike, axis: str = "step", quantity: str = "the curve") -> list[Transition]:
     """Find the sudden drops of a positive curve, in order; none where there is none.
 
     A drop leaves a plateau that stays within 5 % of its level, ends at least 20 % lower on a flat stretch a sixth as
@@ -70,7 +68,7 @@ def find_transitions(
     - certain: 7 standard errors of the levels' difference, and 4.5 times the curve's own rises over as long a time;
     - lasting: the curve never comes back to the upper half of the fall.
 
-    All of it is decided on the logarithm of the curve. How often it is right is measured in `benchmarks/drop_detection.py`.
+    All of it is decided on the logarithm of the curve; `benchmarks/drop_detection.py` measures how often it is right.
 
     Args:
         x: increasing, such as training steps or context length, evenly spaced or not; shape (n,).
