@@ -84,7 +84,7 @@ if TYPE_CHECKING:
         train,
     )
     from mcinterp.task import make_task
-    from mcinterp.training import Transition, find_transition
+    from mcinterp.training import Transition, find_transition, find_transitions
 
 __version__ = version("mcinterp")
 
@@ -161,6 +161,7 @@ _HOME = {
     "mcinterp.training": (
         "Transition",
         "find_transition",
+        "find_transitions",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -203,6 +204,7 @@ __all__ = [
     "densify",
     "embeddings",
     "find_transition",
+    "find_transitions",
     "head_taxonomy",
     "intervene",
     "linear_probes",

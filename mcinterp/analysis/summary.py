@@ -15,11 +15,23 @@ from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.task import make_task
 from mcinterp.task.offers import Scored
+from mcinterp.training import Transition
 
 MAX_POINTS = 600
 _MEANINGS = {
     "step": "middle of the stretch of steps that the row averages",
     "loss": "the loss that is minimised",
+}
+TRANSITION_COLUMNS = {
+    "plateau": "level of the plateau before the drop; a median, so without an interval",
+    "plateau_start": "step at which the plateau begins",
+    "start": "last step of the plateau",
+    "steepest": "step at which the curve falls by 30 % (by half of a smaller drop) in the shortest time",
+    "end": "step at which the curve has reached the level after the drop",
+    "level_after": "that level",
+    "signal": "the fall in standard deviations of the noise on the plateau",
+    "confidence": "high or moderate",
+    "statement": "the finding as a sentence",
 }
 
 
@@ -31,8 +43,9 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         analysed: steps whose checkpoints have been analysed.
 
     Returns:
-        table `curve`, metrics averaged over at most `MAX_POINTS` equal stretches; facts with configuration, steps and
-        transition (NaN as None).
+        table `curve`, metrics averaged over at most `MAX_POINTS` equal stretches, and table `transitions`, a row a drop
+        of the progress score, in order; facts with configuration, steps and transition, the largest of them (NaN as
+        None).
     """
     metrics, task = run.metrics, make_task(run.config.task)
     meanings = _MEANINGS | {name: kind.meaning for name, kind in task.score_kinds.items()}
@@ -54,7 +67,15 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
         "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
     }
-    return Result("training", "Training", {}, facts, {"curve": Table(_averaged(metrics, meanings), meanings)})
+    tables = {
+        "curve": Table(_averaged(metrics, meanings), meanings),
+        "transitions": Table.of(TRANSITION_COLUMNS, [_drop(drop) for drop in run.transitions]),
+    }
+    return Result("training", "Training", {}, facts, tables)
+
+
+def _drop(transition: Transition) -> dict[str, Any]:
+    return {name: getattr(transition, name) for name in TRANSITION_COLUMNS}
 
 
 def _averaged(metrics: pd.DataFrame, meanings: Mapping[str, str]) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def _state(path: Path) -> str:
     try:
         run = Run(path)
         done, steps, kept = run.steps_done, run.config.training.steps, len(run.steps)
-        return f"{done}/{steps} steps, {kept} checkpoints; {run.transition.statement}"
+        return f"{done}/{steps} steps, {kept} checkpoints; {run.told}"
     except McinterpError as error:
         return f"unreadable: {error}"
 

@@ -181,4 +181,4 @@ def _tell(trained: Run) -> None:
     if not trained.finished:
         say(f"stopped at step {trained.steps[-1]}; the same command goes on from there")
         raise typer.Exit(1)
-    say(f"trained: {trained.transition.statement}")
+    say(f"trained: {trained.told}")

@@ -29,7 +29,7 @@ def run_card(run: Run) -> str:
     """The curve in small, the finding, and the checkpoints."""
     metrics, transition = run.metrics, run.transition
     score = make_task(run.config.task).progress_score
-    curve = _curve(metrics["step"].to_numpy(), metrics[score].to_numpy(), score, transition)
+    curve = _curve(metrics["step"].to_numpy(), metrics[score].to_numpy(), score, run.transitions)
     done, steps = run.steps_done, run.config.training.steps
     facts = {
         "task": _section(run.config.task.model_dump()),
@@ -90,7 +90,7 @@ def _section(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {text}" for name, text in flattened(values) if text != "–")
 
 
-def _curve(steps: np.ndarray, values: np.ndarray, score: str, transition: Transition) -> Markup:
+def _curve(steps: np.ndarray, values: np.ndarray, score: str, drops: Sequence[Transition]) -> Markup:
     """The progress score on a logarithmic axis, with the plateau's level and the drop."""
     shown = np.isfinite(values) & (values > 0)
     steps, values = steps[shown], np.log10(values[shown])
@@ -101,10 +101,10 @@ def _curve(steps: np.ndarray, values: np.ndarray, score: str, transition: Transi
     low, high = values.min(), max(values.max(), values.min() + 1e-9)
     y = [HEIGHT * (high - values[part].mean()) / (high - low) for part in stretches]
     line = " ".join(f"{at:.1f},{height:.1f}" for at, height in zip(x, y, strict=True))
-    drop = Markup("")
-    if transition.found:
-        start, end = (at / steps[-1] * WIDTH for at in (transition.start, transition.end))
-        drop = Markup('<rect x="{:.1f}" y="0" width="{:.1f}" height="{}" fill="{}" opacity=".15"/>').format(
+    shaded = Markup("")
+    for drop in drops:
+        start, end = (at / steps[-1] * WIDTH for at in (drop.start, drop.end))
+        shaded += Markup('<rect x="{:.1f}" y="0" width="{:.1f}" height="{}" fill="{}" opacity=".15"/>').format(
             start, end - start, HEIGHT, SERIES[1]
         )
     return Markup(
@@ -113,10 +113,10 @@ def _curve(steps: np.ndarray, values: np.ndarray, score: str, transition: Transi
         "<figcaption>{label}</figcaption></figure>"
     ).format(
         label=f"{score} from step {number(int(steps[0]))} to {number(int(steps[-1]))}, logarithmic axis from "
-        f"{number(10**low)} to {number(10**high)}{'; shaded: the drop' if transition.found else ''}",
+        f"{number(10**low)} to {number(10**high)}{'; shaded: the drop' if drops else ''}",
         w=WIDTH,
         h=HEIGHT,
-        drop=drop,
+        drop=shaded,
         line=line,
         colour=SERIES[1],
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mcinterp.report.assets import FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
+from mcinterp.report.figures.curve import marked
 from mcinterp.report.head_circuits import HeadCircuits
 from mcinterp.report.head_maps import HeadMaps
 from mcinterp.report.numbers import number
@@ -74,8 +75,7 @@ class HeadPages:
 
     def __init__(self, run: str, training: Result | None, pages: Mapping[int, str]) -> None:
         self._run, self._pages = run, pages
-        self._transition = (training.facts.get("transition") or {}) if training else {}
-        scores = Scores.known(training)
+        self._transition, scores = marked(training), Scores.known(training)
         self._note, self._defined = head_note(study_of_run(training), scores), defined_passes(training)
         self._columns = scores.heads if scores else {}
         self._maps, self._circuits = HeadMaps(list(pages)), HeadCircuits(list(pages))

@@ -31,7 +31,7 @@ from mcinterp.errors import CheckpointError, DamagedError
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import make_task
 from mcinterp.training.schedule import dense_steps
-from mcinterp.training.transition import Transition, find_transition
+from mcinterp.training.transition import Transition, find_transition, find_transitions
 
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
@@ -115,10 +115,25 @@ class Run:
 
     @property
     def transition(self) -> Transition:
-        """Plateau and drop of the task's progress score; where it is 0 or below it has no logarithm and is left out."""
-        score = make_task(self.config.task).progress_score
+        """Plateau and largest drop of the task's progress score; where that is 0 or below it is left out."""
+        return find_transition(*self._progress, axis="step", quantity=make_task(self.config.task).progress_score)
+
+    @property
+    def transitions(self) -> list[Transition]:
+        """All its drops, in order; `transition` is one of them where there are any."""
+        return find_transitions(*self._progress, axis="step", quantity=make_task(self.config.task).progress_score)
+
+    @property
+    def told(self) -> str:
+        """Every drop in a sentence, or why there is none."""
+        return "; then ".join(drop.statement for drop in self.transitions) or self.transition.statement
+
+    @property
+    def _progress(self) -> tuple[pd.Series, pd.Series]:
+        """Steps and the progress score, missing where it has no logarithm."""
         metrics = self.metrics
-        return find_transition(metrics["step"], metrics[score].where(metrics[score] > 0), axis="step", quantity=score)
+        score = metrics[make_task(self.config.task).progress_score]
+        return metrics["step"], score.where(score > 0)
 
     @property
     def finished(self) -> bool:
@@ -154,8 +169,8 @@ class Run:
         """Read a choice of checkpoints.
 
         Args:
-            selection: `auto` (one before the drop, one where it is steepest, the last; the first and last where there
-                is no drop), `all`, `first`, `last`, or steps such as `0,4000`.
+            selection: `auto` (of every drop one on the plateau before it and one where it is steepest, and the last;
+                the first and last where there is no drop), `all`, `first`, `last`, or steps such as `0,4000`.
 
         Raises:
             UsageError: if it is none of these.
@@ -163,7 +178,7 @@ class Run:
         """
         steps = self.steps
         chosen = chosen_steps(selection, steps, self.name)
-        return sorted(self._around_the_drop(steps)) if chosen is None else chosen
+        return sorted(self._around_the_drops(steps)) if chosen is None else chosen
 
     def spread_steps(self, n_steps: int) -> list[int]:
         """At most `n_steps` checkpoints: the first and those of `auto` always, others by their place among all.
@@ -184,14 +199,14 @@ class Run:
         return self.path / f"step-{step:08d}"
 
     def dense_window(self) -> list[int]:
-        """Steps worth a checkpoint across the drop, half a drop's length before and after it; [] without a drop."""
-        transition, training = self.transition, self.config.training
-        if not transition.found or not training.dense_checkpoints:
-            return []
-        margin = (transition.end - transition.start) / 2
-        first = max(0, round(transition.start - margin))
-        last = min(training.steps, round(transition.end + margin))
-        return dense_steps(first, last, training.dense_checkpoints)
+        """Steps worth a checkpoint across each drop, half its length before and after it and as many steps as that; [] without a drop."""
+        training, steps = self.config.training, set[int]()
+        for transition in self.transitions if training.dense_checkpoints else ():
+            margin = max(transition.end - transition.start, training.dense_checkpoints) / 2
+            first = max(0, round(transition.start - margin))
+            last = min(training.steps, round(transition.end + margin))
+            steps |= {*dense_steps(first, last, training.dense_checkpoints)}
+        return sorted(steps)
 
     def missing_dense_steps(self) -> list[int]:
         """Steps of `dense_window` that have no checkpoint yet; none before training has done all its steps.
@@ -203,12 +218,11 @@ class Run:
         steps = self.steps
         return [step for step in self.dense_window() if step not in steps]
 
-    def _around_the_drop(self, steps: list[int]) -> Iterable[int]:
-        transition = self.transition
-        if not transition.found:
+    def _around_the_drops(self, steps: list[int]) -> Iterable[int]:
+        found = self.transitions
+        if not found:
             return {steps[0], steps[-1]}
-        middle_of_plateau = (transition.plateau_start + transition.start) / 2
-        wanted = (middle_of_plateau, transition.steepest)
+        wanted = [at for drop in found for at in ((drop.plateau_start + drop.start) / 2, drop.steepest)]
         return {*(min(steps, key=lambda step: abs(step - at)) for at in wanted), steps[-1]}
 
     def __repr__(self) -> str:

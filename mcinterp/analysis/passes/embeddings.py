@@ -191,8 +191,7 @@ def drawn_steps(steps: Sequence[int], marks: Sequence[float]) -> list[int]:
 
 
 def _drop(run: Run) -> list[float]:
-    transition = run.transition
-    return [transition.start, transition.steepest, transition.end] if transition.found else []
+    return [at for drop in run.transitions for at in (drop.start, drop.steepest, drop.end)]
 
 
 def _token_rows(checkpoint: Checkpoint, ids: np.ndarray) -> Floats:

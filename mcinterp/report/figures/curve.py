@@ -41,7 +41,7 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
             visible="legendonly" if name in beside else True,
             hovertemplate="%{y:.3g}",
         )
-    _mark_transition(figure, training.facts.get("transition") or {})
+    _mark_transitions(figure, training.facts.get("transition") or {}, drops_of(training))
     _mark_checkpoints(figure, training, pages or {})
     return figure
 
@@ -53,9 +53,28 @@ def _colour(name: str, names: Sequence[str], progress: str) -> str:
     return known.get(name, SERIES[2 + names.index(name) % 4])
 
 
-def _mark_transition(figure: go.Figure, transition: Mapping[str, Any]) -> None:
-    plateau = transition.get("plateau")
-    if plateau is not None and not is_absent(plateau):
+def drops_of(training: Result) -> list[Mapping[str, Any]]:
+    """Every drop of a run, in order, as stored; of a result stored before there were several, the one."""
+    if "transitions" in training.tables:
+        return [
+            {str(name): value for name, value in row.items()}
+            for row in training.table("transitions").to_dict("records")
+        ]
+    transition = training.facts.get("transition") or {}
+    return [transition] if transition.get("found") else []
+
+
+def marked(training: Result | None) -> dict[str, Any]:
+    """The largest drop of a run, as stored, and all of them as `drops`; empty where nothing was stored."""
+    transition = (training.facts.get("transition") or {}) if training else {}
+    return {**transition, "drops": drops_of(training)} if training else {}
+
+
+def _mark_transitions(figure: go.Figure, transition: Mapping[str, Any], drops: Sequence[Mapping[str, Any]]) -> None:
+    plateaus = [drop["plateau"] for drop in drops] or [transition.get("plateau")]
+    for plateau in plateaus:
+        if plateau is None or is_absent(plateau):
+            continue
         figure.add_hline(y=plateau, line={"color": MUTED, "width": 1, "dash": "dot"})
         figure.add_annotation(
             text=f"plateau {number(plateau)}",
@@ -67,11 +86,14 @@ def _mark_transition(figure: go.Figure, transition: Mapping[str, Any]) -> None:
             showarrow=False,
             font={"color": MUTED, "size": 12},
         )
-    if not transition.get("found"):
-        return
-    figure.add_vrect(x0=transition["start"], x1=transition["end"], fillcolor=SERIES[1], opacity=0.08, line_width=0)
+    for drop in drops:
+        _mark_drop(figure, drop)
+
+
+def _mark_drop(figure: go.Figure, drop: Mapping[str, Any]) -> None:
+    figure.add_vrect(x0=drop["start"], x1=drop["end"], fillcolor=SERIES[1], opacity=0.08, line_width=0)
     for key, label, height, side in MARKS:
-        step = transition[key]
+        step = drop[key]
         figure.add_vline(x=step, line={"color": MUTED, "width": 1, "dash": "solid" if key == "steepest" else "dash"})
         figure.add_annotation(
             text=f"{label} {number(round(step))}",

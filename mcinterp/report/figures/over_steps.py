@@ -31,7 +31,7 @@ def over_steps_figure(
         column: what is drawn.
         by: what tells the curves apart.
         title: of the vertical axis.
-        transition: of the run's loss, as stored; its drop is shaded where there is one.
+        transition: of the run's loss, as stored; every drop of it is shaded.
         controls: columns drawn dashed, in the colour of their curve.
         height: in pixels.
         colours: from a curve's name to its colour; None for one after the other.
@@ -122,7 +122,8 @@ def _on_steps(steps: pd.Series, first: float, transition: Mapping[str, Any]) -> 
         "ticktext": [*("0" for _ in zero), *(f"{tick:,.0f}" for tick in ticks)],
         "range": [np.log10(first) - 0.05, np.log10(last) + 0.05],
     }
-    return {"xaxis": axis, "shapes": _drop(transition) if transition.get("found") else []}
+    drops = transition.get("drops") or ([transition] if transition.get("found") else [])
+    return {"xaxis": axis, "shapes": [shape for drop in drops for shape in _drop(drop)]}
 
 
 def _drop(transition: Mapping[str, Any]) -> list[dict[str, Any]]:

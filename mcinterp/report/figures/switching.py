@@ -134,10 +134,9 @@ def _detail(cell: Mapping[Any, Any] | None, scores: Scores) -> str:
 
 
 def _mark_drop(figure: go.Figure, steps: list[int], transition: Mapping[str, Any]) -> None:
-    if not transition.get("found"):
-        return
-    for key in ("start", "end"):
-        at = float(np.interp(transition[key], steps, range(len(steps))))
+    drops = transition.get("drops") or ([transition] if transition.get("found") else [])
+    for drop, key in ((drop, key) for drop in drops for key in ("start", "end")):
+        at = float(np.interp(drop[key], steps, range(len(steps))))
         figure.add_vline(x=at, line={"color": INK, "width": 1, "dash": "dash"})
         figure.add_annotation(
             text=f"drop {key}s",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mcinterp.report.figures import over_steps_figure
+from mcinterp.report.figures.curve import marked
 from mcinterp.report.numbers import is_absent, number
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.scores import Scores, batch, capital
@@ -55,8 +56,8 @@ def _answer_panels(result: Result) -> list[tuple[str, str, str]]:
 
 
 def transition_of(beside: Mapping[str, Result]) -> Mapping[str, object]:
-    """The stored transition of the run, empty where it was not stored."""
-    return (beside["training"].facts.get("transition") or {}) if "training" in beside else {}
+    """The stored transition of the run and its `drops`, empty where it was not stored."""
+    return marked(beside["training"]) if "training" in beside else {}
 
 
 def sentences(result: Result) -> list[str]:

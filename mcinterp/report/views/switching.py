@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mcinterp.report.figures import exchange_figure, switching_figure
+from mcinterp.report.figures.curve import marked
 from mcinterp.report.figures.switching import LIMITS
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
@@ -36,7 +37,7 @@ TOLD = ("attention-qkv", "everything-but:attention")
 def view(result: Result, others: Mapping[str, Result]) -> Section:
     """Show the switches of a run."""
     training = others.get("training")
-    transition = (training.facts.get("transition") or {}) if training else {}
+    transition = marked(training)
     before, after = number(result.facts["before"]), number(result.facts["after"])
     scores = Scores.of(result)
     hide = HIDDEN | {f"recipient_{scores.unit}", f"donor_{scores.unit}"}

@@ -8,6 +8,7 @@ from typing import Any
 from mcinterp.declared import Study, load
 from mcinterp.installed import study_of, task_kinds
 from mcinterp.report.figures import curve_figure
+from mcinterp.report.figures.curve import drops_of
 from mcinterp.report.numbers import number
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
 from mcinterp.report.tables import table_view
@@ -21,16 +22,22 @@ CAPTION = (
 
 def view(training: Result, pages: Mapping[int, str]) -> Section:
     """Show a run's curve and its transition."""
-    transition = training.facts.get("transition") or {}
-    drop = "the drop is shaded from its start to its end" if transition.get("found") else "no drop was found"
-    table = training.tables["curve"]
+    drops, table = drops_of(training), training.tables["curve"]
+    shaded = "each drop is" if len(drops) > 1 else "the drop is"
+    drop = f"{shaded} shaded from its start to its end" if drops else "no drop was found"
     return Section(
         training.name,
         "Loss curve",
-        [statement(transition)],
+        statements(training),
         [FigureView(CAPTION.format(drop=drop), curve_figure(training, pages))],
         [table_view(table.frame, table.columns, "The curve in numbers", folded=True)],
     )
+
+
+def statements(training: Result) -> list[str]:
+    """Every drop of a run in words, or why there is none."""
+    drops = drops_of(training)
+    return [statement(drop) for drop in drops or [training.facts.get("transition") or {}]]
 
 
 def statement(transition: Mapping[str, Any]) -> str:
