@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mcinterp.analysis.skewed_t import CONFIDENCE, Floats, Residuals, Spread, crossed
+from mcinterp.analysis.skewed_t import CONFIDENCE as CONFIDENCE
+from mcinterp.analysis.skewed_t import Floats as Floats
+from mcinterp.analysis.skewed_t import Residuals, Spread, crossed
 from mcinterp.errors import InputError
 
 
