@@ -11,6 +11,7 @@ import pandas as pd
 
 from mcinterp.analysis.registry import defined_for
 from mcinterp.analysis.sample_scores import curve_labels, score_facts
+from mcinterp.analysis.statistics import mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.task import make_task
@@ -45,7 +46,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
     Returns:
         table `curve`, metrics averaged over at most `MAX_POINTS` equal stretches, and table `transitions`, a row a drop
         of the progress score, in order; facts with configuration, steps and transition, the largest of them (NaN as
-        None).
+        None), and the 95 % interval of its plateau's level over training batches.
     """
     metrics, task = run.metrics, make_task(run.config.task)
     meanings = _MEANINGS | {name: kind.meaning for name, kind in task.score_kinds.items()}
@@ -66,12 +67,22 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         **(score_facts(task) if isinstance(task, Scored) else {}),
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
         "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
+        "plateau_interval": _plateau_interval(metrics, task.progress_score, run.transition),
     }
     tables = {
         "curve": Table(_averaged(metrics, meanings), meanings),
         "transitions": Table.of(TRANSITION_COLUMNS, [_drop(drop) for drop in run.transitions]),
     }
     return Result("training", "Training", {}, facts, tables)
+
+
+def _plateau_interval(metrics: pd.DataFrame, score: str, transition: Transition) -> list[float] | None:
+    """The plateau's level less and more what its batches leave open of their mean (95 %); None without a drop."""
+    if not transition.found:
+        return None
+    flat = metrics.loc[metrics["step"].between(transition.plateau_start, transition.start), score].dropna()
+    mean = mean_estimate(flat.to_numpy(dtype=np.float64))
+    return [float(transition.plateau + end - mean.value) for end in (mean.low, mean.high)]
 
 
 def _drop(transition: Transition) -> dict[str, Any]:

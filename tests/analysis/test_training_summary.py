@@ -39,3 +39,12 @@ def test_a_short_training_is_shown_step_by_step(trained: Run) -> None:
     assert (summary.facts["last_step"], summary.facts["analysed"], summary.facts["finished"]) == (40, [40], True)
     assert not summary.facts["transition"]["found"]
     assert summary.facts["transition"]["start"] is None
+
+
+def test_the_plateau_has_the_interval_of_a_mean_over_its_batches(trained: Run) -> None:
+    run = Run(TINY)
+    flat = run.metrics.query(f"{run.transition.plateau_start} <= step <= {run.transition.start}")["masked_mse"]
+    low, high = training_summary(run).facts["plateau_interval"]
+    assert low < run.transition.plateau < high
+    assert high - low == pytest.approx(2 * 1.96 * flat.std() / np.sqrt(len(flat)), rel=0.05)
+    assert training_summary(trained).facts["plateau_interval"] is None
