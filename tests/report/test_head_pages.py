@@ -87,7 +87,7 @@ def test_a_page_tells_the_head_over_the_steps(pages: Path) -> None:
         "Ablating L1H1 alone (uniform, n = 512 fresh matrices, seed 7) raises L_mask at step 9,000: change 0.054"
         in page
     )
-    assert "against other heads of its layer: hurts more than control" in page
+    assert "; verdict: hurts more than every control" in page
     assert (
         "With L1H1 alone patched (X into −X, n = 256 fresh matrices, seed 7) the masked entries are nearer to the "
         "base's matrix" in page

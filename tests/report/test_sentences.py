@@ -224,12 +224,12 @@ SAID = {
         "the last L_mask is lower for n_layers 1, 0.50 [0.40, 0.60] (n = 3), than for n_layers 2, 1.00 [1.00, 1.00]",
     ),
     "null": (
-        "changes L_mask by at most 1 % at step 9,000: change 0 [0, 0]",
+        "does not change L_mask at step 9,000: change 0 [0, 0]",
         "are measurably nearer neither to the source's matrix nor to the base's at step 9,000",
         "the last L_mask is the same to within 1 % for n_layers 1, 1.00 [1.00, 1.00] (n = 3), and n_layers 2",
     ),
     "tiny": (
-        "changes L_mask by at most 1 % at step 9,000",
+        "raises L_mask by a negligible ",
         "the masked entries are nearer to the source's matrix than to the base's at step 9,000",
         "the last L_mask is the same to within 1 % for n_layers 2",
     ),
