@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -67,6 +68,12 @@ def side_by_side(task: Any) -> list[str]:
 def curve_labels(task: Any) -> dict[str, str]:
     """What scores of training are called where that is not their name."""
     return dict(getattr(task, "curve_labels", {}))
+
+
+def said(task: Any, statement: str) -> str:
+    """A statement on the progress score's curve, with what the score is called for its name."""
+    name = str(task.progress_score)
+    return re.sub(rf"\b{name}\b", lambda _: curve_labels(task).get(name, name), statement)
 
 
 def score_facts(task: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.analysis.registry import defined_for
-from mcinterp.analysis.sample_scores import curve_labels, score_facts
+from mcinterp.analysis.sample_scores import curve_labels, said, score_facts
 from mcinterp.analysis.statistics import mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
@@ -50,6 +50,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
     """
     metrics, task = run.metrics, make_task(run.config.task)
     meanings = _MEANINGS | {name: kind.meaning for name, kind in task.score_kinds.items()}
+    transition = {name: _plain(value) for name, value in asdict(run.transition).items()}
     facts = {
         "run": run.name,
         "config": run.config.model_dump(mode="json"),
@@ -66,7 +67,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "curve_labels": curve_labels(task),
         **(score_facts(task) if isinstance(task, Scored) else {}),
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
-        "transition": {name: _plain(value) for name, value in asdict(run.transition).items()},
+        "transition": {**transition, "statement": said(task, run.transition.statement)},
         "plateau_interval": _plateau_interval(metrics, task.progress_score, run.transition),
     }
     tables = {

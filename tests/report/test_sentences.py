@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import forged_token_pairs
 import forged_tokens
@@ -13,6 +14,7 @@ from forged_circuits import forged_circuits
 from judging import TRUTHS, contradictions, estimates, forged
 
 from mcinterp.analysis.judged import Judged
+from mcinterp.analysis.sample_scores import said
 from mcinterp.report.parts import Section
 from mcinterp.report.scores import Scores
 from mcinterp.report.views import aligned, compare, comparison_sections, patching, sections, sweep, switching
@@ -252,3 +254,10 @@ def test_what_is_said_of_each_truth(truth: str) -> None:
     made = (CASES[case](truth) for case in ("ablation of a head", "patching of a head", "sweep"))
     for sentences, words in zip(made, SAID[truth], strict=True):
         assert words in " ".join(sentences)
+
+
+def test_a_statement_on_a_curve_calls_the_score_by_its_name() -> None:
+    """Told of the run whose task has names for its scores, and as it is of one that has none."""
+    task = SimpleNamespace(progress_score="masked_mse", curve_labels={"masked_mse": "L_mask"})
+    assert said(task, "masked_mse stays at 0.1; masked_mse_2 does not") == "L_mask stays at 0.1; masked_mse_2 does not"
+    assert said(SimpleNamespace(progress_score="loss"), "no drop: loss stays") == "no drop: loss stays"

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcinterp.analysis.compare.aligned import LEAST_RUNS, over_runs, spread
 from mcinterp.analysis.compare.compared_run import CLASS_COLUMNS, CURVE_COLUMNS, RUN_COLUMNS, Member
-from mcinterp.analysis.sample_scores import curve_labels
+from mcinterp.analysis.sample_scores import curve_labels, said
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.config import check_same_kind
 from mcinterp.errors import InputError
@@ -70,13 +70,13 @@ def compare_runs(runs: Sequence[Run], labels: Sequence[str] | None = None, sampl
     width = max(1, round(max(member.length for member in members) / POINTS))
     scores = _scores(members)
     logarithmic = [name for name in scores if all(member.is_positive(name) for member in members)]
-    progress = members[0].progress_score
+    progress, task = members[0].progress_score, make_task(members[0].run.config.task)
     facts = {
         "runs": [member.label for member in members],
         "dropped": [member.label for member in dropped],
-        "statements": {member.label: member.transition.statement for member in members},
+        "statements": {member.label: said(task, member.transition.statement) for member in members},
         "progress_score": progress,
-        "curve_labels": curve_labels(make_task(members[0].run.config.task)),
+        "curve_labels": curve_labels(task),
         "scores": scores,
         "logarithmic": logarithmic,
         "width": width,

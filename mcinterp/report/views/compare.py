@@ -6,24 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcinterp.analysis.judged import Judged
-from mcinterp.report.figures.compare import MOST_PAIRS, PAIRS, pair_maps_figure, similarity_figure
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import table_colours
-from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.parts import Section
 from mcinterp.report.scores import HARDLY, Scores, batch, capital, change, several
 from mcinterp.report.tables import table_view
+from mcinterp.report.views.pairs import labels, pair_figures
 from mcinterp.results import Result
 
-SIMILARITY = (
-    "Score of every head of {a} (rows) with every head of {b} (columns, in the order of their partners; dots: who is "
-    "paired with whom): the correlation of their attention less uniform attention over the same {n} {samples}, 1 for "
-    "the same attention, about 0 for attention that has nothing in common."
-)
-MAPS = (
-    "Where both heads of each pair look, averaged over {samples}, the most alike first{which}: left the head of {a}, "
-    "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
-)
-MORE_MAPS = "The same of pairs {first} to {last}."
 HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices", "effect_other_matrices"}}
 """What a table leaves to its file: the heads' names tell it, or the controls' table."""
 EXACT = 1 - 1e-6
@@ -51,31 +41,8 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
         for name, (caption, folded) in captions.items()
         if (table := result.tables.get(name)) and not table.frame.empty
     ]
-    figures = _figures(result) if "matches" in result.tables and not result.table("matches").empty else []
+    figures = pair_figures(result) if "matches" in result.tables and not result.table("matches").empty else []
     return Section(result.name, result.title, sentences(result), figures, tables)
-
-
-def _figures(result: Result) -> list[FigureView]:
-    """Who is like whom, and the maps of the pairs, some at a time."""
-    a, b = labels(result)
-    matches, samples = result.table("matches"), Scores.of(result).samples
-    n, total = number(int(matches["n"].iloc[0])), min(len(matches), MOST_PAIRS)
-    which = f"; of {len(matches)} pairs the first {total} are drawn" if len(matches) > total else ""
-    figures = [FigureView(SIMILARITY.format(a=a, b=b, n=n, samples=samples), similarity_figure(result))]
-    for first in range(0, total, PAIRS):
-        last = min(first + PAIRS, total)
-        caption = (
-            MAPS.format(a=a, b=b, which=which, samples=samples)
-            if not first
-            else MORE_MAPS.format(first=first + 1, last=last)
-        )
-        figures.append(FigureView(caption, pair_maps_figure(result, first, last)))
-    return figures
-
-
-def labels(result: Result) -> tuple[str, str]:
-    """What the two are called."""
-    return str(result.facts["a"]["label"]), str(result.facts["b"]["label"])
 
 
 def sentences(result: Result) -> list[str]:

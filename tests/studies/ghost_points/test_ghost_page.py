@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from accessible import serious_violations
 from drawn import draw_all
+from judging import contradictions
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report import write_report
@@ -25,6 +26,12 @@ from mcinterp.studies.ghost_points.figures.exact import ghost_loss_figure, ghost
 from mcinterp.studies.ghost_points.views import exact as view
 from mcinterp.study import Setting, find_study, reproduce
 
+PLAIN = (
+    r"where fewer do, ",
+    r"At larger rates",
+    r"Runs that start at .* times the optimum or nearer have a plateau too short beside their fall",
+    r"Of the run drawn here it says: .*",  # the detector's own statement
+)
 NAMES = ("velocity", "critical", "rates", "zone", "oscillation", "drops")
 
 
@@ -52,6 +59,14 @@ def results(folder: Path) -> dict[str, Result]:
 def changed(result: Result, name: str, **columns: Any) -> Result:
     table = result.tables[name]
     return replace(result, tables={**result.tables, name: Table(table.frame.assign(**columns), table.columns)})
+
+
+def test_no_sentence_decides_by_itself(results: dict[str, Result]) -> None:
+    """What the study says of its exact system are counts, ranges and intervals, and no verdicts."""
+    wrong, _ = contradictions(
+        lambda: [sentence for part in study_sections("ghost-points", results) for sentence in part.sentences], {}, PLAIN
+    )
+    assert wrong == []
 
 
 def test_the_page_stands_alone(folder: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.integrate
 import torch
@@ -18,7 +19,7 @@ from mcinterp.report import write_report
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.studies.identity_mapping import equations as exact
-from mcinterp.studies.identity_mapping import runs, study
+from mcinterp.studies.identity_mapping import runs, study, views
 from mcinterp.studies.identity_mapping.claims import identity_claims
 from mcinterp.studies.identity_mapping.config import IdentityConfig, LinearConfig
 from mcinterp.studies.identity_mapping.equations import descended, equations, learned_after, rise_of
@@ -274,3 +275,18 @@ def test_the_command_carries_it_out(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in lines[:4]] == ["rates", "order", "swing-by", "no swing without correlation"]
     assert Run(tmp_path / "run").finished
+
+
+@pytest.mark.parametrize(
+    ("rises", "largest", "without"),
+    [
+        ([0.0, 0.0], "From no beginning does", "never rises by more than 0.1% of it"),
+        ([1e-9, 1e-6], "From no beginning does", "never rises by more than 0.1% of it"),
+        ([0.02, 0.5], "rises from all 2 beginnings, most by 0.500", "rises by up to 0.0200 of it"),
+        ([1e-9, 0.5], "rises from 1 of 2 beginnings, most by 0.500", "never rises by more than 0.1% of it"),
+    ],
+)
+def test_a_rise_of_rounding_is_told_as_none(rises: list[float], largest: str, without: str) -> None:
+    frame = pd.DataFrame({"rise": rises, "diagonal": 0.1, "correlation": [-0.5, 0.5]})
+    assert largest in views._largest(frame)
+    assert without in views._without(frame)
