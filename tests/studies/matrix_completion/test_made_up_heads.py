@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import made_up_heads as heads
 import numpy as np
@@ -260,3 +261,10 @@ def test_a_function_is_given_masks_of_its_own():
     first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
     assert all(mask.shape == (5, 5) and mask.dtype == bool and mask.any() for mask in first)
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_the_example_of_the_docs_runs(capsys):
+    page = (Path(__file__).parents[3] / "docs" / "passes" / "taxonomy.md").read_text(encoding="utf-8")
+    exec(page.partition("```python\n")[2].partition("```")[0], {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[1:4] for line in printed[1:]] == [["fullest", "none", "none"], ["itself", "identity", "none"]]
