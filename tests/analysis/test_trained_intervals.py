@@ -27,7 +27,7 @@ from mcinterp.studies.matrix_completion.passes.permutations import within_column
 pytestmark = pytest.mark.no_cover
 
 ROOT = Path(__file__).parents[2] / "checkpoints"
-POPULATION, TRIALS = 2500, 1000
+POPULATION, TRIALS = 2500, 2000
 Population = dict[str, np.ndarray]
 
 
@@ -61,8 +61,15 @@ def tiny() -> Checkpoint:
     return Run(ROOT / "tiny").checkpoint("last")
 
 
+def pooled_coverage(n: int, sums: np.ndarray, counts: np.ndarray) -> float:
+    """Share of intervals of pooled estimates of n drawn that hold that of the population."""
+    chosen = np.random.default_rng(7).integers(0, len(sums), (n, TRIALS))
+    found, truth = pooled_estimate(sums[chosen], counts[chosen]), sums.sum() / counts.sum()
+    return float(((found.low <= truth) & (truth <= found.high)).mean())
+
+
 def coverage(
-    estimate: Callable[..., Estimate], n: int, truth: np.ndarray, *parts: np.ndarray, trials: int = TRIALS
+    estimate: Callable[..., Estimate], n: int, truth: np.ndarray, *parts: np.ndarray, trials: int = 400
 ) -> np.ndarray:
     """Share of intervals of n drawn from the parts that hold the truth, of its shape."""
     generator, held = np.random.default_rng(7), np.zeros(np.shape(truth))
@@ -76,25 +83,25 @@ def coverage(
 @pytest.mark.parametrize("n", [64, 256])
 def test_of_the_masked_error(population: Population, n: int) -> None:
     sums, counts = population["own masked"], population["masked"]
-    assert 0.93 <= coverage(pooled_estimate, n, sums.sum() / counts.sum(), sums, counts) <= 0.97
+    assert 0.93 <= pooled_coverage(n, sums, counts) <= 0.97
 
 
 @pytest.mark.parametrize("n", [64, 256])
 def test_of_its_change_with_other_attention(population: Population, n: int) -> None:
     change, counts = population["switched masked"] - population["own masked"], population["masked"]
-    assert 0.93 <= coverage(pooled_estimate, n, change.sum() / counts.sum(), change, counts) <= 0.97
+    assert 0.93 <= pooled_coverage(n, change, counts) <= 0.97
 
 
 def test_of_the_part_of_the_way_to_the_donor(population: Population) -> None:
     change, gap = (population[f"{label} masked"] - population["own masked"] for label in ("switched", "donor"))
-    assert 0.93 <= coverage(ratio_estimate, 256, change.sum() / gap.sum(), change, gap) <= 0.97
+    assert 0.92 <= coverage(ratio_estimate, 256, change.sum() / gap.sum(), change, gap) <= 0.98
 
 
 @pytest.mark.parametrize("n", [512])
 def test_of_the_observed_error_that_few_matrices_carry(population: Population, n: int) -> None:
     """Some models copy all matrices but a few well: these may be missing from a batch, and nothing in it says so."""
     sums, counts = population["own observed"], population["observed"]
-    assert 0.91 <= coverage(pooled_estimate, n, sums.sum() / counts.sum(), sums, counts) <= 0.97
+    assert 0.91 <= pooled_coverage(n, sums, counts) <= 0.97
 
 
 @torch.no_grad()
@@ -106,9 +113,9 @@ def test_of_cells_of_attention_maps(tiny: Checkpoint) -> None:
     carried = cells.mean(0) ** 2 / (cells**2).mean(0)
     cells = cells[:, carried > 0.05]
     assert cells.shape[1] > 75
-    held = coverage(mean_estimate, 512, cells.mean(0), cells, trials=400)
-    assert 0.94 <= held.mean() <= 0.96
-    assert held.min() > 0.88
+    held = coverage(mean_estimate, 512, cells.mean(0), cells, trials=200)
+    assert 0.935 <= held.mean() <= 0.965
+    assert held.min() > 0.85
 
 
 @torch.no_grad()
@@ -128,5 +135,5 @@ def test_of_permuted_positions_over_matrices_and_permutations(tiny: Checkpoint) 
         return pooled_estimate(some[:, orders.integers(0, 24, 8)].mean(1), weights)
 
     truth = sums.mean(1).sum() / counts.sum()
-    assert 0.93 <= coverage(of_eight, 256, truth, sums, counts) <= 0.97
+    assert 0.92 <= coverage(of_eight, 256, truth, sums, counts) <= 0.98
     assert coverage(of_matrices_alone, 256, truth, sums, counts) < 0.93
