@@ -199,7 +199,7 @@ class Run:
         return self.path / f"step-{step:08d}"
 
     def dense_window(self) -> list[int]:
-        """Steps worth a checkpoint across each drop, half its length before and after it and as many steps as that; [] without a drop."""
+        """Steps worth a checkpoint across each drop and half its length before and after it; [] without a drop."""
         training, steps = self.config.training, set[int]()
         for transition in self.transitions if training.dense_checkpoints else ():
             margin = max(transition.end - transition.start, training.dense_checkpoints) / 2

@@ -198,10 +198,10 @@ class Window:
         )
         if not ok:
             return None
-        places = (self.origin + index for index in (first, start, end))
+        plateau, leaves, reached = (self.origin + index for index in (first, start, end))
         duration = float(self.points[end] - self.points[start])
         steepest = self._steepest(start, end, level, after)
-        return Fall(*places, steepest, level, after, self._length(first, start), duration)
+        return Fall(plateau, leaves, reached, steepest, level, after, self._length(first, start), duration)
 
     def _signal(self, first: int, start: int, end: int, fall: float) -> float:
         """The fall in standard errors of the two levels' difference."""
