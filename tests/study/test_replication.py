@@ -119,11 +119,10 @@ def test_what_cannot_be_replicated_is_refused(preset: str, seeds: int, sentence:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_replication_stands_as_its_runs_do(tmp_path: Path, jobs: int) -> None:
+def test_a_replication_stands_as_its_runs_do(tmp_path: Path) -> None:
     said: list[str] = []
     decided: list[str] = []
-    found = replicate(STUDY, setting(tmp_path, said, jobs), 2, lambda one: decided.append(one.out.name))
+    found = replicate(STUDY, setting(tmp_path, said), 2, lambda one: decided.append(one.out.name))
     assert decided == ["seed-3", "seed-5"]
     runs = [Run(tmp_path / "runs" / name) for name in decided]
     assert [run.config.training.seed for run in runs] == [3, 5]
@@ -173,6 +172,19 @@ def test_ctrl_c_while_variants_are_trained_stops_all_seeds(tmp_path: Path) -> No
     one = replace(setting(tmp_path, []), tell=told)
     with pytest.raises(StoppedError, match=r"runs are not finished \(second\)"):
         replicate(replace(STUDY, measure=interrupted), one, 2)
+    assert not (tmp_path / "runs" / "seed-5").exists()
+
+
+def test_ctrl_c_while_runs_are_trained_first_stops_all_seeds(tmp_path: Path) -> None:
+    def told(line: str) -> None:
+        if line == "training seed-3: finished":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    # One job, so that the second training has not begun; what several do is the same.
+    one = replace(setting(tmp_path, []), tell=told)
+    with pytest.raises(StoppedError, match="training was stopped"):
+        replication._trained(one, replicated(STUDY, "small", 2))
+    assert Run(tmp_path / "runs" / "seed-3").finished
     assert not (tmp_path / "runs" / "seed-5").exists()
 
 
