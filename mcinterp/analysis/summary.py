@@ -72,7 +72,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
     }
     tables = {
         "curve": Table(_averaged(metrics, meanings), meanings),
-        "transitions": Table.of(TRANSITION_COLUMNS, [_drop(drop) for drop in run.transitions]),
+        "transitions": Table.of(TRANSITION_COLUMNS, [_drop(drop, task) for drop in run.transitions]),
     }
     return Result("training", "Training", {}, facts, tables)
 
@@ -86,8 +86,9 @@ def _plateau_interval(metrics: pd.DataFrame, score: str, transition: Transition)
     return [float(transition.plateau + end - mean.value) for end in (mean.low, mean.high)]
 
 
-def _drop(transition: Transition) -> dict[str, Any]:
-    return {name: getattr(transition, name) for name in TRANSITION_COLUMNS}
+def _drop(transition: Transition, task: Any) -> dict[str, Any]:
+    row = {name: getattr(transition, name) for name in TRANSITION_COLUMNS}
+    return {**row, "statement": said(task, transition.statement)}
 
 
 def _averaged(metrics: pd.DataFrame, meanings: Mapping[str, str]) -> pd.DataFrame:

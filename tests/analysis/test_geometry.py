@@ -18,21 +18,9 @@ ROWS, COLS = np.divmod(np.arange(20), 5)
 def test_rank_correlation_is_that_of_the_ranks() -> None:
     x, y = GENERATOR.normal(size=(2, 40))
     found = rank_correlation(x, y)
-    assert found.value == pytest.approx(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
-    assert found.low < found.value < found.high
-    assert rank_correlation(x, np.exp(x)).value == pytest.approx(1)
-    assert np.isnan(rank_correlation(x, np.ones(40)).value)
-
-
-def test_the_interval_of_a_rank_correlation_covers() -> None:
-    generator = np.random.default_rng(1)
-    truth = 6 / np.pi * np.arcsin(0.6 / 2)  # Spearman's ρ of a normal pair with correlation 0.6
-    covered = 0
-    for _ in range(400):
-        x, noise = generator.normal(size=(2, 60))
-        found = rank_correlation(x, 0.6 * x + 0.8 * noise)
-        covered += bool(found.low <= truth <= found.high)
-    assert 0.92 <= covered / 400 <= 0.98
+    assert found == pytest.approx(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+    assert rank_correlation(x, np.exp(x)) == pytest.approx(1)
+    assert np.isnan(rank_correlation(x, np.ones(40)))
 
 
 def test_cka_ignores_rotation_and_scale_and_sees_difference() -> None:

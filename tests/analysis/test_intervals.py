@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 
 from mcinterp.analysis.compare.agreement import correlation, scaled, unexplained, unexplained_difference
-from mcinterp.analysis.passes.geometry import rank_correlation
 from mcinterp.analysis.statistics import (
     Estimate,
     mean_estimate,
@@ -117,11 +116,6 @@ def a_spread_of_answers(generator: np.random.Generator, n: int) -> Drawn:
     return pooled_estimate(*answer_spread(answers, targets, masked > 0)), 0.25
 
 
-def a_rank_correlation(generator: np.random.Generator, n: int) -> Drawn:
-    x, noise = generator.normal(size=(2, n))
-    return rank_correlation(x, 0.6 * x + 0.8 * noise), 6 / np.pi * np.arcsin(0.6 / 2)
-
-
 KINDS: list[tuple[Callable[[np.random.Generator, int], Drawn], int]] = [
     (a_mean_of_scores, 128),  # taxonomy, plateau
     (a_mean_of_scores, 512),  # nuclear
@@ -142,7 +136,6 @@ KINDS: list[tuple[Callable[[np.random.Generator, int], Drawn], int]] = [
     (how_far_another_answer_is_behind, 512),
     (a_correlation, 512),
     (a_spread_of_answers, 128),
-    (a_rank_correlation, 250),  # tokens that occur
 ]
 
 

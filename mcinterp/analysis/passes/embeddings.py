@@ -113,7 +113,7 @@ class _Frame:
         ids, values, counts = final.task.followed_tokens(final.sample(samples, seed))
         tokens, positions = _token_rows(final, ids), _positions(final)
         components = principal_components(tokens)
-        along = rank_correlation((tokens - tokens.mean(0)) @ components[0], values).value
+        along = rank_correlation((tokens - tokens.mean(0)) @ components[0], values)
         if along < 0:
             components[0] *= -1
         labels = {name: list(groups) for name, groups in final.task.position_groups().items()}
@@ -137,9 +137,9 @@ class _Frame:
         return {
             "n": len(self.ids),
             "seed": self.seed,
-            "norm_rank": float(rank_correlation(np.linalg.norm(tokens, axis=1), size).value),
-            "component_rank": float(rank_correlation(coordinates[:, 0], self.values).value),
-            "second_rank": float(rank_correlation(coordinates[:, 1], size).value),
+            "norm_rank": rank_correlation(np.linalg.norm(tokens, axis=1), size),
+            "component_rank": rank_correlation(coordinates[:, 0], self.values),
+            "second_rank": rank_correlation(coordinates[:, 1], size),
             **asdict(token_structure(tokens, self.values, coordinates)),
             "explained": float((coordinates**2).sum() / total),
             "own_explained": float((own**2).sum() / total),
@@ -151,7 +151,7 @@ class _Frame:
         plane = (tokens - tokens.mean(0)) @ principal_components(tokens).T
         structure = asdict(token_structure(tokens, self.values, plane))
         return {
-            "untrained_rank": abs(float(rank_correlation(plane[:, 0], self.values).value)),
+            "untrained_rank": abs(rank_correlation(plane[:, 0], self.values)),
             **{f"untrained_{name}": value for name, value in structure.items()},
             "untrained_alignment": linear_cka(tokens, self.final_tokens),
         }

@@ -9,26 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mcinterp.analysis.statistics import CONFIDENCE, Estimate, Floats
+from mcinterp.analysis.statistics import CONFIDENCE, Floats
 from mcinterp.errors import InputError
 
 
-def rank_correlation(x: ArrayLike, y: ArrayLike) -> Estimate:
-    """Spearman's ρ with the Fisher-z interval of Bonett and Wright (2000), variance (1 + ρ²/2)/(n − 3).
-
-    NaN for fewer than four points or a constant variable.
-    """
+def rank_correlation(x: ArrayLike, y: ArrayLike) -> float:
+    """Spearman's ρ; NaN for fewer than four points or a constant variable."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    nan = np.asarray(np.nan)
     if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return Estimate(nan, nan, nan, nan)
-    found = stats.spearmanr(x, y)
-    rho = float(np.clip(found.statistic, -1, 1))
-    half = stats.norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
-    with np.errstate(divide="ignore"):
-        centre = np.arctanh(rho)
-    low, high = np.tanh(centre - half), np.tanh(centre + half)
-    return Estimate(np.asarray(rho), np.asarray(low), np.asarray(high), np.asarray(found.pvalue))
+        return float("nan")
+    return float(np.clip(stats.spearmanr(x, y).statistic, -1, 1))
 
 
 def linear_cka(x: Floats, y: Floats) -> float:

@@ -77,7 +77,7 @@ def magnitude_order(plane: Floats, values: Floats) -> float:
     size, design = np.abs(values), np.column_stack([np.ones(len(values)), plane])
     fit = design @ np.linalg.lstsq(design, size, rcond=None)[0]
     # A fit that is constant but for rounding orders nothing.
-    return float(rank_correlation(fit, size).value) if np.ptp(fit) > 1e-9 * np.ptp(size) else NAN
+    return rank_correlation(fit, size) if np.ptp(fit) > 1e-9 * np.ptp(size) else NAN
 
 
 def continuity(plane: Floats, values: Floats) -> float:

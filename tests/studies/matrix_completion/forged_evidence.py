@@ -93,7 +93,8 @@ def _probed(error: float, cosine: float) -> dict[str, Any]:
     return {
         "train_mse": error,
         **with_interval("test_mse", error, 0.001),
-        **with_interval("gain", 0.1 - error, 0.001),
+        **with_interval("control_ratio", 10 * error, 0.01),
+        **with_interval("first_ratio", 10 * error, 0.01),
         **with_interval("test_cosine", cosine, 0.01),
         **with_interval("cosine_gain", cosine - 0.4, 0.01),
     }

@@ -333,12 +333,12 @@ SPOILT: list[Spoilt] = [
     ),
     (
         "probes",
-        "masked row: what",
+        "masked row: best",
         "after/probes",
         "probes",
         {"target": "masked row", "layer": 4},
-        with_interval("gain", 0.005, 0.001),
-        with_interval("gain", 0.01, 0.001),
+        with_interval("control_ratio", 0.95, 0.01),
+        with_interval("control_ratio", 0.9, 0.01),
     ),
     (
         "probes",
@@ -346,8 +346,8 @@ SPOILT: list[Spoilt] = [
         "after/probes",
         "probes",
         {"target": "entry", "layer": 12},
-        with_interval("test_mse", 0.09, 0.001),
-        with_interval("test_mse", 0.05, 0.001),
+        with_interval("first_ratio", 0.9, 0.01),
+        with_interval("first_ratio", 0.5, 0.01),
     ),
     (
         "probes",

@@ -26,14 +26,14 @@ def is_probed(e: Evidence) -> Claim:
 def _masked_row(e: Evidence) -> tuple[Finding, ...]:
     key, layers = "after/probes", e.fact("after/probes", "n_layers") or 0
     frame = e.rows(key, "probes", target="masked row")
-    gain, depth = MISSING, MISSING
+    error, depth = MISSING, MISSING
     if len(frame):
         # Chosen on the training samples, so that the test samples say how good it is.
         best = frame.sort_values("train_mse").iloc[0]
-        gain = number_of(best, "gain").over(number_of(best, "control_mse"))
+        error = number_of(best, "control_ratio")
         depth = _depth(frame, best, layers) if layers >= DEEP else MISSING
     return (
-        Finding("masked row: what the best probe takes off the error with shuffled targets", gain, Rule(low=0.1), key),
+        Finding("masked row: best test MSE, as a share of that with shuffled targets", error, Rule(high=0.9), key),
         Finding(
             f"masked row: depth of the best layer, as a share of all (of {DEEP} or more)", depth, Rule(0.1, 0.5), key
         ),
@@ -53,7 +53,7 @@ def _entry(e: Evidence) -> tuple[Finding, ...]:
     fall, step = MISSING, MISSING
     if len(frame):
         frame = frame.sort_values("layer")
-        fall = number_of(frame.iloc[-1], "test_mse").over(number_of(frame.iloc[0], "test_mse"))
+        fall = number_of(frame.iloc[-1], "first_ratio")
         step = _largest_step(frame) if layers >= DEEP else MISSING
     return (
         Finding(
@@ -82,6 +82,6 @@ def _less(one: Number, other: Number) -> Number:
 
 def _singular_vector(e: Evidence) -> Finding:
     frame = e.rows("after/probes", "probes", target="singular vector")
-    gains = [number_of(row, "cosine_gain").over(number_of(row, "control_cosine")) for _, row in frame.iterrows()]
+    gains = [number_of(row, "cosine_gain").over(Number.exact(row["control_cosine"])) for _, row in frame.iterrows()]
     text = "singular vector: what the best probe adds to the mean |cosine| with shuffled targets, as a share"
     return Finding(text, extreme(gains, largest=True), Rule(high=0.25), "after/probes")
