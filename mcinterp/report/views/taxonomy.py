@@ -88,8 +88,11 @@ def nearest_sentences(result: Result) -> list[str]:
         unfit = heads[heads[kind] == NONE]
         if f"{kind}_above" in heads and unfit[f"{kind}_above"].notna().any():
             row = unfit.loc[unfit[f"{kind}_above"].idxmax()]
-            own = scores[(scores["head"] == row["head"]) & (scores["class"] == row[f"{kind}_nearest"])].iloc[0]
-            told.append(f"Of heads without {an(kind)} the nearest to one is {row['head']}: {scored(own)}.")
+            own = scores[(scores["head"] == row["head"]) & (scores["class"] == row[f"{kind}_nearest"])]
+            told += [
+                f"Of heads without {an(kind)} the nearest to one is {row['head']}: {scored(one)}."
+                for _, one in own.head(1).iterrows()
+            ]
     return told
 
 
