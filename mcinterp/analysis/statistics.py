@@ -149,11 +149,11 @@ def crossed_estimate(sums: Floats, counts: Floats) -> Estimate:
     """
     sums, counts = np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     n, k, total = int((counts > 0).sum()), sums.shape[1], counts.sum()
-    value = np.asarray(sums.mean(1).sum() / total)
-    each = (sums - value * counts[:, None]) / (k * total)
-    own, others = each.sum(1), each.sum(0)
-    left = each - own[:, None] / k - others * (counts > 0)[:, None] / n
     with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.asarray(sums.mean(1).sum() / total)
+        each = (sums - value * counts[:, None]) / (k * total)
+        own, others = each.sum(1), each.sum(0)
+        left = each - own[:, None] / k - others * (counts > 0)[:, None] / np.float64(n)
         both = np.square(left).sum() * np.divide(n * k, (n - 1) * (k - 1))
     return _of_spread(value, crossed(Residuals.of(own, n), Residuals.of(others, k), both))
 

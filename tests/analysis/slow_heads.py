@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 from slow_attention import Pair, Rows, heads_of, name_of, traces, uniform_map
 from slow_encoder import Edit, Trace, run_slowly
-from slow_statistics import Columns, Errors, columns, estimate, ratio
+from slow_statistics import Columns, Errors, columns, estimate, mean, ratio
 
 from mcinterp.analysis.passes.ablation_controls import Controls
 from mcinterp.model import HeadSet
@@ -94,10 +94,9 @@ def slow_ablation(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> 
 
 def share(now: Errors, before: Errors) -> Columns:
     """The change as a share of the clean error; none where that is not told from 0."""
-    low = before.columns("mse")["mse_low"]
-    if not low > 0:
+    if not mean("sum", before.sums)["sum_low"] > 0:
         return dict.fromkeys(("masked_share", "masked_share_low", "masked_share_high"), np.nan)
-    return columns("masked_share", ratio(now.sums - before.sums, before.sums), now.counts > 0)
+    return columns("masked_share", ratio(now.sums - before.sums, before.sums), np.ones(len(now.sums), bool))
 
 
 def one_more(value: float, values: list[float]) -> float:

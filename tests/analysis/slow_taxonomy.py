@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import stats
 from slow_attention import Pair, Rows, heads_of, name_of, traces
-from slow_statistics import mean
+from slow_statistics import mean, p_value
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -203,7 +203,7 @@ def slow_score(
     if name in FAMILIES:
         by_line = np.array([own[name] for own in lines])
         least, place = by_line.mean(0).min(), names[int(by_line.mean(0).argmin())]
-        p_values = stats.ttest_1samp(by_line, 0.0, alternative="two-sided").pvalue
+        p_values = np.array([p_value(line.mean(), line - line.mean()) for line in by_line.T])
         everywhere = not any((by_line.mean(0) < 0) & (p_values < 0.05 / len(names)))
     return {
         "class": name,

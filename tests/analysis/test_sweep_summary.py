@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import math
 import statistics
 from pathlib import Path
 
 import numpy as np
 import pytest
 from planted_sweep import PLATEAU, STEPS, plant_sweep
-from scipy import stats
+from slow_statistics import interval
 from small_sweep import write_grid
 
 from mcinterp.analysis import sweep_summary
@@ -32,10 +31,9 @@ def summary(folder: Path) -> Result:
 
 
 def slow_interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean and 95 % t interval, by the textbook."""
-    mean, error = statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * error
-    return mean, mean - half, mean + half
+    """Mean and 95 % interval, from the definition."""
+    mean = statistics.fmean(values)
+    return (mean, *interval(mean, np.array(values) - mean))
 
 
 def slow_scores(path: Path) -> list[float]:
