@@ -192,7 +192,7 @@ def slow_positions(checkpoint: Checkpoint, result: Result, n: int, seed: int) ->
         row |= Errors.of(0 * targets, targets, where["masked"]).columns("zero_mse")
         for name in before:
             own = [one.mse for one in errors[name]]
-            row |= {f"{name}_mse_clean": before[name].mse, f"{name}_mse": float(np.mean(own))}
+            row |= before[name].columns(f"{name}_mse_clean") | {f"{name}_mse": float(np.mean(own))}
             row |= {f"{name}_spread": float(np.std(own, ddof=1)) if len(own) > 1 else np.nan}
             sampled = nulls.get(kind) != "exactly" and len(own) == len(result.arrays["order all positions"])
             changes = [Errors(one.sums - before[name].sums, one.counts) for one in errors[name]]

@@ -207,7 +207,7 @@ def test_every_checkpoint_is_switched_into_the_last_and_with_its_neighbours(trai
         got = list(zip(rows["donor_step"], rows["recipient_step"], strict=True))
         assert got == [pair for pair in expected for _ in names]
         assert rows["component"].tolist() == names * len(expected)
-        samples = 16 if comparison == INTO_LAST else 4
+        samples = 16 if comparison == INTO_LAST else 8
         assert (rows["n"] == samples).all()
         donor_step, recipient_step = expected[len(expected) // 2]
         switched = rows_of(

@@ -39,7 +39,7 @@ def test_an_untrained_model_is_told_nothing_good(trained: Run) -> None:
     results["run/switching"] = COMPARISONS["switching"].run(trained, trained.steps[:2], 16, 0)
     results["run/embeddings"] = COMPARISONS["embeddings"].run(trained, trained.steps[:2], 64, 0)
     verdicts = {claim.name: claim.verdict for claim in matrix_claims(Evidence(results))}
-    assert len(verdicts) == 8
+    assert len(verdicts) == 14
     assert "holds" not in verdicts.values()
     assert verdicts["copying"] == "does not hold"
 
@@ -71,7 +71,7 @@ def test_from_training_to_the_page(tmp_path: Path) -> None:
     index = write_report(tmp_path / "out")
     assert 'href="paper.html"' in index.read_text()
     page = index.with_name("paper.html").read_text()
-    assert "Of 8 claims" in page
+    assert "Of 14 claims" in page
     for name in ("attention-and-positions", "probes"):
         assert f'href="#{name}"' in page
         assert f'id="{name}"' in page
@@ -89,7 +89,7 @@ def test_the_page_says_every_verdict_with_its_evidence() -> None:
     steps = {key: 2000 if key.startswith("before/") else 9000 if key.startswith("after/") else None for key in results}
     facts = {"title": "A <paper>", "source": "somewhere", "preset": "tiny", "steps": steps}
     stored = claims_result("claims", "Claims", claims, facts)
-    assert claims_sentence(stored) == "Of 8 claims, 7 hold, 1 is undecided."
+    assert claims_sentence(stored) == "Of 14 claims, 13 hold, 1 is undecided."
     page = claims_page(stored, "a run", False, [])
     assert "A &lt;paper&gt;" in page
     assert 'href="step-00002000.html#tokens"' in page
@@ -114,9 +114,9 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     words = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--samples", "8", "--device", "cpu"]
     code, out, err = cli("reproduce", "matrix-completion", *words)
     lines = out.splitlines()
-    assert (code, len(lines)) == (0, 9)
-    assert lines[0].startswith("copying ")
-    assert lines[0].endswith("of 5 findings hold")
+    assert (code, len(lines)) == (0, 15)
+    assert lines[0].startswith("a sudden drop ")
+    assert lines[0].endswith("of 2 findings hold")
     assert Path(lines[-1]) == tmp_path / "out" / "paper.html"
     assert Path(lines[-1]).is_file()
     assert "all steps: components" in err

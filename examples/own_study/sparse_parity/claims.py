@@ -19,7 +19,7 @@ def sudden(e: Evidence) -> Claim:
     plateau, fall, halved, last = (
         e.number(LEARNING, "learning", column, asked="parity") for column in ("plateau", "fall", "halved", "last")
     )
-    single = e.number(LEARNING, "learning", "halved", asked="single bit").over(halved.value)
+    single = e.number(LEARNING, "learning", "halved", asked="single bit").over(halved)
     control = Control("steps until half of a single bit is learned, over those for the parity", single, Rule(high=0.2))
     findings = (
         Finding("error on the plateau; 1 is that of answering 0", plateau, Rule(0.9, 1.1), LEARNING, control),

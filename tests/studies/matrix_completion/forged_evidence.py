@@ -48,7 +48,8 @@ def _permuted(masked: float, observed: float, clean: float) -> Rows:
     for kind, factor in (("all positions", 1.0), ("data too", 1e-9)):
         row: dict[str, Any] = {"n": 256, "kind": kind}
         for name, base, rise in (("masked", clean, masked), ("observed", 0.0002, observed)):
-            row |= {f"{name}_mse_clean": base} | with_interval(f"{name}_delta", factor * rise, factor * abs(rise) / 10)
+            row |= with_interval(f"{name}_mse_clean", base, base / 50)
+            row |= with_interval(f"{name}_delta", factor * rise, factor * abs(rise) / 10)
         rows.append(row)
     return rows
 

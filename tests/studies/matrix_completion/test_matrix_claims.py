@@ -179,7 +179,7 @@ SPOILT: list[Spoilt] = [
     *(
         (
             "copying without attention",
-            f"{words}: change of L_obs as a share of the error of answering 0",
+            f"{words}: L_obs as a share of the error of answering 0",
             key,
             table,
             rows,
@@ -187,13 +187,13 @@ SPOILT: list[Spoilt] = [
             with_interval(column, 0.005, 0.001),
         )
         for words, key, table, rows, column in (
-            ("all attention uniform", "before/ablation", "ablation", ALL, "observed_delta"),
+            ("all attention uniform", "before/ablation", "ablation", ALL, "observed_mse"),
             (
                 "trained Q, K and V switched in",
                 "run/switching",
                 "pre_post",
                 qkv("after → before", "observed"),
-                "change",
+                "switched_mse",
             ),
             ("positions permuted", "before/positions", "positions", POSITIONS, "observed_delta"),
         )

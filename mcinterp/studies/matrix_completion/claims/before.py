@@ -72,6 +72,7 @@ class _Change:
         key: of the result.
         change: of the error.
         clean: the error without it.
+        left: the error with it.
         control: the same with nothing done.
     """
 
@@ -79,6 +80,7 @@ class _Change:
     key: str
     change: Number
     clean: Number
+    left: Number
     control: Control
 
     def relative(self, name: str) -> Finding:
@@ -86,10 +88,10 @@ class _Change:
         text = f"{self.words}: change of {WORDS[name]} as a share of it"
         return share(text, self.change, self.clean, NEGLIGIBLE, self.key, self.control)
 
-    def of_zero(self, e: Evidence, name: str) -> Finding:
-        """As a share of the error of answering 0."""
-        text = f"{self.words}: change of {WORDS[name]} as a share of the error of answering 0"
-        return share(text, self.change, zero_error(e, "before"), NEGLIGIBLE, self.key, self.control)
+    def level(self, e: Evidence, name: str) -> Finding:
+        """What it leaves, as a share of the error of answering 0."""
+        text = f"{self.words}: {WORDS[name]} as a share of the error of answering 0"
+        return share(text, self.left, zero_error(e, "before"), SMALL, self.key, self.control)
 
 
 def needs_no_attention(e: Evidence) -> Claim:
@@ -116,26 +118,28 @@ def copies_without_attention(e: Evidence) -> Claim:
         "negligibly, and stays small."
     )
     changes = [change(e, "observed") for change in (_uniform, _switched, _permuted)]
-    findings = [finding for one in changes for finding in (one.relative("observed"), one.of_zero(e, "observed"))]
+    findings = [finding for one in changes for finding in (one.relative("observed"), one.level(e, "observed"))]
     return Claim("copying without attention", text, f"{PAPER}, Sec. 3.1.2 and 3.3", tuple(findings))
 
 
 def _uniform(e: Evidence, name: str) -> _Change:
     key = "before/ablation"
-    change, clean = (e.number(key, "ablation", f"{name}_{what}", **ALL) for what in ("delta", "mse_clean"))
-    return _Change("all attention uniform", key, change, clean, nothing_ablated(e, "before", name))
+    change, clean, left = (e.number(key, "ablation", f"{name}_{what}", **ALL) for what in ("delta", "mse_clean", "mse"))
+    return _Change("all attention uniform", key, change, clean, left, nothing_ablated(e, "before", name))
 
 
 def _switched(e: Evidence, name: str) -> _Change:
     key, rows = "run/switching", TRAINED_QKV | {"entries": name}
-    change, clean = (e.number(key, "pre_post", column, **rows) for column in ("change", "recipient_mse"))
-    return _Change(
-        "trained Q, K and V switched in", key, change, clean, nothing_switched(e, TRAINED_QKV["direction"], name)
+    change, clean, left = (
+        e.number(key, "pre_post", column, **rows) for column in ("change", "recipient_mse", "switched_mse")
     )
+    null = nothing_switched(e, TRAINED_QKV["direction"], name)
+    return _Change("trained Q, K and V switched in", key, change, clean, left, null)
 
 
 def _permuted(e: Evidence, name: str) -> _Change:
     key, kind = "before/positions", {"kind": "all positions"}
     change, clean = (e.number(key, "positions", f"{name}_{what}", **kind) for what in ("delta", "mse_clean"))
     both = e.number(key, "positions", f"{name}_delta", kind="data too")
-    return _Change("positions permuted", key, change, clean, Control("change with entries permuted too", both, NULL))
+    null = Control("change with entries permuted too", both, NULL)
+    return _Change("positions permuted", key, change, clean, change.plus(clean.value), null)

@@ -27,7 +27,8 @@ def found(e: Evidence) -> bool:
 
 def limit(e: Evidence, name: str) -> float:
     """The step at which the drop's `start` or `end` is; NaN where there was none."""
-    return float(e.fact("training", "transition", name)) if found(e) else NAN
+    step = e.fact("training", "transition", name)
+    return float(step) if found(e) and step is not None else NAN
 
 
 def plateau(e: Evidence) -> Number:

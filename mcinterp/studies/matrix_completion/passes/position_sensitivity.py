@@ -43,7 +43,7 @@ COLUMNS = {
     "n_permutations": "random permutations, averaged over",
     "n": "matrices, the same under every permutation",
     "seed": "seed of matrices, masks and permutations",
-    "observed_mse_clean": "L_obs of the model as it is",
+    **interval_columns("observed_mse_clean", "L_obs of the model as it is"),
     "observed_mse": "L_obs with permuted positions",
     **interval_columns(
         "observed_delta",
@@ -51,7 +51,7 @@ COLUMNS = {
         "all matrices and all permutations of the kind, of which those here are a sample",
     ),
     "observed_spread": "standard deviation of observed_mse over the permutations",
-    "masked_mse_clean": "L_mask of the model as it is",
+    **interval_columns("masked_mse_clean", "L_mask of the model as it is"),
     "masked_mse": "L_mask with permuted positions",
     "masked_ratio": "masked_mse / masked_mse_clean",
     **interval_columns("masked_delta", "masked_mse − masked_mse_clean, paired over matrices"),
@@ -186,7 +186,7 @@ class _Kind:
         for entries in _ENTRIES:
             before = float(clean.mse(entries).value)
             row |= {
-                f"{entries}_mse_clean": before,
+                **clean.mse(entries).columns(f"{entries}_mse_clean"),
                 f"{entries}_mse": float(np.mean(mse[entries])),
                 f"{entries}_spread": float(np.std(mse[entries], ddof=1)) if len(self.errors) > 1 else float("nan"),
                 **self._average(self.errors, entries, clean).columns(f"{entries}_delta"),
