@@ -184,7 +184,6 @@ class _Kind:
             **zero.mse("masked").columns("zero_mse"),
         }
         for entries in _ENTRIES:
-            before = float(clean.mse(entries).value)
             row |= {
                 **clean.mse(entries).columns(f"{entries}_mse_clean"),
                 f"{entries}_mse": float(np.mean(mse[entries])),
