@@ -249,9 +249,7 @@ def slow_blocks(own: dict[Pair, Under], other: dict[Pair, Under], grid: Grid, n:
         size = max(group) + 1
         members = [[place for place in grid.places if group[place] == at] for at in range(size)]
 
-        untrained = [
-            np.mean([by_block(one, members) for one in under["random"]], axis=0) for under in other.values()
-        ]
+        untrained = [np.mean([by_block(one, members) for one in under["random"]], axis=0) for under in other.values()]
         above, below = max(2.0, np.max(untrained) * size), min(0.5, np.min(untrained) * size)
         for pair, under in own.items():
             each = np.array([by_block(pattern, members) for pattern in under["random"]])
