@@ -126,7 +126,7 @@ def test_the_training_result_is_its_curve() -> None:
 def test_a_run_and_its_checkpoint_show_what_they_are(trained: Run) -> None:
     html = cell(trained)
     assert f"Run {trained.name}" in html
-    assert "L_mask from step 1 to step 40" in html
+    assert "L_mask from step 1 to 40, " in html
     assert escape(trained.transition.statement[1:]) in html
     assert all(f"{step:,}" in html for step in trained.steps)
     assert "<polyline" in html

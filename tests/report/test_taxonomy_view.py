@@ -65,9 +65,9 @@ def test_results_of_earlier_versions_are_shown() -> None:
     ("low", "everywhere", "said"),
     [
         (0.60, True, "above the threshold 0.300"),
-        (0.20, True, "not above the threshold 0.300"),
+        (0.20, True, "not shown to be above the threshold 0.300"),
         (0.60, False, "above the threshold 0.300, but at row 0 below uniform attention"),
-        (0.20, False, "not above the threshold 0.300, and at row 0 below uniform attention"),
+        (0.20, False, "not shown to be above the threshold 0.300, and at row 0 below uniform attention"),
     ],
 )
 def test_a_score_is_said_to_be_above_where_its_interval_is(low: float, everywhere: bool, said: str) -> None:
