@@ -3,14 +3,16 @@
 For each run, on the plateau and at the last step: what every matrix of a large batch adds to each kind of estimate is
 computed once, and its average over all of them is taken for the truth. Then small batches are drawn from them, and each
 gives an estimate with its interval. Prints the share of intervals that hold the truth, that lie below it, and above it.
-Rates of 1,000 draws are uncertain by 1.4 percentage points, those of slow kinds, drawn 400 times, by 2.
+Rates of 1,000 draws are uncertain by 1.4 percentage points, those of slow kinds, drawn 400 times, by 2. Static scores,
+whose average maps are made anew in every draw, are drawn 100 times, all heads of a row side by side. At the end, the
+grouping of simulated positions, which has no batch to be drawn from.
 """
 
 from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,12 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mcinterp.analysis.passes.geometry import grouping, variance_explained
+from mcinterp.analysis.passes.head_patterns import average_maps
 from mcinterp.analysis.passes.probe_fits import fitted
 from mcinterp.analysis.sample_scores import SampleScores
 from mcinterp.analysis.statistics import (
     Estimate,
+    Floats,
     crossed_estimate,
-    linearised_estimate,
     mean_estimate,
     pooled_estimate,
     ratio_estimate,
@@ -34,9 +38,11 @@ from mcinterp.model.plain import load_weights
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.studies.matrix_completion.entry_errors import EntryErrors
 from mcinterp.studies.matrix_completion.passes import permutations
+from mcinterp.studies.matrix_completion.static_scores import StaticScores
 
 ROOT = Path(__file__).parents[1] / "checkpoints"
-MATRICES, CROSSED, ORDERS, CELLS = 6000, 300, 24, 200
+MATRICES, CROSSED, ORDERS, CELLS, MAPS = 6000, 300, 24, 200, 768
+COLUMNS, SHUFFLES = np.tile(np.arange(5), 5), 2000
 RARITY = (0.0, 0.02, 0.05, 0.2, 1.0)
 Draw = Callable[[np.random.Generator], Estimate]
 
@@ -71,6 +77,8 @@ def main(*names: str) -> None:
         for step in (run.select_steps("auto")[0], run.steps[-1]):
             for kind in kinds(run, step):
                 print(f"| {name} | {step} | {kind.row(np.random.default_rng(1))} |", flush=True)
+    for kind in of_groupings():
+        print(f"| simulated | – | {kind.row(np.random.default_rng(1))} |", flush=True)
 
 
 @torch.no_grad()
@@ -165,27 +173,26 @@ def _crossed(sums: np.ndarray, counts: np.ndarray) -> Draw:
 
 
 def of_static_heads(checkpoint: Checkpoint) -> Iterator[Kind]:
-    """How far a head's average map is from uniform, less its maps' distance from it, heads that have any of it."""
-    batch = checkpoint.sample(1500, 5)
-    parts = [torch.cat(list(Blocks(checkpoint.model).patterns(tokens)), 1) for tokens in batch.inputs.split(250)]
-    maps = torch.cat(parts).flatten(2).numpy()
-    for head in range(maps.shape[1]):
-        own, n_pos = maps[:, head], checkpoint.model.n_positions
-        truth = static_score(own, n_pos).value
-        if truth > 0.05:
-            draw = _drawn(lambda part, n_pos=n_pos: static_score(part, n_pos), 128, own)
-            yield Kind(f"static structure of L{head // 8}H{head % 8}", 128, draw, truth, 400)
+    """How static heads are beyond what families explain, a layer at a time: those whose average map has any of it."""
+    conditions = checkpoint.task.head_classes().conditions.values()
+    blocks, scores = Blocks(checkpoint.model), StaticScores(*checkpoint.sample(1, 5).shape)
+    inputs = [checkpoint.sample(MAPS, 5, **choice).inputs for choice in conditions]
+    for layer, maps in enumerate(zip(*(blocks.patterns(each) for each in inputs), strict=True)):
+        truth = scores.of_samples(maps, average_maps(maps)).double().mean(0).numpy()
+        for words, chosen in (("above 0.05", truth > 0.05), ("up to 0.05", truth <= 0.05)):
+            if chosen.any():
+                name = f"static score of layer {layer}, {chosen.sum()} heads {words}"
+                own = [each[:, torch.from_numpy(chosen)] for each in maps]
+                yield Kind(name, 128, _static(scores, own), truth[chosen], 100)
 
 
-def static_score(maps: np.ndarray, n_pos: int) -> Estimate:
-    """Of maps (n, query · key), with the error of the average that they are compared with (infinitesimal jackknife)."""
-    average = maps.mean(0, dtype=np.float64)
-    apart = maps - average
-    distance = np.abs(apart).sum(1)
-    slope = np.sign(average - 1 / n_pos) + np.sign(apart).mean(0)
-    value = (np.abs(average - 1 / n_pos).sum() - distance.mean()) / (2 * n_pos)
-    residuals = (distance.mean() - distance + apart @ slope) / (2 * n_pos) / len(maps)
-    return linearised_estimate(np.array(value), residuals)
+def _static(scores: StaticScores, maps: Sequence[torch.Tensor]) -> Draw:
+    def draw(generator: np.random.Generator) -> Estimate:
+        chosen = torch.from_numpy(generator.integers(0, len(maps[0]), 128))
+        drawn = [each[chosen] for each in maps]
+        return mean_estimate(scores.of_samples(drawn, average_maps(drawn)).double().numpy())
+
+    return draw
 
 
 def of_probes(checkpoint: Checkpoint) -> Iterator[Kind]:
@@ -209,6 +216,36 @@ def of_probes(checkpoint: Checkpoint) -> Iterator[Kind]:
     ):
         truth = sums.sum(0) / below.sum(0)
         yield Kind(f"{name} of {len(truth)} probes", 256, _drawn(pooled_estimate, 256, sums, below), truth, 400)
+
+
+def of_groupings() -> Iterator[Kind]:
+    """The variance between groups of simulated positions, less that of shuffled labels."""
+    for share in (0.0, 0.2):
+        for falls, words in ((4, "a few directions"), (1000, "all directions")):
+            generator = np.random.default_rng(0)
+            # With equal groups, shuffled labels have (groups − 1) / (positions − 1) in the mean, exactly.
+            explained = [variance_explained(grouped(share, generator, falls), COLUMNS) for _ in range(5000)]
+            name = f"grouping, {share:.0%} of the scatter, in {words}"
+            yield Kind(name, 25, _grouping(share, falls), np.mean(explained) - 4 / 24, 400)
+
+
+def grouped(share: float, generator: np.random.Generator, falls: float) -> Floats:
+    """Positions (25, 64) with this share of their scatter between columns; `falls` says over how few directions."""
+    scales = np.exp(-np.arange(64) / falls / 2)
+    means, noise = generator.normal(size=(5, 64)) * scales, generator.normal(size=(25, 64)) * scales
+    means -= means.mean(0)
+    means *= np.sqrt(share / (1 - share) * (scales**2).sum() * 5 / (means**2).sum())
+    return np.asarray(means[COLUMNS] + noise)
+
+
+def _grouping(share: float, falls: float) -> Draw:
+    def draw(generator: np.random.Generator) -> Estimate:
+        found = grouping(grouped(share, generator, falls), COLUMNS, SHUFFLES, int(generator.integers(2**31)))
+        return Estimate(
+            *(np.array(each) for each in (found.excess, found.excess_low, found.excess_high, found.p_value))
+        )
+
+    return draw
 
 
 if __name__ == "__main__":

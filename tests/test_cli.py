@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,9 @@ def test_ablate_writes_every_format(cli, folder, format):
     else:
         assert "L0H0,L1H1" in out
         assert out.startswith({"latex": r"\begin{tabular}", "markdown": "|", "table": "step"}[format])
+    if format == "table":
+        heads = ["step", "group", "method", "L_obs", "L_mask", "ratio", "L_mask delta [95 %]", "against control"]
+        assert re.split(r"\s{2,}", out.splitlines()[0].strip()) == heads
 
 
 def test_ablate_writes_to_a_file_and_takes_several_steps(cli, folder, tmp_path):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import forged_tokens
 import pandas as pd
 import pytest
 from small_run import interrupt_at
 
 from mcinterp.analysis import switch
+from mcinterp.cli.analysis import _switches
+from mcinterp.report.scores import Scores
 from mcinterp.runs import Run
 from mcinterp.runs.retrain import COMPONENTS
 
@@ -40,10 +44,19 @@ def test_switch_writes_every_format(cli: Cli, trained_folder: Path, format: str)
 def test_the_readable_table_has_a_line_a_component(cli: Cli, trained_folder: Path) -> None:
     _, out, _ = cli("switch", str(trained_folder), *SWITCH, "--component", "tokens")
     lines = out.splitlines()
+    heads = ["direction", "component", "L", "L_obs", "L_mask", "L_mask change [95 %]", "moved to donor"]
+    assert re.split(r"\s{2,}", lines[0].strip()) == heads
     assert [line.split()[5] for line in lines[2:]] == ["mlp:1+read-out", "tokens", "none", "everything"]
     assert "step 0 → step 40" in lines[2]
     assert "+0.0000 [+0.0000, +0.0000]" in lines[4]
     assert "nan" not in out
+
+
+def test_scores_of_other_tasks_head_their_columns() -> None:
+    result = forged_tokens.switching()
+    text = _switches(result.table("pre_post"), Scores.of(result))
+    heads = ["direction", "component", "cross-entropy", "cross-entropy change [95 %]", "moved to donor"]
+    assert re.split(r"\s{2,}", text.splitlines()[0].strip()) == heads
 
 
 def test_switch_takes_another_run_and_a_file(cli: Cli, trained_folder: Path, own_copy: Path, tmp_path: Path) -> None:

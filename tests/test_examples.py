@@ -23,7 +23,7 @@ SHOWN = {
 def test_the_script_prints_a_table():
     script = ROOT / "examples" / "ablation_table.py"
     done = subprocess.run([sys.executable, script, TINY], capture_output=True, text=True, check=True)
-    assert "masked_mse stays at" in done.stdout
+    assert "L_mask stays at" in done.stdout
     assert "| all " in done.stdout
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -63,17 +62,6 @@ def side_by_side(task: Any) -> list[str]:
     """All scores in the order of columns: parts, the main one last, then those over everything."""
     parts = parts_of(task)
     return [*reversed(parts), *(name for name in task.sample_score_kinds if name not in parts)]
-
-
-def curve_labels(task: Any) -> dict[str, str]:
-    """What scores of training are called where that is not their name."""
-    return dict(getattr(task, "curve_labels", {}))
-
-
-def said(task: Any, statement: str) -> str:
-    """A statement on the progress score's curve, with what the score is called for its name."""
-    name = str(task.progress_score)
-    return re.sub(rf"\b{name}\b", lambda _: curve_labels(task).get(name, name), statement)
 
 
 def score_facts(task: Any) -> dict[str, Any]:

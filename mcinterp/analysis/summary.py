@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.analysis.registry import defined_for
-from mcinterp.analysis.sample_scores import curve_labels, said, score_facts
+from mcinterp.analysis.sample_scores import score_facts
 from mcinterp.analysis.statistics import mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.task import make_task
-from mcinterp.task.offers import Scored
+from mcinterp.task.offers import Scored, curve_labels
 from mcinterp.training import Transition
 
 MAX_POINTS = 600
@@ -67,12 +67,12 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         "curve_labels": curve_labels(task),
         **(score_facts(task) if isinstance(task, Scored) else {}),
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
-        "transition": {**transition, "statement": said(task, run.transition.statement)},
+        "transition": transition,
         "plateau_interval": _plateau_interval(metrics, task.progress_score, run.transition),
     }
     tables = {
         "curve": Table(_averaged(metrics, meanings), meanings),
-        "transitions": Table.of(TRANSITION_COLUMNS, [_drop(drop, task) for drop in run.transitions]),
+        "transitions": Table.of(TRANSITION_COLUMNS, [_drop(drop) for drop in run.transitions]),
     }
     return Result("training", "Training", {}, facts, tables)
 
@@ -86,9 +86,8 @@ def _plateau_interval(metrics: pd.DataFrame, score: str, transition: Transition)
     return [float(transition.plateau + end - mean.value) for end in (mean.low, mean.high)]
 
 
-def _drop(transition: Transition, task: Any) -> dict[str, Any]:
-    row = {name: getattr(transition, name) for name in TRANSITION_COLUMNS}
-    return {**row, "statement": said(task, transition.statement)}
+def _drop(transition: Transition) -> dict[str, Any]:
+    return {name: getattr(transition, name) for name in TRANSITION_COLUMNS}
 
 
 def _averaged(metrics: pd.DataFrame, meanings: Mapping[str, str]) -> pd.DataFrame:

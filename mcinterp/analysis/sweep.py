@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcinterp.analysis.sample_scores import curve_labels
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
@@ -18,6 +17,7 @@ from mcinterp.runs.grid import Sweep, SweepRun, short_names
 from mcinterp.runs.run import CONFIG, METRICS
 from mcinterp.runs.sweep import read_failures
 from mcinterp.task import make_task
+from mcinterp.task.offers import curve_labels
 from mcinterp.training import Transition
 
 SEED = "training.seed"

@@ -32,6 +32,8 @@ from mcinterp.errors import FailedPassesError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mcinterp.report.scores import Scores
+
 Out = Annotated[Path | None, typer.Option(help="Folder of the report; by default reports/RUN.", metavar="DIR")]
 
 
@@ -94,6 +96,7 @@ def ablate(
     import pandas as pd
 
     from mcinterp.analysis import ablation
+    from mcinterp.report.scores import Scores
 
     results = [
         ablation(opened.checkpoint(at), heads or ["all"], method or ["uniform"], samples, seed)
@@ -101,7 +104,7 @@ def ablate(
     ]
     table = pd.concat([result.table("ablation") for result in results], ignore_index=True)
     verdicts = pd.concat([result.table("control")["verdict"] for result in results], ignore_index=True)
-    write_table(table, _readable(table, verdicts), format, out)
+    write_table(table, _ablations(table, verdicts, Scores.of(results[0])), format, out)
 
 
 def switch(
@@ -128,11 +131,12 @@ def switch(
     steps = one_step(given, "--from", donor), one_step(opened, "--to", recipient)
     from mcinterp.analysis import switch
     from mcinterp.analysis.passes.switching import COMPONENTS
+    from mcinterp.report.scores import Scores
 
     both = given.checkpoint(steps[0]), opened.checkpoint(steps[1])
     result = switch(*both, component or COMPONENTS, samples, seed)
     table = result.table("switching")
-    write_table(table, _switches(table), format, out)
+    write_table(table, _switches(table, Scores.of(result)), format, out)
 
 
 def _analyse(
@@ -155,26 +159,26 @@ def _analyse(
     return folder
 
 
-def _readable(table: pd.DataFrame, verdicts: pd.Series[str]) -> str:
+def _ablations(table: pd.DataFrame, verdicts: pd.Series[str], scores: Scores) -> str:
     """The columns a person reads first, in a width a terminal has."""
     view = table[["step", "group", "method"]].copy()
-    for entries in ("observed", "masked"):
-        pairs = zip(table[f"{entries}_mse_clean"], table[f"{entries}_mse"], strict=True)
-        view[f"{entries} MSE"] = [f"{clean:.3g} → {ablated:.3g}" for clean, ablated in pairs]
-    view["ratio"] = table["masked_ratio"].map("{:.2f}".format)
-    view["masked delta [95 %]"] = with_bounds(table, "masked_delta")
+    for name in reversed(scores.parts):
+        pairs = zip(table[scores.column(name, "_clean")], table[scores.column(name)], strict=True)
+        view[scores.words[name]] = [f"{clean:.3g} → {ablated:.3g}" for clean, ablated in pairs]
+    view["ratio"] = table[scores.ratio].map("{:.2f}".format)
+    view[f"{scores.said} delta [95 %]"] = with_bounds(table, scores.delta)
     view["against control"] = ["\n".join(wrap(verdict, 24)) for verdict in verdicts]
     return readable(view)
 
 
-def _switches(table: pd.DataFrame) -> str:
-    """One line a component: the error of each kind of entries, and how far the masked one moved."""
-    masked = table[table["entries"] == "masked"].reset_index()
-    view = masked[["direction", "component"]].copy()
-    for entries in ("total", "observed", "masked"):
-        rows = table[table["entries"] == entries]
-        pairs = zip(rows["recipient_mse"], rows["switched_mse"], strict=True)
-        view[f"{entries} MSE"] = [f"{before:.3g} → {after:.3g}" for before, after in pairs]
-    view["masked change [95 %]"] = with_bounds(masked, "change")
-    view["moved to donor"] = ["" if moved != moved else f"{moved:.0%}" for moved in masked["moved"]]
+def _switches(table: pd.DataFrame, scores: Scores) -> str:
+    """One line a component: every score, and how far the main one moved."""
+    main = table[table["entries"] == scores.main].reset_index()
+    view = main[["direction", "component"]].copy()
+    for name in reversed([scores.main, *scores.others]):
+        rows = table[table["entries"] == name]
+        pairs = zip(rows[f"recipient_{scores.unit}"], rows[f"switched_{scores.unit}"], strict=True)
+        view[scores.words[name]] = [f"{before:.3g} → {after:.3g}" for before, after in pairs]
+    view[f"{scores.said} change [95 %]"] = with_bounds(main, "change")
+    view["moved to donor"] = ["" if moved != moved else f"{moved:.0%}" for moved in main["moved"]]
     return readable(view)

@@ -13,10 +13,12 @@ from mcinterp.notebook.tables import framed, sentence, table
 from mcinterp.report.numbers import number
 from mcinterp.report.palette import SERIES
 from mcinterp.report.parts import Cell, Column, TableView
+from mcinterp.report.scores import spaced
 from mcinterp.report.tables import cell
 from mcinterp.report.views.training import flattened, statement
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.task import make_task
+from mcinterp.task.offers import curve_labels
 from mcinterp.training import Transition
 
 WIDTH, HEIGHT, POINTS = 520, 110, 260
@@ -28,8 +30,8 @@ MANY = 60
 def run_card(run: Run) -> str:
     """The curve in small, the finding, and the checkpoints."""
     metrics, transition = run.metrics, run.transition
-    score = make_task(run.config.task).progress_score
-    curve = _curve(metrics["step"].to_numpy(), metrics[score].to_numpy(), score, run.transitions)
+    scores = metrics[make_task(run.config.task).progress_score]
+    curve = _curve(metrics["step"].to_numpy(), scores.to_numpy(), run.progress_name, run.transitions)
     done, steps = run.steps_done, run.config.training.steps
     facts = {
         "task": _section(run.config.task.model_dump()),
@@ -44,9 +46,10 @@ def run_card(run: Run) -> str:
 
 def checkpoint_card(checkpoint: Checkpoint) -> str:
     """Where it comes from, and what was measured at its step."""
+    names = curve_labels(make_task(checkpoint.config.task))
     facts = {
         "parameters": number(sum(weight.numel() for weight in checkpoint.weights.values())),
-        **{name: number(value) for name, value in checkpoint.metrics.items()},
+        **{names.get(name, spaced(name)): number(value) for name, value in checkpoint.metrics.items()},
         "model": _section(checkpoint.config.model.model_dump()),
         "digest of the weights": checkpoint.digest,
         "configuration": checkpoint.config.hash,
@@ -61,7 +64,7 @@ def transition_card(transition: Transition) -> str:
     named = {name: value for name, value in values.items() if name not in ("statement", "found")}
     return framed(
         "Plateau and drop" if transition.found else "No drop",
-        [_finding(transition), _table("Numbers", ((n, cell(n, named)) for n in named))],
+        [_finding(transition), _table("Numbers", ((spaced(n), cell(n, named)) for n in named))],
     )
 
 
@@ -82,7 +85,7 @@ def _pairs(caption: str, facts: Mapping[str, str]) -> Markup:
 
 
 def _table(caption: str, rows: Iterable[tuple[str, Cell]]) -> Markup:
-    cells = [(Cell(name.replace("_", " ")), value) for name, value in rows]
+    cells = [(Cell(name), value) for name, value in rows]
     return table(TableView(caption, [Column(""), Column("")], cells, kind="plain"))
 
 
@@ -90,7 +93,7 @@ def _section(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {text}" for name, text in flattened(values) if text != "–")
 
 
-def _curve(steps: np.ndarray, values: np.ndarray, score: str, drops: Sequence[Transition]) -> Markup:
+def _curve(steps: np.ndarray, values: np.ndarray, name: str, drops: Sequence[Transition]) -> Markup:
     """The progress score on a logarithmic axis, with the plateau's level and the drop."""
     shown = np.isfinite(values) & (values > 0)
     steps, values = steps[shown], np.log10(values[shown])
@@ -112,7 +115,7 @@ def _curve(steps: np.ndarray, values: np.ndarray, score: str, drops: Sequence[Tr
         '<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/></svg>'
         "<figcaption>{label}</figcaption></figure>"
     ).format(
-        label=f"{score} from step {number(int(steps[0]))} to {number(int(steps[-1]))}, logarithmic axis from "
+        label=f"{name} from step {number(int(steps[0]))} to {number(int(steps[-1]))}, logarithmic axis from "
         f"{number(10**low)} to {number(10**high)}{'; shaded: the drop' if drops else ''}",
         w=WIDTH,
         h=HEIGHT,

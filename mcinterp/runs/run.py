@@ -30,6 +30,7 @@ from mcinterp.config.steps import chosen_steps, nearest_step, saved_steps
 from mcinterp.errors import CheckpointError, DamagedError
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import make_task
+from mcinterp.task.offers import curve_labels
 from mcinterp.training.schedule import dense_steps
 from mcinterp.training.transition import Transition, find_transition, find_transitions
 
@@ -116,17 +117,23 @@ class Run:
     @property
     def transition(self) -> Transition:
         """Plateau and largest drop of the task's progress score; where that is 0 or below it is left out."""
-        return find_transition(*self._progress, axis="step", quantity=make_task(self.config.task).progress_score)
+        return find_transition(*self._progress, axis="step", quantity=self.progress_name)
 
     @property
     def transitions(self) -> list[Transition]:
         """All its drops, in order; `transition` is one of them where there are any."""
-        return find_transitions(*self._progress, axis="step", quantity=make_task(self.config.task).progress_score)
+        return find_transitions(*self._progress, axis="step", quantity=self.progress_name)
 
     @property
     def told(self) -> str:
         """Every drop in a sentence, or why there is none."""
         return "; then ".join(drop.statement for drop in self.transitions) or self.transition.statement
+
+    @property
+    def progress_name(self) -> str:
+        """What sentences call the task's progress score."""
+        task = make_task(self.config.task)
+        return curve_labels(task).get(task.progress_score, task.progress_score)
 
     @property
     def _progress(self) -> tuple[pd.Series, pd.Series]:

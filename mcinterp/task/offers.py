@@ -152,6 +152,11 @@ class LabelledCurves(Protocol):
     curve_labels: Mapping[str, str]
 
 
+def curve_labels(task: object) -> dict[str, str]:
+    """What a task's loss and scores of training are called where that is not their name."""
+    return dict(task.curve_labels) if isinstance(task, LabelledCurves) else {}
+
+
 @runtime_checkable
 class WithOracles(Protocol):
     """Known algorithms that a model's answers are compared with."""

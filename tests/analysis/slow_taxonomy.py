@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from scipy import stats
 from slow_attention import Pair, Rows, heads_of, name_of, traces
-from slow_statistics import mean, p_value
+from slow_statistics import interval, mean, p_value
 
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -203,7 +202,7 @@ def slow_score(
     if name in FAMILIES:
         by_line = np.array([own[name] for own in lines])
         least, place = by_line.mean(0).min(), names[int(by_line.mean(0).argmin())]
-        p_values = np.array([p_value(line.mean(), line - line.mean()) for line in by_line.T])
+        p_values = np.apply_along_axis(tested, 0, by_line)
         everywhere = not any((by_line.mean(0) < 0) & (p_values < 0.05 / len(names)))
     return {
         "class": name,
@@ -249,18 +248,14 @@ def slow_blocks(own: dict[Pair, Under], other: dict[Pair, Under], grid: Grid, n:
         size = max(group) + 1
         members = [[place for place in grid.places if group[place] == at] for at in range(size)]
 
-        def blocks(pattern: np.ndarray, members: list[list[int]] = members) -> np.ndarray:
-            return np.array([[pattern[np.ix_(q, k)].sum() / len(q) for k in members] for q in members])
-
-        untrained = [np.mean([blocks(one) for one in under["random"]], axis=0) for under in other.values()]
+        untrained = [np.mean([by_block(one, members) for one in under["random"]], axis=0) for under in other.values()]
         above, below = max(2.0, np.max(untrained) * size), min(0.5, np.min(untrained) * size)
         for pair, under in own.items():
-            each = np.array([blocks(pattern) for pattern in under["random"]])
+            each = np.array([by_block(pattern, members) for pattern in under["random"]])
             said = {}
-            for what, bound, alternative in (("favoured", above, "greater"), ("avoided", below, "less")):
-                # A two-sided test at 5 % over all blocks is a one-sided one at half of it.
-                p_values = stats.ttest_1samp(each, bound / size, alternative=alternative).pvalue
-                said[what] = p_values < 0.05 / 2 / size**2
+            for what, bound, sign in (("favoured", above, 1), ("avoided", below, -1)):
+                apart = sign * (each - bound / size)
+                said[what] = (apart.mean(0) > 0) & (np.apply_along_axis(tested, 0, apart) < 0.05 / size**2)
             rows.append(
                 {
                     "head": name_of(pair),
@@ -277,6 +272,29 @@ def slow_blocks(own: dict[Pair, Under], other: dict[Pair, Under], grid: Grid, n:
                 }
             )
     return rows
+
+
+def tested(values: np.ndarray) -> float:
+    """Of the two-sided test that the mean of values (n,) is 0 in truth."""
+    return p_value(values.mean(), values - values.mean())
+
+
+def by_block(pattern: np.ndarray, members: list[list[int]]) -> np.ndarray:
+    """Attention of the queries of each group on the keys of each."""
+    return np.array([[pattern[np.ix_(q, k)].sum() / len(q) for k in members] for q in members])
+
+
+def slow_block_arrays(checkpoint: Checkpoint, n: int, seed: int) -> dict[str, np.ndarray]:
+    """The arrays of the taxonomy pass."""
+    batch = checkpoint.sample(n, seed)
+    run, (rows, cols) = traces(checkpoint, batch), batch.shape
+    places = np.arange(rows * cols).reshape(rows, cols)
+    arrays = {}
+    for name, members in (("row", places.tolist()), ("column", places.T.tolist())):
+        each = np.array([[by_block(trace.patterns[pair], members) for pair in heads_of(checkpoint)] for trace in run])
+        ends = np.apply_along_axis(lambda block: interval(block.mean(), block - block.mean()), 0, each)
+        arrays |= {f"{name}_blocks": each.mean(0), f"{name}_blocks_low": ends[0], f"{name}_blocks_high": ends[1]}
+    return arrays
 
 
 def slow_described(blocks: np.ndarray) -> str:

@@ -23,7 +23,7 @@ from slow_heads import slow_ablation, slow_patching
 from slow_runs import slow_embeddings, slow_plateau
 from slow_statistics import assert_table
 from slow_switching import slow_components, slow_switching
-from slow_taxonomy import slow_taxonomy
+from slow_taxonomy import slow_block_arrays, slow_taxonomy
 from small_gpt import small_gpt_config
 from small_run import small_config
 
@@ -171,10 +171,20 @@ def test_every_number_of_the_taxonomy_where_every_class_is_scored(mixed: Checkpo
 def test_every_cell_of_the_maps(which: str, request: pytest.FixtureRequest) -> None:
     checkpoint = request.getfixturevalue(which)
     result = passed(checkpoint, "attention")
-    slow = slow_maps(checkpoint, result, N, SEED)
+    assert_same_arrays(result, slow_maps(checkpoint, result, N, SEED))
+
+
+def test_every_block_of_the_taxonomy(encoder: Checkpoint) -> None:
+    result = passed(encoder, "taxonomy")
+    slow = slow_block_arrays(encoder, N, SEED)
+    assert result.facts["axes"].keys() == slow.keys()
+    assert_same_arrays(result, slow)
+
+
+def assert_same_arrays(result: Result, slow: Mapping[str, np.ndarray]) -> None:
     assert result.arrays.keys() == slow.keys()
     for name, array in slow.items():
-        nearly = 1e-2 if name in ("lows", "highs") else 1e-7  # as in slow_statistics.assert_table
+        nearly = 1e-2 if name.endswith(("lows", "highs", "_low", "_high")) else 1e-7  # as in assert_table
         np.testing.assert_allclose(result.arrays[name], array, rtol=nearly, atol=1e-5, err_msg=name)
 
 

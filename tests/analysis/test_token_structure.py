@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -89,20 +93,20 @@ def test_what_cannot_be_told_is_empty() -> None:
 
 
 COLUMNS = np.tile(np.arange(5), 5)
+Grouped = Callable[[float, np.random.Generator, float], Floats]
 
 
-def grouped(share: float, generator: np.random.Generator, falls: float) -> Floats:
-    """Positions (25, 64) with this share of their scatter between columns; `falls` says over how few directions."""
-    scales = np.exp(-np.arange(64) / falls / 2)
-    means, noise = generator.normal(size=(5, 64)) * scales, generator.normal(size=(25, 64)) * scales
-    means -= means.mean(0)
-    means *= np.sqrt(share / (1 - share) * (scales**2).sum() * 5 / (means**2).sum())
-    return means[COLUMNS] + noise
+@pytest.fixture
+def grouped(monkeypatch: pytest.MonkeyPatch) -> Grouped:
+    """Positions (25, 64) in columns, by the columns' share of their scatter and over how few directions it falls."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    simulated: Grouped = importlib.import_module("interval_coverage").grouped
+    return simulated
 
 
 @pytest.mark.parametrize("falls", [4, 1000])
 @pytest.mark.parametrize("share", [0.0, 0.2])
-def test_the_interval_of_a_grouping_covers(share: float, falls: float) -> None:
+def test_the_interval_of_a_grouping_covers(grouped: Grouped, share: float, falls: float) -> None:
     generator = np.random.default_rng(4)
     found = [grouping(grouped(share, generator, falls), COLUMNS, 100, seed) for seed in range(80)]
     truth = np.mean([one.excess for one in found])
@@ -110,7 +114,7 @@ def test_the_interval_of_a_grouping_covers(share: float, falls: float) -> None:
     assert covered >= 0.83
 
 
-def test_no_grouping_is_rejected_as_often_as_said_and_a_detectable_one_is_found() -> None:
+def test_no_grouping_is_rejected_as_often_as_said_and_a_detectable_one_is_found(grouped: Grouped) -> None:
     generator = np.random.default_rng(5)
     null = [grouping(grouped(0.0, generator, 1000), COLUMNS, 100, seed) for seed in range(150)]
     assert np.mean([one.p_value <= 0.05 for one in null]) < 0.1

@@ -258,7 +258,8 @@ class Forge:
         arrays = {}
         for name, size in self._groupings.items():
             blocks = rng.uniform(0, 2 / size, (len(self.heads), size, size)).astype(np.float32)
-            arrays |= {f"{name}_blocks": blocks, f"{name}_half_widths": np.full_like(blocks, 0.01)}
+            ends = {f"{name}_blocks_low": blocks - 0.01, f"{name}_blocks_high": blocks + 0.02}
+            arrays |= {f"{name}_blocks": blocks, **ends}
         return arrays
 
     def sets(self, step: int) -> dict[str, tuple[str, list[str]]]:

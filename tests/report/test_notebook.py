@@ -126,11 +126,14 @@ def test_the_training_result_is_its_curve() -> None:
 def test_a_run_and_its_checkpoint_show_what_they_are(trained: Run) -> None:
     html = cell(trained)
     assert f"Run {trained.name}" in html
+    assert "L_mask from step 1 to 40, " in html
     assert escape(trained.transition.statement[1:]) in html
     assert all(f"{step:,}" in html for step in trained.steps)
     assert "<polyline" in html
     last = trained.checkpoint("last")
     html = cell(last)
+    assert "L_mask" in html
+    assert "masked_mse" not in html
     assert last.digest in html
     assert f"step {last.step:,}" in html
     assert number(last.metrics["masked_mse"]) in html

@@ -54,7 +54,7 @@ def test_a_figure_gives_its_numbers_and_a_picture(report: Path, opened: Opened, 
             download.value.save_as(tmp_path / name)
             assert download.value.suggested_filename.endswith(Path(name).suffix)
     saved = pd.read_csv(tmp_path / "curve.csv")
-    trace = next(one for one in shown["data"] if one["name"] == "MSE, masked")
+    trace = next(one for one in shown["data"] if one["name"] == "L_mask")
     own = saved[saved["trace"] == "MSE, masked"]
     np.testing.assert_allclose(own["x"], trace["x"])
     np.testing.assert_allclose(own["y"], [np.nan if y is None else y for y in trace["y"]])

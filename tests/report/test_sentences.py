@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from dataclasses import asdict, replace
 
 import forged_token_pairs
 import forged_tokens
+import numpy as np
 import pandas as pd
 import pytest
 from forged import Forge
@@ -14,15 +15,28 @@ from forged_circuits import forged_circuits
 from judging import TRUTHS, contradictions, estimates, forged
 
 from mcinterp.analysis.judged import Judged
-from mcinterp.analysis.sample_scores import said
+from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.parts import Section
 from mcinterp.report.scores import Scores
-from mcinterp.report.views import aligned, compare, comparison_sections, patching, sections, sweep, switching
+from mcinterp.report.views import (
+    ablation,
+    aligned,
+    compare,
+    comparison_sections,
+    patching,
+    probes,
+    sections,
+    sweep,
+    switching,
+    taxonomy,
+    training,
+)
 from mcinterp.report.views.changes import changes_sentence
 from mcinterp.report.views.embeddings import _grouped
 from mcinterp.report.views.head import circuits as head_circuits
 from mcinterp.report.views.head.effects import ablation_sentence, patching_sentence
 from mcinterp.results import Result, Table
+from mcinterp.training import find_transition
 
 STEP = 9000
 FORGE = Forge()
@@ -32,7 +46,8 @@ WORDS = {
     "masked_delta": ("raise[sd]", "lower(s|ed)"),
     "change": ("rises", "falls"),
     "difference": ("is higher", "is lower"),
-    "score": ("more alike", "less alike"),
+    "score": ("more alike|^above", "less alike|^below"),
+    "gain": ("is best decoded", "is decoded worse"),
     "effect": ("similar", "opposite|less alike"),
     "last_score": ("^lower for n_layers .* than for n_layers ", "never"),
     "excess": ("are grouped", "not measurably grouped"),
@@ -50,6 +65,11 @@ PLAIN = (
     r"writes towards the answer",
     r"the curves differ by a factor of",
     r"against those that",
+    r"(\d+|none) (raises?|lowers?)",  # counts
+    r"\(\d+ of them by less than 1 %\)",
+    r"\((hurts|helps) (more|less) than every control\)",  # the pass's verdict
+    r"\d+ more than one alike",
+    r"more than twice or less than half of what uniform attention has",
 )
 Make = Callable[[str], Sequence[str]]
 
@@ -70,6 +90,26 @@ def _head_ablation(truth: str) -> Sequence[str]:
     frame = result.table("ablation").query("group == 'L0H1'")
     both = pd.concat([frame.assign(step=1000), frame], ignore_index=True)
     return [ablation_sentence("L0H1", both, Scores.of(result))]
+
+
+def _ablation(truth: str) -> Sequence[str]:
+    result = forged(FORGE.ablation(STEP), truth, "masked_delta", "masked_share")
+    clean = {"masked_mse_clean": np.nan} if truth == "missing" else {}
+    return ablation.sentences(ablation_rows(result).assign(**clean), Scores.of(result))
+
+
+def _probes(truth: str) -> Sequence[str]:
+    result = forged(FORGE.probes(STEP), truth, "gain", "cosine_gain")
+    return probes.sentences(result.table("probes"), result.facts["main_places"])
+
+
+def _taxonomy(truth: str) -> Sequence[str]:
+    """Scores as far above their thresholds as the truth has it, of heads of no class."""
+    result = forged(FORGE.taxonomy(STEP), truth, "score")
+    unfit = result.table("heads").assign(**dict.fromkeys(result.facts["kinds"], "none"))
+    new = {"heads": unfit, "scores": result.table("scores").assign(threshold=0.0)}
+    tables = {name: Table(frame, result.tables[name].columns) for name, frame in new.items()}
+    return taxonomy.view(replace(result, tables={**result.tables, **tables}), {}).sentences
 
 
 def _headline(truth: str) -> Sequence[str]:
@@ -139,7 +179,10 @@ def _alike(truth: str) -> Sequence[str]:
 CASES: dict[str, Make] = {
     "patching": _patching,
     "patching of a head": _head_patching,
+    "ablation": _ablation,
     "ablation of a head": _head_ablation,
+    "probes": _probes,
+    "taxonomy": _taxonomy,
     "headline": _headline,
     "switching": _switching,
     "compared checkpoints": _compared,
@@ -160,7 +203,7 @@ def test_no_word_contradicts_its_interval(case: str, truth: str) -> None:
     assert n_words or truth == "missing"
 
 
-OF_PASSES = ("attention", "taxonomy", "patching", "circuits")
+OF_PASSES = ("attention", "taxonomy", "ablation", "probes", "patching", "circuits")
 """Those of a checkpoint, all sentences of which are walked."""
 NO_VERDICT = (r"what earlier heads", r"[Ii]n the later layers", r"differs by up to")
 
@@ -256,8 +299,39 @@ def test_what_is_said_of_each_truth(truth: str) -> None:
         assert words in " ".join(sentences)
 
 
-def test_a_statement_on_a_curve_calls_the_score_by_its_name() -> None:
-    """Told of the run whose task has names for its scores, and as it is of one that has none."""
-    task = SimpleNamespace(progress_score="masked_mse", curve_labels={"masked_mse": "L_mask"})
-    assert said(task, "masked_mse stays at 0.1; masked_mse_2 does not") == "L_mask stays at 0.1; masked_mse_2 does not"
-    assert said(SimpleNamespace(progress_score="loss"), "no drop: loss stays") == "no drop: loss stays"
+COUNTED = {
+    "above": "16 raise L_mask; ",
+    "reversed": "none raises L_mask, 16 lower it; ",
+    "tiny": "16 raise L_mask (16 of them by less than 1 %); ",
+    **dict.fromkeys(("null", "undecided", "hardly known"), "none raises L_mask; "),
+}
+
+
+@pytest.mark.parametrize("truth", COUNTED)
+def test_heads_are_counted_by_their_intervals(truth: str) -> None:
+    assert COUNTED[truth] in _ablation(truth)[1]
+
+
+FALL = np.arange(4000)
+NOISE = np.exp(0.05 * np.random.default_rng(0).standard_normal(4000))
+CURVES = {
+    "above": (np.where(FALL < 2000, 1.0, 0.1) * NOISE, "L_mask stays at 1 until step "),
+    "reversed": (np.where(FALL < 2000, 0.1, 1.0) * NOISE, "No drop yet: L_mask stays near "),
+    "null": (np.ones(4000), "No drop yet: L_mask stays near 1 "),
+    "tiny": (np.where(FALL < 2000, 1.0, 0.99) * NOISE, "No drop yet: L_mask stays near "),
+    "undecided": (NOISE**20, "No drop yet: L_mask stays near "),
+    "hardly known": (NOISE**100, "No drop yet: L_mask stays near "),
+}
+"""Curves of training, and what is said of them."""
+
+
+@pytest.mark.parametrize("truth", CURVES)
+def test_training_tells_of_a_drop_where_there_is_one(truth: str) -> None:
+    curve, begins = CURVES[truth]
+    transition = asdict(find_transition(FALL, curve, quantity="L_mask"))
+    result = FORGE.training()
+    tables = {name: table for name, table in result.tables.items() if name != "transitions"}
+    (sentence,) = training.statements(replace(result, facts={**result.facts, "transition": transition}, tables=tables))
+    assert sentence.startswith(begins)
+    assert ("falls fastest" in sentence) == (truth == "above")
+    assert training.statements(replace(result, facts={}, tables=tables)) == ["No transition was looked for."]

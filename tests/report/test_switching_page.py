@@ -72,17 +72,23 @@ def test_switching_sentences_follow_the_interval(switching: Result) -> None:
     numbers = {"recipient_mse": 0.1, "switched_mse": 0.04, "change": -0.06, "change_low": -0.07, "change_high": -0.05}
     moved = {"moved": 0.75, "moved_low": 0.625, "moved_high": 0.875}
     falls = told(switching, numbers | moved)
-    assert "Step 0 with attention-qkv of step 40: L_mask falls, 0.100 → 0.0400" in falls
-    assert (
-        "(change −0.060 [−0.070, −0.050], n = 8 fresh matrices, seed 0), 75 [62, 88] % of the way to that of step 40;"
-        in falls
+    assert falls.startswith(
+        "Step 0 with attention-qkv of step 40 (n = 8 fresh matrices, seed 0): L_mask falls, 0.100 → 0.0400 (change "
+        "−0.060 [−0.070, −0.050]), 75 [62, 88] % of the way to that of step 40; L_obs goes from "
     )
+    assert ". With everything-but:attention: L_mask " in falls
     assert "L_mask rises" in told(switching, {"change_low": 0.01, "change_high": 0.02})
     assert "does not measurably change" in told(switching, {"change_low": -0.01, "change_high": 0.02})
     nan = float("nan")
     absent = told(switching, {"moved": nan, "moved_low": nan, "moved_high": nan})
-    assert "of the way" not in absent
+    assert "of the way" not in absent.partition(" With ")[0]
     assert "nan" not in absent
+
+
+def test_switching_says_its_batch_once(switching: Result) -> None:
+    first, second, *others = switching_view.sentences(switching)
+    assert [text.count("n = 8 fresh matrices, seed 0") for text in (first, second, *others)] == [1, 0, 0, 0]
+    assert second.startswith("Step 40 with attention-qkv of step 0 (the same matrices): L_mask ")
 
 
 def test_switching_says_whether_its_controls_hold(switching: Result) -> None:

@@ -9,6 +9,7 @@ import pytest
 from forged import Forge
 
 from mcinterp.report.figures import position_blocks_figure, scores_figure
+from mcinterp.report.numbers import interval
 from mcinterp.report.views import taxonomy as page
 from mcinterp.report.views.head.classes import best_sentences, class_sentence
 from mcinterp.results import Result, Table
@@ -64,9 +65,9 @@ def test_results_of_earlier_versions_are_shown() -> None:
     ("low", "everywhere", "said"),
     [
         (0.60, True, "above the threshold 0.300"),
-        (0.20, True, "not above the threshold 0.300"),
+        (0.20, True, "not shown to be above the threshold 0.300"),
         (0.60, False, "above the threshold 0.300, but at row 0 below uniform attention"),
-        (0.20, False, "not above the threshold 0.300, and at row 0 below uniform attention"),
+        (0.20, False, "not shown to be above the threshold 0.300, and at row 0 below uniform attention"),
     ],
 )
 def test_a_score_is_said_to_be_above_where_its_interval_is(low: float, everywhere: bool, said: str) -> None:
@@ -115,4 +116,5 @@ def test_every_head_has_a_picture_of_its_blocks() -> None:
     assert 2 ** figure.data[3].z[0][1] * (1 / FORGE.cols) == pytest.approx(
         max(blocks[3, 0, 1], 0.25 / FORGE.cols), 1e-2
     )
-    assert "queries of column 0, keys of column 1" in figure.data[3].customdata[0][1]
+    told = interval(blocks[3, 0, 1], blocks[3, 0, 1] - 0.01, blocks[3, 0, 1] + 0.02)
+    assert f"queries of column 0, keys of column 1<br>attention {told}" in figure.data[3].customdata[0][1]

@@ -96,9 +96,10 @@ def test_every_figure_is_valid_and_speaks_of_the_task(pages: Path) -> None:
         ),
         (
             "index.html",
-            "Step 500 with attention-qkv of step 3,000: the cross-entropy falls, 1.60 → 1.00 (change −0.600",
+            "Step 500 with attention-qkv of step 3,000 (n = 64 fresh sequences, seed 7): the cross-entropy falls, "
+            "1.60 → 1.00 (change −0.600",
         ),
-        ("index.html", "n = 64 fresh sequences, seed 7), 40.0 [39.0, 41.0] % of the way to that of step 3,000."),
+        ("index.html", "), 40.0 [39.0, 41.0] % of the way to that of step 3,000."),
         (
             "index.html",
             "Controls: switching nothing changes nothing, and switching everything gives the donor, both exactly",

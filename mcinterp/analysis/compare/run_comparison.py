@@ -9,13 +9,13 @@ import numpy as np
 
 from mcinterp.analysis.compare.aligned import LEAST_RUNS, over_runs, spread
 from mcinterp.analysis.compare.compared_run import CLASS_COLUMNS, CURVE_COLUMNS, RUN_COLUMNS, Member
-from mcinterp.analysis.sample_scores import curve_labels, said
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.config import check_same_kind
 from mcinterp.errors import InputError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.task import make_task
+from mcinterp.task.offers import curve_labels
 
 POINTS = 300
 """The longest run's curve is averaged into about so many stretches."""
@@ -74,7 +74,7 @@ def compare_runs(runs: Sequence[Run], labels: Sequence[str] | None = None, sampl
     facts = {
         "runs": [member.label for member in members],
         "dropped": [member.label for member in dropped],
-        "statements": {member.label: said(task, member.transition.statement) for member in members},
+        "statements": {member.label: member.transition.statement for member in members},
         "progress_score": progress,
         "curve_labels": curve_labels(task),
         "scores": scores,

@@ -21,7 +21,7 @@ from mcinterp.analysis.passes.component_columns import (
 )
 from mcinterp.analysis.passes.weight_bench import WeightBench
 from mcinterp.analysis.registry import check_offered
-from mcinterp.analysis.sample_scores import curve_labels, main_score, score_facts
+from mcinterp.analysis.sample_scores import main_score, score_facts
 from mcinterp.analysis.statistics import Floats, mean_estimate
 from mcinterp.errors import McinterpError
 from mcinterp.model.components import Component, transplant
@@ -31,6 +31,7 @@ from mcinterp.runs.checkpoint import saved_digest
 from mcinterp.runs.retrain import retrained_runs
 from mcinterp.runs.run import METRICS
 from mcinterp.task import make_task
+from mcinterp.task.offers import curve_labels
 
 STRETCHES = 240
 """A curve is averaged over at most so many equal stretches of its steps."""

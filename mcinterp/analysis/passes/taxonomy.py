@@ -13,7 +13,7 @@ from mcinterp.analysis.passes.head_patterns import Groups, Measured, Patterns
 from mcinterp.analysis.passes.position_blocks import BLOCK_COLUMNS, block_rows
 from mcinterp.analysis.registry import check_offered
 from mcinterp.analysis.sections import transformer
-from mcinterp.analysis.statistics import mean_estimate
+from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.errors import InputError
 from mcinterp.model import Head
 from mcinterp.results import Result, Table
@@ -30,8 +30,8 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
 
     Returns:
         tables `heads` (label, runner-up and margin, for each kind of class), `scores` (every class, with controls) and,
-        where the task groups positions, `blocks`; arrays with the attention by block of every grouping and half the
-        length of its 95 % interval.
+        where the task groups positions, `blocks`; arrays with the attention by block of every grouping and the ends
+        of its 95 % interval.
     """
     if samples < 2:
         raise InputError(f"head_taxonomy: samples must be at least 2, got {samples}")
@@ -96,21 +96,22 @@ def taxonomy_result(
 
 
 def _block_arrays(own: Measured) -> dict[str, np.ndarray]:
-    """Attention by block of every grouping, (head, group of query, group of key), and half its interval's length."""
-    estimates = {name: mean_estimate(blocks) for name, blocks in own.blocks.items()}
+    """Attention by block of every grouping, (head, group of query, group of key), with its interval."""
     arrays = {}
-    for name, found in estimates.items():
-        arrays[f"{name}_blocks"] = found.value.astype(np.float32)
-        arrays[f"{name}_half_widths"] = ((found.high - found.low) / 2).astype(np.float32)
+    for name, blocks in own.blocks.items():
+        found = mean_estimate(blocks)
+        for end, values in (("", found.value), ("_low", found.low), ("_high", found.high)):
+            arrays[f"{name}_blocks{end}"] = values.astype(np.float32)
     return arrays
 
 
 def _block_facts(uniform: Measured) -> dict[str, Any]:
     """What uniform attention has on every block, by grouping, and the axes of the arrays."""
     axes = ["head", "group of query", "group of key"]
+    names = [name for grouping in uniform.blocks for name in interval_columns(f"{grouping}_blocks", "")]
     return {
         "uniform_blocks": {name: blocks[0, 0].tolist() for name, blocks in uniform.blocks.items()},
-        "axes": {f"{name}_{what}": axes for name in uniform.blocks for what in ("blocks", "half_widths")},
+        "axes": dict.fromkeys(names, axes),
     }
 
 

@@ -40,7 +40,7 @@ def ablation_figure(ablation: Result, heads: bool | None = None) -> go.Figure:
     if heads is not None:
         frame = frame[(frame["kind"] == "head") == heads]
     scores = Scores.of(ablation)
-    figure = blank(300, f"change of the {text(scores.said)}")
+    figure = blank(300, f"change of {text(scores.the)}")
     figure.update_xaxes(rangemode="tozero")
     for index, method in enumerate(frame["method"].unique()):
         _add_method(figure, frame[frame["method"] == method], scores.delta, method, index)

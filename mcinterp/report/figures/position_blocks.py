@@ -30,7 +30,7 @@ def position_blocks_figure(taxonomy: Result, grouping: str) -> go.Figure:
         grouping: by what positions are grouped.
     """
     heads = taxonomy.table("blocks")["head"].unique().tolist()
-    blocks, half = taxonomy.arrays[f"{grouping}_blocks"], taxonomy.arrays[f"{grouping}_half_widths"]
+    blocks, *ends = (taxonomy.arrays[f"{grouping}_blocks{end}"] for end in ("", "_low", "_high"))
     uniform = np.asarray(taxonomy.facts["uniform_blocks"][grouping])
     size = len(uniform)
     lines, a_line = -(-len(heads) // HEADS_A_LINE), min(len(heads), HEADS_A_LINE)
@@ -43,7 +43,7 @@ def position_blocks_figure(taxonomy: Result, grouping: str) -> go.Figure:
             x=[left + at for at in range(size)],
             y=[top + at for at in range(size)],
             z=np.round(_octaves(blocks[index], uniform), 3).tolist(),
-            customdata=_details(head, names, blocks[index], half[index], uniform),
+            customdata=_details(head, names, uniform, blocks[index], *(end[index] for end in ends)),
             hovertemplate="%{customdata}<extra></extra>",
             colorscale=DIVERGING,
             zmin=-np.log2(FARTHEST),
@@ -69,12 +69,13 @@ def _names(grouping: str, size: int) -> list[str]:
     return [f"{grouping} {at}" for at in range(size)]
 
 
-def _details(head: str, names: list[str], blocks: np.ndarray, half: np.ndarray, uniform: np.ndarray) -> list[list[str]]:
+def _details(
+    head: str, names: list[str], uniform: np.ndarray, blocks: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> list[list[str]]:
     return [
         [
             f"{text(head)}, queries of {text(query)}, keys of {text(key)}<br>attention "
-            f"{interval(blocks[i, j], blocks[i, j] - half[i, j], blocks[i, j] + half[i, j])}, uniform "
-            f"{number(uniform[i, j])}"
+            f"{interval(blocks[i, j], low[i, j], high[i, j])}, uniform {number(uniform[i, j])}"
             for j, key in enumerate(names)
         ]
         for i, query in enumerate(names)

@@ -123,8 +123,8 @@ def _all_heads(row: pd.Series, scores: Scores) -> str:
 
 
 def _single_heads(rows: pd.DataFrame, method: str, scores: Scores) -> str:
-    changed = rows[rows["q_value"] < SIGNIFICANT]
-    raising, lowering = changed[changed[scores.delta] > 0], changed[changed[scores.delta] < 0]
+    sides = [Judged.of(row, scores.delta).side if row["q_value"] < SIGNIFICANT else "" for _, row in rows.iterrows()]
+    raising, lowering = (rows[[own == side for own in sides]] for side in ("above", "below"))
     most = rows.iloc[int(rows[scores.delta].abs().argmax())]
     lowers = f", {_count(lowering, 'lower')} it{_negligibly(lowering, scores)}" if len(lowering) else ""
     return (

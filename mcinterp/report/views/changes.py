@@ -185,7 +185,7 @@ def _probe_cell(kind: tuple[str, str], result: Result) -> Cell:
     if not rows:
         return NOTHING
     row = rows[0]
-    note = "better than" if probes.beats_control(row) else "not measurably better than"
+    note = probes.gain(row).say("better than", "worse than", "not measurably better than")
     return Cell(
         f"{number(row['test_mse'])} {probes.place(row['layer'])}", note=f"{note} control {number(row['control_mse'])}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import probe_figure
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
@@ -35,9 +36,9 @@ def best_layers(frame: pd.DataFrame) -> list[pd.Series]:
     return [rows.iloc[int(rows["test_mse"].argmin())] for _, rows in groups if rows["test_mse"].notna().any()]
 
 
-def beats_control(row: pd.Series) -> bool:
-    """Whether the probe errs less than the same probe on shuffled targets, paired over the test samples."""
-    return bool(row["gain_low"] > 0)
+def gain(row: pd.Series) -> Judged:
+    """What the probe errs less than the same probe on shuffled targets, paired over the test samples."""
+    return Judged.of(row, "gain")
 
 
 def place(layer: int) -> str:
@@ -53,16 +54,16 @@ def sentences(frame: pd.DataFrame, main_places: Mapping[str, str]) -> list[str]:
 
 def _sentence(row: pd.Series) -> str:
     what = f"The {row['target']}" + ("" if row["entries"] == "all" else f" at {row['entries']} positions")
-    where, score, gain = place(row["layer"]), _told(row, "test_mse"), _told(row, "gain")
-    if beats_control(row):
-        return (
-            f"{what} is best decoded {where}: test MSE {score}, against {number(row['control_mse'])} with shuffled "
-            f"targets, {gain} more{_direction(row)}."
-        )
-    verdict = "decoded worse than shuffled targets" if row["gain_high"] < 0 else "not told apart from shuffled targets"
+    where = place(row["layer"])
+    smallest = f"even where its test MSE is smallest, {where}"
+    verdict = gain(row).say(
+        f"is best decoded {where}",
+        f"is decoded worse than shuffled targets {smallest}",
+        f"is not told apart from shuffled targets {smallest}",
+    )
     return (
-        f"{what} is {verdict} even where its test MSE is smallest, {where}: {score}, with shuffled targets "
-        f"{number(row['control_mse'])}, control minus probe, paired, {gain}{_direction(row)}."
+        f"{what} {verdict}: test MSE {_told(row, 'test_mse')}, with shuffled targets {number(row['control_mse'])}, "
+        f"control minus probe, paired, {_told(row, 'gain')}{_direction(row)}."
     )
 
 

@@ -67,27 +67,35 @@ def sentences(result: Result) -> list[str]:
     before, after = result.facts["before"], result.facts["after"]
     if before == after:
         return [f"There is one checkpoint only (step {number(after)}), so that every switch changes nothing."]
-    scores, directions = Scores.of(result), ("after → before", "before → after")
-    told = [_told(frame, direction, component, scores) for component in TOLD for direction in directions]
+    scores = Scores.of(result)
+    of = batch(frame["n"].iloc[0], frame["seed"].iloc[0], scores.samples)
+    ways = (("after → before", of), ("before → after", f"the same {scores.samples}"))
+    told = [_told(frame[frame["direction"] == direction], samples, scores) for direction, samples in ways]
     parts = [*told, _controls(frame, scores), _exchangeable(result, scores)]
     return [part for part in parts if part]
 
 
-def _told(frame: pd.DataFrame, direction: str, component: str, scores: Scores) -> str:
-    rows = frame[(frame["direction"] == direction) & (frame["component"] == component)].to_dict("records")
-    if not rows:
+def _told(frame: pd.DataFrame, samples: str, scores: Scores) -> str:
+    """What components of one checkpoint are worth in the other."""
+    known = [component for component in TOLD if component in set(frame["component"])]
+    if not known:
         return ""
-    of = {row["entries"]: row for row in rows}
+    recipient, donor = (number(frame[f"{role}_step"].iloc[0]) for role in ("recipient", "donor"))
+    each = [f"{component}: {_worth(frame[frame['component'] == component], scores)}." for component in known]
+    each[0] = f"{known[0]} of step {donor} ({samples}){each[0].removeprefix(known[0])}"
+    return f"Step {recipient} with {' With '.join(each)}"
+
+
+def _worth(rows: pd.DataFrame, scores: Scores) -> str:
+    """What becomes of every score with a component of another checkpoint."""
+    of = {row["entries"]: row for row in rows.to_dict("records")}
     main, moved = of[scores.main], ""
     if not is_absent(main["moved"]):
         share = interval(*(100 * main[f"moved{end}"] for end in ("", "_low", "_high")))
         moved = f", {share} % of the way to that of step {number(main['donor_step'])}"
     before, after = _before_and_after(main, scores)
-    return (
-        f"Step {number(main['recipient_step'])} with {component} of step {number(main['donor_step'])}: {scores.the} "
-        f"{_verb(main, scores)}, {before} → {after} (change {_change(main)}, "
-        f"{batch(main['n'], main['seed'], scores.samples)}){moved}{_beside(of, scores)}."
-    )
+    said = f"{scores.the} {_verb(main, scores)}, {before} → {after} (change {_change(main)})"
+    return f"{said}{moved}{_beside(of, scores)}"
 
 
 def _beside(of: Mapping[str, Mapping[Any, Any]], scores: Scores) -> str:

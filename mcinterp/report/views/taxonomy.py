@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import scores_figure
 from mcinterp.report.numbers import interval, number, plural
 from mcinterp.report.palette import AMBIGUOUS, NONE, class_colours
@@ -99,11 +100,12 @@ def nearest_sentences(result: Result) -> list[str]:
 def scored(row: pd.Series) -> str:
     """A head's score for a class against what it would need to fit, from a row of the table `scores`."""
     score = interval(row["score"], row["score_low"], row["score_high"])
-    above = row["score_low"] > row["threshold"]
-    said = f"{row['class']} {score}, {'above' if above else 'not above'} the threshold {number(row['threshold'])}"
+    judged = Judged.of(row, "score", reference=row["threshold"])
+    side = judged.say("above", "below", "not shown to be above")
+    said = f"{row['class']} {score}, {side} the threshold {number(row['threshold'])}"
     if row.get("everywhere", True):
         return said
-    return f"{said}, {'but' if above else 'and'} at {row['least_place']} below uniform attention"
+    return f"{said}, {'but' if judged.side == 'above' else 'and'} at {row['least_place']} below uniform attention"
 
 
 def unscored_sentences(result: Result) -> list[str]:
