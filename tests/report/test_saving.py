@@ -55,7 +55,7 @@ def test_a_figure_gives_its_numbers_and_a_picture(report: Path, opened: Opened, 
             assert download.value.suggested_filename.endswith(Path(name).suffix)
     saved = pd.read_csv(tmp_path / "curve.csv")
     trace = next(one for one in shown["data"] if one["name"] == "L_mask")
-    own = saved[saved["trace"] == "MSE, masked"]
+    own = saved[saved["trace"] == "L_mask"]
     np.testing.assert_allclose(own["x"], trace["x"])
     np.testing.assert_allclose(own["y"], [np.nan if y is None else y for y in trace["y"]])
     assert (tmp_path / "curve.svg").read_text().startswith("<svg")
