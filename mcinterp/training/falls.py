@@ -42,6 +42,7 @@ class Fall:
         first: of the plateau.
         start: last of the plateau.
         end: first on the level after the fall.
+        last: of the flat stretch at that level.
         steepest: place on the axis where it falls fastest.
         level: logarithm of the plateau's.
         after: logarithm of the level after it.
@@ -52,6 +53,7 @@ class Fall:
     first: int
     start: int
     end: int
+    last: int
     steepest: float
     level: float
     after: float
@@ -68,24 +70,61 @@ def drops_of(curve: Curve) -> list[Fall]:
     """The sudden, lasting drops of a curve, in order.
 
     Each piece of the best piecewise constant fit that is lower than the one before it is taken for a fall and decided
-    on. Of those that overlap, the one that is quickest for its plateau counts, unless its plateau is a mere shelf of
-    another's fall, shorter than `SHELF` of that one's plateau.
+    on. Those that stand out from what the curve does besides falling count.
     """
-    found, kept = list(_accepted(curve)), []
-    while found:
-        longest = max(found, key=lambda fall: fall.length)
-        rivals = [fall for fall in found if _overlap(fall, longest) and fall.length >= SHELF * longest.length]
+    falls = list(_candidates(curve))
+    rest = _besides(curve, _apart(falls))
+    return _apart([fall for fall in falls if _stands_out(fall, curve, rest)])
+
+
+def _apart(falls: list[Fall]) -> list[Fall]:
+    """Falls that do not overlap, in order.
+
+    Of those that do, the one that is quickest for its plateau counts, unless its plateau is a mere shelf of another's
+    fall, shorter than `SHELF` of that one's plateau.
+    """
+    kept = []
+    while falls:
+        longest = max(falls, key=lambda fall: fall.length)
+        rivals = [fall for fall in falls if _overlap(fall, longest) and fall.length >= SHELF * longest.length]
         chosen = min(rivals, key=lambda fall: fall.relative)
         kept.append(chosen)
-        found = [fall for fall in found if not _overlap(fall, longest) and not _overlap(fall, chosen)]
+        falls = [fall for fall in falls if not _overlap(fall, longest) and not _overlap(fall, chosen)]
     return sorted(kept, key=lambda fall: fall.start)
+
+
+def _besides(curve: Curve, falls: list[Fall]) -> Floats:
+    """Logarithms of the curve without these falls: what lies between their ends left out, and what follows lifted."""
+    logs, kept = curve.logs.copy(), np.ones(len(curve), dtype=bool)
+    for fall in falls:
+        logs[fall.end :] += fall.level - fall.after
+        kept[fall.start + 1 : fall.end] = False
+    return logs[kept]
+
+
+def _stands_out(fall: Fall, curve: Curve, rest: Floats) -> bool:
+    """Whether a fall is much larger than the rest of the curve's rises: a random walk rises as much as it falls."""
+    most = max(4, int(COMPARED * len(curve)))
+    count, gap = min(fall.start - fall.first + 1, fall.last - fall.end + 1, most), min(fall.end - fall.start, most)
+    means = np.convolve(rest, np.ones(count) / count, "valid")
+    apart = count + gap - 1
+    changes = means[apart:] - means[: len(means) - apart]
+    # 84 % of normal changes are below one standard deviation; the changes of a decline do not change much.
+    rise = max(float(np.quantile(changes, 0.84)), curve.noise * np.sqrt(2 / count))
+    if len(changes) > apart:
+        turns = np.abs(changes[apart:] - changes[:-apart])
+        rise = max(rise, float(np.median(turns)) / (0.6745 * np.sqrt(2)))
+    # Those of a walk grow with the root of the time between the means.
+    rise *= np.sqrt((fall.end - fall.start + 2 * count / 3) / (gap + 2 * count / 3))
+    before, after = curve.logs[fall.start - count + 1 : fall.start + 1], curve.logs[fall.end : fall.end + count]
+    return bool(before.mean() - after.mean() >= OUTSTANDING * rise)
 
 
 def _overlap(one: Fall, other: Fall) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _accepted(curve: Curve) -> Iterator[Fall]:
+def _candidates(curve: Curve) -> Iterator[Fall]:
     cuts = cuts_of(curve.logs, curve.noise)
     levels = [float(curve.logs[a:b].mean()) for a, b in pairwise(cuts)]
     seen = set()
@@ -192,16 +231,15 @@ class Window:
             and level - after >= -np.log(1 - MIN_FALL)
             and self._signal(first, start, end, level - after) >= MIN_SIGNAL
             and self._is_sudden(first, start, end, level, after)
-            and self._stands_out(first, start, end, last)
             and self._against_cubic(first, start, end, last) >= NOT_GRADUAL
             and self._lasts(end, level, after)
         )
         if not ok:
             return None
-        plateau, leaves, reached = (self.origin + index for index in (first, start, end))
+        places = (self.origin + index for index in (first, start, end, last))
         duration = float(self.points[end] - self.points[start])
         steepest = self._steepest(start, end, level, after)
-        return Fall(plateau, leaves, reached, steepest, level, after, self._length(first, start), duration)
+        return Fall(*places, steepest, level, after, self._length(first, start), duration)
 
     def _signal(self, first: int, start: int, end: int, fall: float) -> float:
         """The fall in standard errors of the two levels' difference."""
@@ -221,23 +259,6 @@ class Window:
             longest = max(longest, late - early)
         at_once = 0.501 * (self.points[start + 1] - self.points[start])
         return bool(longest <= max(SUDDEN * self._length(first, start), at_once))
-
-    def _stands_out(self, first: int, start: int, end: int, last: int) -> bool:
-        """Whether the fall is much larger than the curve's own rises: a random walk rises as much as it falls."""
-        most = max(4, int(COMPARED * len(self.curve)))
-        count, gap = min(start - first + 1, last - end + 1, most), min(end - start, most)
-        means = np.convolve(self.curve.logs, np.ones(count) / count, "valid")
-        apart = count + gap - 1
-        changes = means[apart:] - means[: len(means) - apart]
-        # 84 % of normal changes are below one standard deviation; the changes of a decline do not change much.
-        rise = max(float(np.quantile(changes, 0.84)), self.curve.noise * np.sqrt(2 / count))
-        if len(changes) > apart:
-            turns = np.abs(changes[apart:] - changes[:-apart])
-            rise = max(rise, float(np.median(turns)) / (0.6745 * np.sqrt(2)))
-        # Those of a walk grow with the root of the time between the means.
-        rise *= np.sqrt((end - start + 2 * count / 3) / (gap + 2 * count / 3))
-        fall = self.logs[start - count + 1 : start + 1].mean() - self.logs[end : end + count].mean()
-        return bool(fall >= OUTSTANDING * rise)
 
     def _against_cubic(self, first: int, start: int, end: int, last: int) -> float:
         """How much more a cubic leaves than plateau, fall and shelf, in squared standard deviations of the noise."""
