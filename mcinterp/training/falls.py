@@ -18,8 +18,8 @@ SUDDEN = 1 / 3
 """The middle half of a drop, of the curve and of its logarithm, takes at most this fraction of the plateau's length."""
 NOT_GRADUAL = 25.0
 """A cubic through plateau, drop and shelf leaves at least so much more, in squared standard deviations of the noise."""
-OUTSTANDING = 4.0
-"""A drop is so many times as large as the curve's own rises over as long a time."""
+OUTSTANDING = 5.0
+"""A drop is so many times as large as the changes, root mean square, of the rest of the curve over as long a time."""
 SHELF = 1 / 6
 """A drop ends on a flat stretch that lasts at least this fraction of its plateau, or to the end."""
 SLOWED = 0.15
@@ -29,7 +29,7 @@ AHEAD = 2.0
 SHORTEST = 0.01
 """A plateau has at least this fraction of all stretches, and two, so that the first moments of training are none."""
 COMPARED = 1 / 20
-"""Rises and falls are taken between means over at most this fraction of all stretches."""
+"""Changes are taken between means over at most this fraction of all stretches."""
 STEEP = 0.3
 """Where the curve falls fastest is asked of falls by this fraction, or by half of the drop if that is less."""
 
@@ -103,21 +103,17 @@ def _besides(curve: Curve, falls: list[Fall]) -> Floats:
 
 
 def _stands_out(fall: Fall, curve: Curve, rest: Floats) -> bool:
-    """Whether a fall is much larger than the rest of the curve's rises: a random walk rises as much as it falls."""
+    """Whether a fall is much larger than the rest of the curve's changes: a random walk changes all the time."""
     most = max(4, int(COMPARED * len(curve)))
     count, gap = min(fall.start - fall.first + 1, fall.last - fall.end + 1, most), min(fall.end - fall.start, most)
     means = np.convolve(rest, np.ones(count) / count, "valid")
     apart = count + gap - 1
     changes = means[apart:] - means[: len(means) - apart]
-    # 84 % of normal changes are below one standard deviation; the changes of a decline do not change much.
-    rise = max(float(np.quantile(changes, 0.84)), curve.noise * np.sqrt(2 / count))
-    if len(changes) > apart:
-        turns = np.abs(changes[apart:] - changes[:-apart])
-        rise = max(rise, float(np.median(turns)) / (0.6745 * np.sqrt(2)))
+    typical = max(float(np.sqrt((changes**2).mean())), curve.noise * np.sqrt(2 / count))
     # Those of a walk grow with the root of the time between the means.
-    rise *= np.sqrt((fall.end - fall.start + 2 * count / 3) / (gap + 2 * count / 3))
+    typical *= np.sqrt((fall.end - fall.start + 2 * count / 3) / (gap + 2 * count / 3))
     before, after = curve.logs[fall.start - count + 1 : fall.start + 1], curve.logs[fall.end : fall.end + count]
-    return bool(before.mean() - after.mean() >= OUTSTANDING * rise)
+    return bool(before.mean() - after.mean() >= OUTSTANDING * typical)
 
 
 def _overlap(one: Fall, other: Fall) -> bool:
