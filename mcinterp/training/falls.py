@@ -246,15 +246,15 @@ class Window:
         return float(fall / np.hypot(*errors))
 
     def _is_sudden(self, first: int, start: int, end: int, level: float, after: float) -> bool:
-        """Whether the middle half of the fall is quick for the plateau, or as quick as the points can show."""
+        """Whether the middle half of the fall is quick for the plateau, or has one point or none, so that none can tell."""
         course = np.concatenate([[level], np.clip(self.fit[start + 1 : end], after, level), [after]])
         longest = 0.0
         for values in (course, np.exp(course)):
-            quarters = values[0] + np.array([0.25, 0.75]) * (values[-1] - values[0])
-            early, late = np.interp(-quarters, -values, self.points[start : end + 1])
-            longest = max(longest, late - early)
-        at_once = 0.501 * (self.points[start + 1] - self.points[start])
-        return bool(longest <= max(SUDDEN * self._length(first, start), at_once))
+            upper, lower = values[0] + np.array([0.25, 0.75]) * (values[-1] - values[0])
+            if ((values < upper) & (values > lower)).sum() > 1:
+                early, late = np.interp([-upper, -lower], -values, self.points[start : end + 1])
+                longest = max(longest, late - early)
+        return bool(longest <= SUDDEN * self._length(first, start))
 
     def _against_cubic(self, first: int, start: int, end: int, last: int) -> float:
         """How much more a cubic leaves than plateau, fall and shelf, in squared standard deviations of the noise."""
