@@ -16,9 +16,9 @@ MIN_SIGNAL = 7.0
 """… by at least so many standard errors of the two levels' difference."""
 SUDDEN = 1 / 3
 """The middle half of a drop, of the curve and of its logarithm, takes at most this fraction of the plateau's length."""
-NOT_GRADUAL = 25.0
+NOT_GRADUAL = 15.0
 """A cubic through plateau, drop and shelf leaves at least so much more, in squared standard deviations of the noise."""
-OUTSTANDING = 5.0
+OUTSTANDING = 5.5
 """A drop is so many times as large as the changes, root mean square, of the rest of the curve over as long a time."""
 SHELF = 1 / 6
 """A drop ends on a flat stretch that lasts at least this fraction of its plateau, or to the end."""
