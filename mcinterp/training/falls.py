@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mcinterp.training.levels import FLATNESS, SURE, Curve, Floats, cuts_of, declining, flat_stretches
+from mcinterp.training.levels import FEW, FLATNESS, SURE, Curve, Floats, cuts_of, declining, flat_stretches, noise_of
 
 MIN_FALL = 0.2
 """A drop ends at least this fraction below its plateau."""
@@ -152,6 +152,9 @@ class Window:
         self.points, self.logs = curve.points[origin:], curve.logs[origin:]
         self.fit, self.sizes = declining(self.logs)
         self.before = curve.noise_on(origin, fallen - 1)
+        if fallen - origin >= FEW:
+            # What declines steadily is not noise that a plateau may be flat within.
+            self.before = min(self.before, noise_of(curve.logs[origin:fallen], differences=2))
         self.after = max(curve.noise, curve.noise_on(fallen, len(curve) - 1))
 
     def drop(self) -> Fall | None:
@@ -246,7 +249,7 @@ class Window:
         return float(fall / np.hypot(*errors))
 
     def _is_sudden(self, first: int, start: int, end: int, level: float, after: float) -> bool:
-        """Whether the middle half of the fall is quick for the plateau, or has one point or none, so that none can tell."""
+        """Whether the middle half of the fall is quick for the plateau, or has at most one point, which cannot tell."""
         course = np.concatenate([[level], np.clip(self.fit[start + 1 : end], after, level), [after]])
         longest = 0.0
         for values in (course, np.exp(course)):
