@@ -24,11 +24,11 @@ DENSE = 5
 
 @pytest.fixture(scope="module")
 def staircase(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Three sudden drops with 5 % noise and a checkpoint every 50 steps."""
+    """Three sudden drops with 5 % noise and a checkpoint every 100 steps."""
     curve = np.repeat(LEVELS, np.diff([0, *DROPS, STEPS])) * np.exp(0.05 * np.random.default_rng(0).normal(size=STEPS))
     config = small_config(training={"steps": STEPS, "dense_checkpoints": DENSE})
     run = plant_run(tmp_path_factory.mktemp("several") / "staircase", curve, 0, config)
-    for step in range(0, STEPS, 50):
+    for step in range(0, STEPS, 100):
         save_checkpoint(run.folder(step), build_model(config), step, config, {})
     return run
 
