@@ -235,10 +235,10 @@ class Window:
         )
         if not ok:
             return None
-        places = (self.origin + index for index in (first, start, end, last))
+        plateau, leaves, reached, until = (self.origin + index for index in (first, start, end, last))
         duration = float(self.points[end] - self.points[start])
         steepest = self._steepest(start, end, level, after)
-        return Fall(*places, steepest, level, after, self._length(first, start), duration)
+        return Fall(plateau, leaves, reached, until, steepest, level, after, self._length(first, start), duration)
 
     def _signal(self, first: int, start: int, end: int, fall: float) -> float:
         """The fall in standard errors of the two levels' difference."""
