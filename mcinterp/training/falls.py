@@ -15,11 +15,11 @@ MIN_FALL = 0.2
 MIN_SIGNAL = 7.0
 """… by at least so many standard errors of the two levels' difference."""
 SUDDEN = 1 / 3
-"""The middle half of a drop, of the curve and of its logarithm, takes at most this fraction of the plateau's length."""
+"""The first 30 % of a drop, or its middle half, takes at most this fraction of the plateau's length."""
 NOT_GRADUAL = 15.0
 """A cubic through plateau, drop and shelf leaves at least so much more, in squared standard deviations of the noise."""
 OUTSTANDING = 5.5
-"""A drop is so many times as large as the changes, root mean square, of the rest of the curve over as long a time."""
+"""A drop is so many times as large as what the rest of the curve wanders by (root mean square) over as long a time."""
 SHELF = 1 / 6
 """A drop ends on a flat stretch that lasts at least this fraction of its plateau, or to the end."""
 SLOWED = 0.15
@@ -109,11 +109,17 @@ def _stands_out(fall: Fall, curve: Curve, rest: Floats) -> bool:
     means = np.convolve(rest, np.ones(count) / count, "valid")
     apart = count + gap - 1
     changes = means[apart:] - means[: len(means) - apart]
-    typical = max(float(np.sqrt((changes**2).mean())), curve.noise * np.sqrt(2 / count))
+    typical = max(_wandering(changes, apart), curve.noise * np.sqrt(2 / count))
     # Those of a walk grow with the root of the time between the means.
     typical *= np.sqrt((fall.end - fall.start + 2 * count / 3) / (gap + 2 * count / 3))
     before, after = curve.logs[fall.start - count + 1 : fall.start + 1], curve.logs[fall.end : fall.end + count]
     return bool(before.mean() - after.mean() >= OUTSTANDING * typical)
+
+
+def _wandering(changes: Floats, apart: int) -> float:
+    """Root mean square of a curve's changes but for what it goes on doing, as a slow decline does after a drop."""
+    turns = changes[apart:] - changes[:-apart]
+    return float(np.sqrt((turns**2 if len(turns) else 2 * changes**2).mean() / 2))
 
 
 def _overlap(one: Fall, other: Fall) -> bool:
@@ -249,15 +255,26 @@ class Window:
         return float(fall / np.hypot(*errors))
 
     def _is_sudden(self, first: int, start: int, end: int, level: float, after: float) -> bool:
-        """Whether the middle half of the fall is quick for the plateau, or has at most one point, which cannot tell."""
+        """Whether the first part of the fall, or its middle half, is quick for the plateau.
+
+        What follows the first part may be slow, as most curves go on improving; and a fall may dive late.
+        """
         course = np.concatenate([[level], np.clip(self.fit[start + 1 : end], after, level), [after]])
-        longest = 0.0
-        for values in (course, np.exp(course)):
-            upper, lower = values[0] + np.array([0.25, 0.75]) * (values[-1] - values[0])
-            if ((values < upper) & (values > lower)).sum() > 1:
-                early, late = np.interp([-upper, -lower], -values, self.points[start : end + 1])
-                longest = max(longest, late - early)
-        return bool(longest <= SUDDEN * self._length(first, start))
+        part = min(-np.log(1 - STEEP), 0.75 * (level - after))
+        halves = [
+            self._time(start, values, values[0] + np.array([0.25, 0.75]) * (values[-1] - values[0]))
+            for values in (course, np.exp(course))
+        ]
+        took = min(self._time(start, course, np.array([level, level - part])), max(halves))
+        return bool(took <= SUDDEN * self._length(first, start))
+
+    def _time(self, start: int, course: Floats, between: Floats) -> float:
+        """How long a falling course is between two values; 0 with at most one point there, which cannot tell."""
+        upper, lower = between
+        if ((course < upper) & (course > lower)).sum() <= 1:
+            return 0.0
+        early, late = np.interp(-between, -course, self.points[start : start + len(course)])
+        return float(late - early)
 
     def _against_cubic(self, first: int, start: int, end: int, last: int) -> float:
         """How much more a cubic leaves than plateau, fall and shelf, in squared standard deviations of the noise."""
