@@ -8,18 +8,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from mcinterp.training.levels import FLATNESS, SURE, Curve, Floats, cuts_of, declining, flat_stretches
+from mcinterp.training.levels import FEW, FLATNESS, SURE, Curve, Floats, cuts_of, declining, flat_stretches, noise_of
 
 MIN_FALL = 0.2
 """A drop ends at least this fraction below its plateau."""
 MIN_SIGNAL = 7.0
 """… by at least so many standard errors of the two levels' difference."""
 SUDDEN = 1 / 3
-"""The middle half of a drop, of the curve and of its logarithm, takes at most this fraction of the plateau's length."""
-NOT_GRADUAL = 25.0
+"""The first 30 % of a drop, or its middle half, takes at most this fraction of the plateau's length."""
+NOT_GRADUAL = 15.0
 """A cubic through plateau, drop and shelf leaves at least so much more, in squared standard deviations of the noise."""
-OUTSTANDING = 4.0
-"""A drop is so many times as large as the curve's own rises over as long a time."""
+OUTSTANDING = 5.5
+"""A drop is so many times as large as what the rest of the curve wanders by (root mean square) over as long a time."""
 SHELF = 1 / 6
 """A drop ends on a flat stretch that lasts at least this fraction of its plateau, or to the end."""
 SLOWED = 0.15
@@ -29,7 +29,7 @@ AHEAD = 2.0
 SHORTEST = 0.01
 """A plateau has at least this fraction of all stretches, and two, so that the first moments of training are none."""
 COMPARED = 1 / 20
-"""Rises and falls are taken between means over at most this fraction of all stretches."""
+"""Changes are taken between means over at most this fraction of all stretches."""
 STEEP = 0.3
 """Where the curve falls fastest is asked of falls by this fraction, or by half of the drop if that is less."""
 
@@ -42,6 +42,7 @@ class Fall:
         first: of the plateau.
         start: last of the plateau.
         end: first on the level after the fall.
+        last: of the flat stretch at that level.
         steepest: place on the axis where it falls fastest.
         level: logarithm of the plateau's.
         after: logarithm of the level after it.
@@ -52,6 +53,7 @@ class Fall:
     first: int
     start: int
     end: int
+    last: int
     steepest: float
     level: float
     after: float
@@ -68,24 +70,63 @@ def drops_of(curve: Curve) -> list[Fall]:
     """The sudden, lasting drops of a curve, in order.
 
     Each piece of the best piecewise constant fit that is lower than the one before it is taken for a fall and decided
-    on. Of those that overlap, the one that is quickest for its plateau counts, unless its plateau is a mere shelf of
-    another's fall, shorter than `SHELF` of that one's plateau.
+    on. Those that stand out from what the curve does besides falling count.
     """
-    found, kept = list(_accepted(curve)), []
-    while found:
-        longest = max(found, key=lambda fall: fall.length)
-        rivals = [fall for fall in found if _overlap(fall, longest) and fall.length >= SHELF * longest.length]
+    falls = list(_candidates(curve))
+    rest = _besides(curve, _apart(falls))
+    return _apart([fall for fall in falls if _stands_out(fall, curve, rest)])
+
+
+def _apart(falls: list[Fall]) -> list[Fall]:
+    """Falls that do not overlap, in order.
+
+    Of those that do, the one that is quickest for its plateau counts, unless its plateau is a mere shelf of another's
+    fall, shorter than `SHELF` of that one's plateau.
+    """
+    kept = []
+    while falls:
+        longest = max(falls, key=lambda fall: fall.length)
+        rivals = [fall for fall in falls if _overlap(fall, longest) and fall.length >= SHELF * longest.length]
         chosen = min(rivals, key=lambda fall: fall.relative)
         kept.append(chosen)
-        found = [fall for fall in found if not _overlap(fall, longest) and not _overlap(fall, chosen)]
+        falls = [fall for fall in falls if not _overlap(fall, longest) and not _overlap(fall, chosen)]
     return sorted(kept, key=lambda fall: fall.start)
+
+
+def _besides(curve: Curve, falls: list[Fall]) -> Floats:
+    """Logarithms of the curve without these falls: what lies between their ends left out, and what follows lifted."""
+    logs, kept = curve.logs.copy(), np.ones(len(curve), dtype=bool)
+    for fall in falls:
+        logs[fall.end :] += fall.level - fall.after
+        kept[fall.start + 1 : fall.end] = False
+    return logs[kept]
+
+
+def _stands_out(fall: Fall, curve: Curve, rest: Floats) -> bool:
+    """Whether a fall is much larger than the rest of the curve's changes: a random walk changes all the time."""
+    most = max(4, int(COMPARED * len(curve)))
+    count, gap = min(fall.start - fall.first + 1, fall.last - fall.end + 1, most), min(fall.end - fall.start, most)
+    means = np.convolve(rest, np.ones(count) / count, "valid")
+    apart = count + gap - 1
+    changes = means[apart:] - means[: len(means) - apart]
+    typical = max(_wandering(changes, apart), curve.noise * np.sqrt(2 / count))
+    # Those of a walk grow with the root of the time between the means.
+    typical *= np.sqrt((fall.end - fall.start + 2 * count / 3) / (gap + 2 * count / 3))
+    before, after = curve.logs[fall.start - count + 1 : fall.start + 1], curve.logs[fall.end : fall.end + count]
+    return bool(before.mean() - after.mean() >= OUTSTANDING * typical)
+
+
+def _wandering(changes: Floats, apart: int) -> float:
+    """Root mean square of a curve's changes but for what it goes on doing, as a slow decline does after a drop."""
+    turns = changes[apart:] - changes[:-apart]
+    return float(np.sqrt((turns**2 if len(turns) else 2 * changes**2).mean() / 2))
 
 
 def _overlap(one: Fall, other: Fall) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _accepted(curve: Curve) -> Iterator[Fall]:
+def _candidates(curve: Curve) -> Iterator[Fall]:
     cuts = cuts_of(curve.logs, curve.noise)
     levels = [float(curve.logs[a:b].mean()) for a, b in pairwise(cuts)]
     seen = set()
@@ -117,6 +158,9 @@ class Window:
         self.points, self.logs = curve.points[origin:], curve.logs[origin:]
         self.fit, self.sizes = declining(self.logs)
         self.before = curve.noise_on(origin, fallen - 1)
+        if fallen - origin >= FEW:
+            # What declines steadily is not noise that a plateau may be flat within.
+            self.before = min(self.before, noise_of(curve.logs[origin:fallen], differences=2))
         self.after = max(curve.noise, curve.noise_on(fallen, len(curve) - 1))
 
     def drop(self) -> Fall | None:
@@ -192,16 +236,15 @@ class Window:
             and level - after >= -np.log(1 - MIN_FALL)
             and self._signal(first, start, end, level - after) >= MIN_SIGNAL
             and self._is_sudden(first, start, end, level, after)
-            and self._stands_out(first, start, end, last)
             and self._against_cubic(first, start, end, last) >= NOT_GRADUAL
             and self._lasts(end, level, after)
         )
         if not ok:
             return None
-        plateau, leaves, reached = (self.origin + index for index in (first, start, end))
+        plateau, leaves, reached, until = (self.origin + index for index in (first, start, end, last))
         duration = float(self.points[end] - self.points[start])
         steepest = self._steepest(start, end, level, after)
-        return Fall(plateau, leaves, reached, steepest, level, after, self._length(first, start), duration)
+        return Fall(plateau, leaves, reached, until, steepest, level, after, self._length(first, start), duration)
 
     def _signal(self, first: int, start: int, end: int, fall: float) -> float:
         """The fall in standard errors of the two levels' difference."""
@@ -212,32 +255,26 @@ class Window:
         return float(fall / np.hypot(*errors))
 
     def _is_sudden(self, first: int, start: int, end: int, level: float, after: float) -> bool:
-        """Whether the middle half of the fall is quick for the plateau, or as quick as the points can show."""
-        course = np.concatenate([[level], np.clip(self.fit[start + 1 : end], after, level), [after]])
-        longest = 0.0
-        for values in (course, np.exp(course)):
-            quarters = values[0] + np.array([0.25, 0.75]) * (values[-1] - values[0])
-            early, late = np.interp(-quarters, -values, self.points[start : end + 1])
-            longest = max(longest, late - early)
-        at_once = 0.501 * (self.points[start + 1] - self.points[start])
-        return bool(longest <= max(SUDDEN * self._length(first, start), at_once))
+        """Whether the first part of the fall, or its middle half, is quick for the plateau.
 
-    def _stands_out(self, first: int, start: int, end: int, last: int) -> bool:
-        """Whether the fall is much larger than the curve's own rises: a random walk rises as much as it falls."""
-        most = max(4, int(COMPARED * len(self.curve)))
-        count, gap = min(start - first + 1, last - end + 1, most), min(end - start, most)
-        means = np.convolve(self.curve.logs, np.ones(count) / count, "valid")
-        apart = count + gap - 1
-        changes = means[apart:] - means[: len(means) - apart]
-        # 84 % of normal changes are below one standard deviation; the changes of a decline do not change much.
-        rise = max(float(np.quantile(changes, 0.84)), self.curve.noise * np.sqrt(2 / count))
-        if len(changes) > apart:
-            turns = np.abs(changes[apart:] - changes[:-apart])
-            rise = max(rise, float(np.median(turns)) / (0.6745 * np.sqrt(2)))
-        # Those of a walk grow with the root of the time between the means.
-        rise *= np.sqrt((end - start + 2 * count / 3) / (gap + 2 * count / 3))
-        fall = self.logs[start - count + 1 : start + 1].mean() - self.logs[end : end + count].mean()
-        return bool(fall >= OUTSTANDING * rise)
+        What follows the first part may be slow, as most curves go on improving; and a fall may dive late.
+        """
+        course = np.concatenate([[level], np.clip(self.fit[start + 1 : end], after, level), [after]])
+        part = min(-np.log(1 - STEEP), 0.75 * (level - after))
+        halves = [
+            self._time(start, values, values[0] + np.array([0.25, 0.75]) * (values[-1] - values[0]))
+            for values in (course, np.exp(course))
+        ]
+        took = min(self._time(start, course, np.array([level, level - part])), max(halves))
+        return bool(took <= SUDDEN * self._length(first, start))
+
+    def _time(self, start: int, course: Floats, between: Floats) -> float:
+        """How long a falling course is between two values; 0 with at most one point there, which cannot tell."""
+        upper, lower = between
+        if ((course < upper) & (course > lower)).sum() <= 1:
+            return 0.0
+        early, late = np.interp(-between, -course, self.points[start : start + len(course)])
+        return float(late - early)
 
     def _against_cubic(self, first: int, start: int, end: int, last: int) -> float:
         """How much more a cubic leaves than plateau, fall and shelf, in squared standard deviations of the noise."""

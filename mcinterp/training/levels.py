@@ -64,10 +64,16 @@ class Curve:
         return noise_of(part) if len(part) >= FEW else self.noise
 
 
-def noise_of(logs: Floats) -> float:
-    """Standard deviation about a slowly varying level, from differences of neighbours, of which a few may be jumps."""
-    # Four fifths of normal differences are within 1.28 standard deviations, and √2 is that of a difference.
-    return max(float(np.quantile(np.abs(np.diff(logs)), 0.8)) / (1.2816 * np.sqrt(2)), LEAST_NOISE)
+def noise_of(logs: Floats, differences: int = 1) -> float:
+    """Standard deviation about a slowly varying level, from differences of neighbours, of which a few may be jumps.
+
+    Args:
+        logs: shape (n,).
+        differences: 1, or 2 for those of the differences, to which a steady decline adds nothing.
+    """
+    # Four fifths of normal values are within 1.28 standard deviations; those of the differences are √2 and √6.
+    scale = 1.2816 * np.sqrt((2, 6)[differences - 1])
+    return max(float(np.quantile(np.abs(np.diff(logs, differences)), 0.8)) / scale, LEAST_NOISE)
 
 
 def cuts_of(logs: Floats, noise: float) -> list[int]:
@@ -106,12 +112,17 @@ def flat_stretches(fit: Floats, noise: float) -> tuple[Places, Places]:
         fit: never rising, shape (n,).
         noise: of the values that it fits.
     """
-    index = np.arange(len(fit))
-    counts = index[:, None] - index + 1
-    # The ends of a stretch of n values differ by chance as two means of about n/2 do, or less.
-    allowed = 2 * FLATNESS + SURE * noise * np.sqrt(2 / np.maximum(counts, 1))
-    flat = (fit[None, :] - fit[:, None] <= allowed) & (counts > 0)
-    return flat.argmax(axis=1), len(fit) - 1 - flat[::-1].argmax(axis=0)
+    ends = np.arange(len(fit))
+    longest, possible = np.ones(len(fit), dtype=np.intp), ends + 1
+    # The longer a stretch, the more it falls and the less is allowed: bisect the lengths, for all ends at once.
+    while (longest < possible).any():
+        counts = (longest + possible + 1) // 2
+        # The ends of a stretch of n values differ by chance as two means of about n/2 do, or less.
+        allowed = 2 * FLATNESS + SURE * noise * np.sqrt(2 / counts)
+        flat = fit[ends - counts + 1] - fit <= allowed
+        longest, possible = np.where(flat, counts, longest), np.where(flat, possible, counts - 1)
+    since = ends - longest + 1
+    return since, np.searchsorted(since, ends, side="right") - 1
 
 
 def longest_flat(curve: Curve) -> tuple[int, int] | None:

@@ -63,9 +63,10 @@ def find_transitions(x: ArrayLike, y: ArrayLike, axis: str = "step", quantity: s
     A drop leaves a plateau that stays within 5 % of its level, ends at least 20 % lower on a flat stretch a sixth as
     long or at the curve's end, and is
 
-    - sudden: its middle half takes at most a third of the plateau's length, and a smooth (cubic) decline through
-      plateau, drop and what follows fits clearly worse;
-    - certain: 7 standard errors of the levels' difference, and 4.5 times the curve's own rises over as long a time;
+    - sudden: its first 30 %, or its middle half, takes at most a third of the plateau's length, and a smooth (cubic)
+      decline through plateau, drop and what follows fits clearly worse;
+    - certain: 7 standard errors of the levels' difference, and 5.5 times what the curve without its falls wanders
+      by, root mean square, over as long a time;
     - lasting: the curve never comes back to the upper half of the fall.
 
     All of it is decided on the logarithm of the curve; `benchmarks/drop_detection.py` measures how often it is right.
