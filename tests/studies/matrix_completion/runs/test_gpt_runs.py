@@ -28,7 +28,7 @@ def test_the_metrics_are_those_of_the_task(folder: Path) -> None:
     run = Run(folder)
     assert list(run.metrics) == ["step", "loss", *MatrixSequence.score_names, "learning_rate", "seconds"]
     assert run.metrics["loss"].iloc[-5:].mean() < run.metrics["loss"].iloc[:5].mean()
-    assert "masked_cross_entropy" in run.transition.statement
+    assert "cross-entropy, masked entries" in run.transition.statement
     parts = run.metrics[["observed_cross_entropy", "masked_cross_entropy"]]
     assert (parts.min(axis=1) <= run.metrics["loss"]).all()
     assert (run.metrics["loss"] <= parts.max(axis=1)).all()
