@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from mcinterp.training.fall import Fall, besides, stands_out
 from mcinterp.training.levels import FEW, FLATNESS, SURE, Curve, Floats, cuts_of, declining, flat_stretches, noise_of
 
 MIN_FALL = 0.2
@@ -18,8 +18,6 @@ SUDDEN = 1 / 3
 """The first 30 % of a drop, or its middle half, takes at most this fraction of the plateau's length."""
 NOT_GRADUAL = 15.0
 """A cubic through plateau, drop and shelf leaves at least so much more, in squared standard deviations of the noise."""
-OUTSTANDING = 5.5
-"""A drop is so many times as large as what the rest of the curve wanders by (root mean square) over as long a time."""
 SHELF = 1 / 6
 """A drop ends on a flat stretch that lasts at least this fraction of its plateau, or to the end."""
 SLOWED = 0.15
@@ -28,42 +26,8 @@ AHEAD = 2.0
 """The shelf begins within so many lengths of the plateau."""
 SHORTEST = 0.01
 """A plateau has at least this fraction of all stretches, and two, so that the first moments of training are none."""
-COMPARED = 1 / 20
-"""Changes are taken between means over at most this fraction of all stretches."""
 STEEP = 0.3
 """Where the curve falls fastest is asked of falls by this fraction, or by half of the drop if that is less."""
-
-
-@dataclass(frozen=True)
-class Fall:
-    """A fall from a plateau; places are indices of the curve's stretches.
-
-    Attributes:
-        first: of the plateau.
-        start: last of the plateau.
-        end: first on the level after the fall.
-        last: of the flat stretch at that level.
-        steepest: place on the axis where it falls fastest.
-        level: logarithm of the plateau's.
-        after: logarithm of the level after it.
-        length: of the plateau, in units of the axis.
-        duration: from start to end, likewise.
-    """
-
-    first: int
-    start: int
-    end: int
-    last: int
-    steepest: float
-    level: float
-    after: float
-    length: float
-    duration: float
-
-    @property
-    def relative(self) -> float:
-        """Duration in lengths of the plateau."""
-        return self.duration / self.length
 
 
 def drops_of(curve: Curve) -> list[Fall]:
@@ -73,8 +37,8 @@ def drops_of(curve: Curve) -> list[Fall]:
     on. Those that stand out from what the curve does besides falling count.
     """
     falls = list(_candidates(curve))
-    rest = _besides(curve, _apart(falls))
-    return _apart([fall for fall in falls if _stands_out(fall, curve, rest)])
+    rest = besides(curve, _apart(falls))
+    return _apart([fall for fall in falls if stands_out(fall, curve, rest)])
 
 
 def _apart(falls: list[Fall]) -> list[Fall]:
@@ -91,35 +55,6 @@ def _apart(falls: list[Fall]) -> list[Fall]:
         kept.append(chosen)
         falls = [fall for fall in falls if not _overlap(fall, longest) and not _overlap(fall, chosen)]
     return sorted(kept, key=lambda fall: fall.start)
-
-
-def _besides(curve: Curve, falls: list[Fall]) -> Floats:
-    """Logarithms of the curve without these falls: what lies between their ends left out, and what follows lifted."""
-    logs, kept = curve.logs.copy(), np.ones(len(curve), dtype=bool)
-    for fall in falls:
-        logs[fall.end :] += fall.level - fall.after
-        kept[fall.start + 1 : fall.end] = False
-    return logs[kept]
-
-
-def _stands_out(fall: Fall, curve: Curve, rest: Floats) -> bool:
-    """Whether a fall is much larger than the rest of the curve's changes: a random walk changes all the time."""
-    most = max(4, int(COMPARED * len(curve)))
-    count, gap = min(fall.start - fall.first + 1, fall.last - fall.end + 1, most), min(fall.end - fall.start, most)
-    means = np.convolve(rest, np.ones(count) / count, "valid")
-    apart = count + gap - 1
-    changes = means[apart:] - means[: len(means) - apart]
-    typical = max(_wandering(changes, apart), curve.noise * np.sqrt(2 / count))
-    # Those of a walk grow with the root of the time between the means.
-    typical *= np.sqrt((fall.end - fall.start + 2 * count / 3) / (gap + 2 * count / 3))
-    before, after = curve.logs[fall.start - count + 1 : fall.start + 1], curve.logs[fall.end : fall.end + count]
-    return bool(before.mean() - after.mean() >= OUTSTANDING * typical)
-
-
-def _wandering(changes: Floats, apart: int) -> float:
-    """Root mean square of a curve's changes but for what it goes on doing, as a slow decline does after a drop."""
-    turns = changes[apart:] - changes[:-apart]
-    return float(np.sqrt((turns**2 if len(turns) else 2 * changes**2).mean() / 2))
 
 
 def _overlap(one: Fall, other: Fall) -> bool:

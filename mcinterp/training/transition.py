@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mcinterp.errors import InputError
-from mcinterp.training.falls import MIN_FALL, Fall, drops_of
+from mcinterp.training.fall import Fall
+from mcinterp.training.falls import MIN_FALL, drops_of
 from mcinterp.training.levels import Curve, Floats, longest_flat, smoothed
 
 FEWEST = 20

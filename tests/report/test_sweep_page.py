@@ -65,7 +65,7 @@ def test_whether_groups_differ_is_said(summary: Result, bounds: tuple[float, flo
 def test_steps_of_the_drop_are_compared_where_two_groups_have_one(summary: Result) -> None:
     steepest = [3000.0, summary.table("groups")["steepest"][1]]
     sentence = view.view(changed(summary, "groups", steepest=steepest, dropped=[1, 3])).sentences[-1]
-    start = "Averaged over seeds, the step of the fastest fall is not told apart between n_layers 2, 1,9"
+    start = "Averaged over seeds, the step of the fastest fall is not told apart between n_layers 2, 1,977 ["
     assert sentence.startswith(start)
     assert "and n_layers 1, 3,000 (n = 1): one of them has a single seed" in sentence
 
