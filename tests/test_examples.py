@@ -15,7 +15,7 @@ TINY = ROOT / "tests" / "data" / "tiny"
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 SHOWN = {
     "explore_attention": ["CircuitsVis", "Run tiny", "tiny, step 16,000", "Group ablations", "masked_delta"],
-    "ablation_table": ["Group ablations", "within the range of", "no control"],
+    "ablation_table": ["Group ablations", "within the range of", "no control: no other group", "no verdict: too few"],
     "bring_your_own_checkpoint": ["CircuitsVis", "my BERT, step 16,000", "Group ablations"],
 }
 
