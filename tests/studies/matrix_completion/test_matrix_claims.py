@@ -12,6 +12,7 @@ from forged_evidence import FACTS, GROUPS, TRANSITION, evidence, tables
 from forging import spoilt, with_interval
 
 from mcinterp.studies.matrix_completion.claims import matrix_claims
+from mcinterp.studies.matrix_completion.claims.components import SPELLED
 from mcinterp.study import Claim, Evidence, Finding
 
 ALL = {"group": "all", "method": "uniform"}
@@ -50,7 +51,7 @@ def component_cases() -> list[Spoilt]:
         *(
             (
                 "dynamics of components",
-                f"{name} alone: share of trainings",
+                f"{SPELLED.get(name, name)} alone: share of trainings",
                 "run/components",
                 "transitions",
                 {"component": name},
@@ -62,7 +63,7 @@ def component_cases() -> list[Spoilt]:
         *(
             (
                 "dynamics of components",
-                f"{name} alone: steps to half",
+                f"{SPELLED.get(name, name)} alone: steps to half",
                 "run/components",
                 "transitions",
                 {"component": name},
@@ -568,7 +569,7 @@ def test_trainings_that_all_agree_decide_only_where_half_of_them_is_ruled_out(n:
     parts = changed["run/components"]
     parts["transitions"] = [row for row in parts["transitions"] if row["kind"] == "run" or row["seed"] <= n]
     found = claims(evidence(changed))["dynamics of components"]
-    for begins in ("mlp alone: share", "attention alone: share", "share of trainings in which positions"):
+    for begins in ("MLPs alone: share", "attention alone: share", "share of trainings in which positions"):
         assert finding(found, begins).verdict == verdict
 
 

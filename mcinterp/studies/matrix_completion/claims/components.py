@@ -11,6 +11,7 @@ from mcinterp.study.claims import MISSING, NAN, Claim, Control, Evidence, Findin
 KEY = "run/components"
 SHORT = 0.1
 """A component that leaves its plateau within this share of the whole model's steps has none of its own."""
+SPELLED = {"mlp": "MLPs"}
 MOST = Rule(low=0.5)
 FEW = Rule(high=0.5)
 
@@ -31,14 +32,15 @@ def trains_apart(e: Evidence) -> Claim:
 
 
 def _waits(e: Evidence, name: str, rule: Rule) -> Finding:
-    text = (
-        f"{name} alone: share of trainings with a sudden drop after over {SHORT:g} of the whole model's steps to half"
-    )
+    late = f"a sudden drop after over {SHORT:g} of the whole model's steps to half"
+    text = f"{SPELLED.get(name, name)} alone: share of trainings with {late}"
     return Finding(text, _share(_trainings(e, name)["drop_at"], SHORT * _whole(e)), rule, KEY, _restored(e))
 
 
 def _quickly(e: Evidence, name: str) -> Finding:
-    text = f"{name} alone: steps to half of the whole model's plateau, as a share of its steps to there"
+    text = (
+        f"{SPELLED.get(name, name)} alone: steps to half of the whole model's plateau, as a share of its steps to there"
+    )
     return Finding(text, _relative(e, _trainings(e, name)["half_at"]), Rule(high=SHORT), KEY, _restored(e))
 
 
