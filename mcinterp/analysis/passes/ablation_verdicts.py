@@ -55,9 +55,8 @@ def _words(controls: Controls, beside: Beside, q_value: float, excess_q: float, 
     said = _outstanding(beside, q_value < SIGNIFICANT) if excess_q < SIGNIFICANT else ""
     if not said:
         return f"beyond the range of {others}, undecided"
-    excess = Judged(
-        *(float(end) for end in (beside.excess.value, beside.excess.low, beside.excess.high)), 0.0, NEGLIGIBLE * clean
-    )
+    value, low, high = (float(end) for end in (beside.excess.value, beside.excess.low, beside.excess.high))
+    excess = Judged(value, low, high, negligible=NEGLIGIBLE * clean)
     return f"{said}, by less than {100 * NEGLIGIBLE:g} %" if excess.side == "equal" else said
 
 
