@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mcinterp.analysis.passes.classify import classify_patterns
     from mcinterp.analysis.passes.component_dynamics import component_dynamics
     from mcinterp.analysis.passes.embeddings import embeddings
+    from mcinterp.analysis.passes.oracles import oracle_distances
     from mcinterp.analysis.passes.patching import patching
     from mcinterp.analysis.passes.plateau import plateau_measures
     from mcinterp.analysis.passes.probes import linear_probes
@@ -41,6 +42,7 @@ _FILE_OF = {
     "head_taxonomy": "passes.taxonomy",
     "linear_probes": "passes.probes",
     "model_switching": "passes.switching",
+    "oracle_distances": "passes.oracles",
     "patching": "passes.patching",
     "plateau_measures": "passes.plateau",
     "select_comparisons": "registry",
@@ -66,6 +68,7 @@ __all__ = [
     "head_taxonomy",
     "linear_probes",
     "model_switching",
+    "oracle_distances",
     "patching",
     "plateau_measures",
     "select_comparisons",

@@ -87,6 +87,13 @@ COMPARISONS: dict[str, Comparison] = {
             asks=("heads", "sample_scores", "answer_measures"),
         ),
         Comparison(
+            "oracles",
+            "Which known algorithm does it answer like, by step and by context, and which mixture of them?",
+            256,
+            f"{_HERE}.oracles:oracle_distances",
+            asks=("heads", "oracles"),
+        ),
+        Comparison(
             "switching",
             "What do the errors become with a component of another checkpoint, and from when on is it the final one?",
             256,

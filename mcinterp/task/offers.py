@@ -157,12 +157,49 @@ def curve_labels(task: object) -> dict[str, str]:
     return dict(task.curve_labels) if isinstance(task, LabelledCurves) else {}
 
 
+@dataclass(frozen=True)
+class OracleKind:
+    """A known algorithm.
+
+    Attributes:
+        meaning: what it answers.
+        null: it looks at nothing that the sample shows but its last token, so that to answer like it is to have learned
+            nothing in context.
+    """
+
+    meaning: str
+    null: bool = False
+
+
 @runtime_checkable
 class WithOracles(Protocol):
-    """Known algorithms that a model's answers are compared with."""
+    """Known algorithms that a model's answers are compared with.
+
+    An answer at a place is a point of k numbers, such as the probabilities of k next tokens, so that answers can be
+    mixed.
+
+    Attributes:
+        oracle_kinds: every algorithm by name, two at least.
+        divergence_words: what `divergence` is, as an axis has it with its unit, such as `KL divergence (nats)`.
+    """
+
+    oracle_kinds: Mapping[str, OracleKind]
+    divergence_words: str
 
     def oracles(self, batch: Batch) -> Mapping[str, Tensor]:
-        """What each answers to a batch, in the form of a model's answers."""
+        """What each answers to a batch, float64, (n, place, k)."""
+        ...
+
+    def answer_points(self, answers: Tensor, batch: Batch) -> Tensor:
+        """A model's answers in the same form."""
+        ...
+
+    def divergence(self, wanted: Tensor, given: Tensor) -> Tensor:
+        """How far the given answers are from the wanted ones at each place, (n, place); 0 for the same."""
+        ...
+
+    def contexts(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Which places are averaged over, by name, 0 or 1, (n, place); the main ones first, then by what was seen."""
         ...
 
 

@@ -8,6 +8,7 @@ from mcinterp.report.figures.compare import pair_maps_figure, similarity_figure
 from mcinterp.report.figures.components import components_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
+from mcinterp.report.figures.oracles import oracle_contexts_figure
 from mcinterp.report.figures.over_steps import over_steps_figure
 from mcinterp.report.figures.patching import patching_figure
 from mcinterp.report.figures.position_blocks import position_blocks_figure
@@ -26,6 +27,7 @@ __all__ = [
     "curve_figure",
     "entropy_figure",
     "exchange_figure",
+    "oracle_contexts_figure",
     "over_steps_figure",
     "pair_maps_figure",
     "patching_figure",

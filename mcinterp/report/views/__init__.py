@@ -18,6 +18,7 @@ from mcinterp.report.views import (
     components,
     embeddings,
     generic,
+    oracles,
     patching,
     plateau,
     probes,
@@ -59,6 +60,7 @@ VIEWS: dict[str, tuple[str, View]] = {
 COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
     "embeddings": ("Embeddings over training", embeddings.view),
     "plateau": ("What moves during the plateau", plateau.view),
+    "oracles": ("Which algorithm does it answer like?", oracles.view),
     "switching": ("Model switching", switching.view),
     "components": ("Training of single components", components.view),
     **_of_studies(compared=True),
