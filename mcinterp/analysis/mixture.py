@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import nnls
 
 from mcinterp.analysis.statistics import Floats
 
-PRECISION = 1e-15
-"""Of the mean square that is left, as a share of that of what is to be reached."""
+STRICT = 1e4
+"""How much more than the answers themselves it counts that the weights are 1 together, before they are made so."""
 
 
 def mixture_weights(wanted: Floats, answers: Floats) -> Floats:
@@ -21,17 +21,7 @@ def mixture_weights(wanted: Floats, answers: Floats) -> Floats:
     Returns:
         (answer,), at least 0, with sum 1; answers that agree share theirs arbitrarily.
     """
-    scale = float((wanted**2).sum()) or 1.0
-    gram, products = answers @ answers.T / scale, answers @ wanted / scale
-    n = len(answers)
-    found = minimize(
-        lambda w: (w @ gram @ w / 2 - products @ w, gram @ w - products),
-        np.full(n, 1 / n),
-        jac=True,
-        method="SLSQP",
-        bounds=[(0.0, 1.0)] * n,
-        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
-        options={"ftol": PRECISION, "maxiter": 1000},
-    )
-    weights = np.clip(found.x, 0.0, None)
+    strict = STRICT * (np.linalg.norm(answers, axis=1).max() or 1.0)
+    together = np.full((1, len(answers)), strict)
+    weights, _ = nnls(np.concatenate([answers.T, together]), np.append(wanted, strict))
     return np.asarray(weights / weights.sum())

@@ -64,6 +64,7 @@ SLOW_COMPARISONS: dict[str, Slow] = {
     "switching": slow_switching,
     "components": slow_components,
 }
+OF_OTHER_TASKS = {"oracles": "test_oracles.py: no task of matrices knows algorithms in the form that is asked for"}
 ELSEWHERE = {
     ("nuclear", "solver"): "test_nuclear_pass.py: the solver's own certificates",
     ("nuclear", "regularised", "reference_difference"): "the same",
@@ -137,7 +138,8 @@ def assert_same(result: Result, slow: Mapping[str, Rows]) -> None:
 
 
 def test_every_pass_and_comparison_has_a_slow_one() -> None:
-    assert (set(SLOW_PASSES), set(SLOW_COMPARISONS)) == (set(PASSES), set(COMPARISONS))
+    assert set(SLOW_PASSES) == set(PASSES)
+    assert set(SLOW_COMPARISONS) | set(OF_OTHER_TASKS) == set(COMPARISONS)
 
 
 @pytest.mark.parametrize("name", [name for name in PASSES if name in defined_for(small_config())])
@@ -188,7 +190,7 @@ def assert_same_arrays(result: Result, slow: Mapping[str, np.ndarray]) -> None:
         np.testing.assert_allclose(result.arrays[name], array, rtol=nearly, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("name", COMPARISONS)
+@pytest.mark.parametrize("name", SLOW_COMPARISONS)
 def test_every_number_of_a_run(run: Run, name: str) -> None:
     result = COMPARISONS[name].run(run, run.steps, N, SEED)
     assert_same(result, SLOW_COMPARISONS[name](run, result, N, SEED))

@@ -233,7 +233,7 @@ def test_a_run_is_compared_at_every_checkpoint_and_shown(run: Run, tmp_path: Pat
         oracle_distances(run, samples=3)
     out = tmp_path / "report"
     analyse(run, out, steps="last", passes=["oracles"], samples=16)
-    result = Result.load(comparison_folder(out) / "oracles")
+    result = Result.load(comparison_folder(out, "oracles"))
     assert result.table("nearest")["step"].unique().tolist() == run.steps
     assert {"1", "9–16", LATE} <= set(result.facts["contexts"])
     assert len(view(result, {}).figures) == 4

@@ -268,7 +268,10 @@ def _combined(
         one = (np.arange(len(pool)) == int(np.argmin(errors))).astype(float)
         scale = max(0.0, train.scale(np.ones(n // 2), pool[int(np.argmin(errors))]))
         joint = nnls(pool[:, chosen].T, train.predictions[chosen])[0]
-        return {"one candidate": one, "one candidate, scaled": scale * one, "combination": joint}
+        # The last equation says that the weights are 1 together, so much louder than the others that it is kept.
+        mixed = nnls(np.vstack([pool[:, chosen].T, np.full(len(pool), 1e5)]), [*train.predictions[chosen], 1e5])[0]
+        fits = {"one candidate": one, "one candidate, scaled": scale * one}
+        return fits | {"mixture": mixed / mixed.sum(), "combination": joint}
 
     own, control = (weights_of(split[name][0]) for name in ("own", "control"))
     rows: Rows = []
@@ -283,7 +286,7 @@ def _combined(
         rows.append(
             {
                 "fit": fit,
-                "candidates": several if fit == "combination" else best,
+                "candidates": several if fit in ("mixture", "combination") else best,
                 "n_train": n // 2,
                 "n_test": n - n // 2,
                 "seed": seed,
@@ -293,6 +296,8 @@ def _combined(
                 **test.unexplained("control_unexplained", np.tensordot(control[fit], split["control"][1], 1)),
             }
         )
-    pairs = zip(names, own["combination"], control["combination"], strict=True)
-    weight_rows = [{"candidate": name, "weight": a, "control_weight": b} for name, a, b in pairs]
+    every_weight = zip(names, own["combination"], own["mixture"], control["combination"], strict=True)
+    weight_rows = [
+        {"candidate": name, "weight": a, "mixture_weight": b, "control_weight": c} for name, a, b, c in every_weight
+    ]
     return {"combination": rows, "weights": weight_rows}

@@ -1,4 +1,4 @@
-"""Several answers together: the non-negative combination that fits a model's best, tested on matrices left out."""
+"""Several answers together: what mixes or combines them to fit a model's best, tested on matrices left out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import numpy as np
 from scipy.optimize import nnls
 
 from mcinterp.analysis.compare.agreement import best_scale, unexplained, unexplained_difference
+from mcinterp.analysis.mixture import mixture_weights
 from mcinterp.analysis.statistics import Floats, interval_columns
 
+SOME = 1e-9
+"""A smaller weight is none."""
+
 COLUMNS = {
-    "fit": "one candidate (chosen on the training half), the same times its best scale, or a non-negative combination "
-    "of all candidates",
+    "fit": "one candidate (chosen on the training half), the same times its best scale, a mixture of all candidates "
+    "(weights of at least 0, 1 together), or a non-negative combination of them, which may also be larger or smaller",
     "candidates": "the candidate, or how many have a weight above 0",
     "n_train": "matrices it is chosen and fitted on: the first half of the batch",
     "n_test": "matrices it is tested on: the other half",
@@ -28,6 +32,7 @@ COLUMNS = {
 WEIGHT_COLUMNS = {
     "candidate": "see the table of candidates",
     "weight": "in the non-negative combination; candidates that agree share theirs arbitrarily",
+    "mixture_weight": "in the mixture, likewise",
     "control_weight": "the same with candidates computed for other matrices; near 0",
 }
 
@@ -73,8 +78,8 @@ def combination_rows(
                 ),
             }
         )
-    pairs = zip(names, real["combination"], null["combination"], strict=True)
-    return rows, [dict(zip(WEIGHT_COLUMNS, (name, *map(float, two)), strict=True)) for name, *two in pairs]
+    columns = zip(names, real["combination"], real["mixture"], null["combination"], strict=True)
+    return rows, [dict(zip(WEIGHT_COLUMNS, (name, *map(float, each)), strict=True)) for name, *each in columns]
 
 
 def _fits(names: tuple[str, ...], predictions: Floats, answers: Floats, weight: Floats) -> dict[str, Floats]:
@@ -85,7 +90,12 @@ def _fits(names: tuple[str, ...], predictions: Floats, answers: Floats, weight: 
     scale = max(float(best_scale(predictions, answers[best], weight)), 0.0)
     chosen = weight > 0
     combined, _ = nnls(answers[:, chosen].T, predictions[chosen])
-    return {"one candidate": one, "one candidate, scaled": scale * one, "combination": combined}
+    return {
+        "one candidate": one,
+        "one candidate, scaled": scale * one,
+        "mixture": mixture_weights(predictions[chosen], answers[:, chosen]),
+        "combination": combined,
+    }
 
 
 def _squares(predictions: Floats, answers: Floats, weight: Floats) -> Floats:
@@ -97,4 +107,5 @@ def _answer(answers: Floats, weights: Floats) -> Floats:
 
 
 def _named(names: tuple[str, ...], weights: Floats, one: Floats, fit: str) -> str:
-    return f"{int((weights > 0).sum())} of {len(names)}" if fit == "combination" else names[int(one.argmax())]
+    of_all = fit in ("mixture", "combination")
+    return f"{int((weights > SOME).sum())} of {len(names)}" if of_all else names[int(one.argmax())]

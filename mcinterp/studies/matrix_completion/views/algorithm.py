@@ -14,6 +14,7 @@ from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
 from mcinterp.studies.matrix_completion.figures.algorithm import algorithm_bins_figure, algorithm_figure, nearest_first
+from mcinterp.studies.matrix_completion.passes.combination import SOME
 
 TRUTH = "the truth"
 CAPTION = (
@@ -64,7 +65,7 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
 def _tables(result: Result) -> list[TableView]:
     table, joint, weights = (result.tables[name] for name in ("candidates", "combination", "weights"))
     frame = nearest_first(table.frame)
-    used = weights.frame[(weights.frame["weight"] > 0) | (weights.frame["control_weight"] > 0)]
+    used = weights.frame[weights.frame[["weight", "mixture_weight", "control_weight"]].gt(SOME).any(axis=1)]
     bins = [
         table_view(result.table(name), result.tables[name].columns, title, hide=BIN_HIDDEN, folded=True)
         for name, (title, _, _) in BINS.items()
@@ -74,7 +75,7 @@ def _tables(result: Result) -> list[TableView]:
         table_view(_columns(frame, MEANINGS), table.columns, "What the candidates do", folded=True),
         table_view(_columns(frame, CONTROLS), table.columns, "Controls: nothing should be explained", folded=True),
         table_view(joint.frame, joint.columns, "Candidates together: fitted on one half, tested on the other"),
-        table_view(used, weights.columns, "Weights of the combination", folded=True),
+        table_view(used, weights.columns, "Weights of the combination and of the mixture", folded=True),
         *bins,
     ]
 

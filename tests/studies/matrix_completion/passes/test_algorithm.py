@@ -11,6 +11,7 @@ from scipy.optimize import nnls
 
 from mcinterp.analysis import PASSES
 from mcinterp.analysis.compare.agreement import best_scale, correlation, unexplained, unexplained_difference
+from mcinterp.analysis.mixture import mixture_weights
 from mcinterp.errors import InputError
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint
@@ -85,6 +86,17 @@ def test_a_planted_mixture_needs_the_combination(problem: Problem, noise: np.nda
     assert joint.loc["combination", "control_unexplained"] > 0.9
 
 
+def test_a_mixture_keeps_the_size_that_a_combination_may_change(problem: Problem, noise: np.ndarray) -> None:
+    planted = 0.25 * answers_of(problem, "row mean") + 0.75 * answers_of(problem, "nuclear norm")
+    once, twice = (explained(size * planted, problem, noise) for size in (1, 2))
+    assert once.table("weights")["mixture_weight"].sum() == pytest.approx(1)
+    left = once.table("combination").set_index("fit")["unexplained"]
+    assert left["mixture"] < 1e-6 < left["one candidate"]
+    left = twice.table("combination").set_index("fit")["unexplained"]
+    assert left["combination"] < 1e-10
+    assert left["mixture"] > 0.1
+
+
 def test_the_combination_is_fitted_on_one_half_and_tested_on_the_other(problem: Problem, noise: np.ndarray) -> None:
     predictions = answers_of(problem, "minors") + 0.3 * noise
     result = explained(predictions, problem, noise)
@@ -98,6 +110,7 @@ def test_the_combination_is_fitted_on_one_half_and_tested_on_the_other(problem: 
     fits = {
         "one candidate": answers[best],
         "one candidate, scaled": scale * answers[best],
+        "mixture": np.tensordot(mixture_weights(predictions[train], answers[:, train]), answers, 1),
         "combination": np.tensordot(weights, answers, 1),
     }
     for fit, answer in fits.items():
