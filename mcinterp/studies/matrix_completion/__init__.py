@@ -124,6 +124,7 @@ STUDY = Study(
         "explorable": f"{HERE}.explorer.explorable:explorable",
         "from_bert": f"{HERE}.convert:from_bert",
         "generation": f"{HERE}.passes.generation:generation",
+        "load_bert": f"{HERE}.convert:load_bert",
         "load_tf_matcomp": f"{HERE}.convert:load_tf_matcomp",
         "nuclear_norm": f"{HERE}.passes.nuclear_norm:nuclear_norm",
         "nuclear_norm_completion": f"{HERE}.baselines:nuclear_norm_completion",

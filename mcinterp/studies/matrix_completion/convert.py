@@ -1,9 +1,8 @@
-"""Weights to and from a Hugging Face `BertModel` with a linear read-out, and from checkpoints of tf-matcomp."""
+"""Weights to and from a Hugging Face `BertModel` with a linear read-out, and from files and folders that hold them."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,32 +12,28 @@ from torch import Tensor, nn
 
 from mcinterp.errors import CheckpointError
 from mcinterp.model.plain import load_weights
+from mcinterp.runs.foreign import Foreign, open_foreign
+from mcinterp.studies.matrix_completion.bert_config import facts, n_layers
+from mcinterp.studies.matrix_completion.bert_names import (
+    POSITION,
+    TOKEN_TYPE,
+    WORD,
+    bert_and_rest,
+    bert_weights,
+    encoder_weights,
+    entry,
+    listed,
+    read_out_of,
+    used,
+)
 from mcinterp.studies.matrix_completion.config import ModelConfig
 from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
+from mcinterp.studies.matrix_completion.trained_positions import check_positions, second_moments
 
 if TYPE_CHECKING:
-    from transformers import BertModel
+    from transformers import BertConfig, BertModel
 
-LARGEST_PICKLE = 1 << 24
-"""Bytes that names and shapes of an imported file may take."""
-_EMBEDDINGS = {
-    "embed.embed.W_E": "embeddings.word_embeddings.weight",
-    "embed.pos_embed.W_pos": "embeddings.position_embeddings.weight",
-    "embed.token_type_embed.W_token_type": "embeddings.token_type_embeddings.weight",
-    "embed.ln.w": "embeddings.LayerNorm.weight",
-    "embed.ln.b": "embeddings.LayerNorm.bias",
-}
-_BLOCK = {
-    "attn.b_O": "attention.output.dense.bias",
-    "ln1.w": "attention.output.LayerNorm.weight",
-    "ln1.b": "attention.output.LayerNorm.bias",
-    "mlp.b_in": "intermediate.dense.bias",
-    "mlp.b_out": "output.dense.bias",
-    "ln2.w": "output.LayerNorm.weight",
-    "ln2.b": "output.LayerNorm.bias",
-}
-_TRANSPOSED = {"mlp.W_in": "intermediate.dense.weight", "mlp.W_out": "output.dense.weight"}
-_PROJECTIONS = {"Q": "query", "K": "key", "V": "value"}
+log = logging.getLogger(__name__)
 
 
 def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
@@ -75,34 +70,145 @@ def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
 
 
 def from_bert(
-    bert: Mapping[str, Tensor],
-    read_out: Mapping[str, Tensor],
-    n_heads: int,
-    n_positions: int,
-    eps: float = 1e-12,
+    bert: BertModel | Mapping[str, Tensor],
+    read_out: nn.Linear | Mapping[str, Tensor] | None = None,
+    n_heads: int | None = None,
+    n_positions: int | None = None,
+    eps: float | None = None,
     pad_token: int | None = None,
+    config: BertConfig | Mapping[str, Any] | None = None,
 ) -> MatrixEncoder:
-    """A `MatrixEncoder` from the state dictionaries of a `BertModel` and of its read-out.
+    """A `MatrixEncoder` that answers as a `BertModel` and its read-out do.
+
+    What wrappers put into names (`module.`, `_orig_mod.`) and prefixes (`bert.`, `_backbone.`) are taken away; weights
+    of float64, float16 and bfloat16 become float32; token types that there are not, as in the authors' BERT, and a bias
+    that the read-out has not are 0; pooler and pre-training heads are left out. A warning names what was.
 
     Args:
-        bert: `BertModel.state_dict()`; a pooler, if there is one, is left out.
-        read_out: `nn.Linear(d_model, 1).state_dict()`.
-        n_heads: heads a layer, which weights do not tell.
-        n_positions: sequence length; further position embeddings are dropped.
-        eps: epsilon of the LayerNorms.
+        bert: the model, whose configuration is then checked, or its `state_dict()`, which may hold the read-out too.
+        read_out: `nn.Linear(d_model, 1)` or its `state_dict()`; None if `bert` holds it.
+        n_heads: heads a layer, which weights do not tell; may be left out with a configuration.
+        n_positions: sequence length, rows × columns; further position embeddings are dropped. None: all of them.
+        eps: epsilon of the LayerNorms; None: the configuration's, without one BERT's 1e-12.
         pad_token: the token that marks padding, if the model had one, which weights do not tell either.
+        config: a state dictionary's `BertConfig`, or its `config.json` as a mapping: every field is checked.
 
     Raises:
-        CheckpointError: naming the first parameter that is missing or of another shape; or if `pad_token` is not in the
-            vocabulary.
+        CheckpointError: naming the first parameter that is missing, unknown or of another shape, or the first field of
+            the configuration that an encoder has otherwise; or if `pad_token` is not in the vocabulary.
     """
-    word = _entry(bert, _EMBEDDINGS["embed.embed.W_E"])
-    n_layers = len({name.split(".")[2] for name in bert if name.startswith("encoder.layer.")})
-    d_mlp = len(_entry(bert, "encoder.layer.0.intermediate.dense.bias"))
-    _split(word.T, n_heads, _EMBEDDINGS["embed.embed.W_E"])
+    own = None if isinstance(bert, Mapping) else bert.config
+    weights = bert if isinstance(bert, Mapping) else bert.state_dict()
+    given = read_out.state_dict() if isinstance(read_out, nn.Module) else read_out
+    return _network(weights, given, n_heads, n_positions, eps, own if config is None else config, pad_token)
+
+
+def load_bert(
+    path: Path | str,
+    n_heads: int | None = None,
+    n_positions: int | None = None,
+    eps: float | None = None,
+    read_out: nn.Linear | Mapping[str, Tensor] | None = None,
+) -> MatrixEncoder:
+    """Open a BERT with a read-out from a file or folder, as `from_bert` does.
+
+    Args:
+        path: a file of torch or safetensors that holds a state dictionary, by itself or under `model`, `state_dict` or
+            `model_state_dict`; or a folder as Hugging Face saves it, sharded or not, whose `config.json` is checked. A
+            folder may have the read-out beside the network, as `read_out.safetensors` or `read_out.pt`.
+        n_heads: heads a layer; may be left out where there is a `config.json`.
+        n_positions: sequence length, rows × columns. None: all positions that there are.
+        eps: epsilon of the LayerNorms; None: that of `config.json`, without one BERT's 1e-12.
+        read_out: `nn.Linear(d_model, 1)` or its `state_dict()`, where `path` does not hold it.
+
+    Nothing in a file is executed. Raises what `from_bert` does, and `CheckpointError` if a file cannot be read.
+    """
+    given = read_out.state_dict() if isinstance(read_out, nn.Module) else read_out
+    return network_of(open_foreign(path), given, n_heads, n_positions, eps)
+
+
+def load_tf_matcomp(
+    path: Path | str,
+    n_heads: int | None = None,
+    n_positions: int | None = None,
+    eps: float | None = None,
+    step: int | None = None,
+) -> tuple[MatrixEncoder, int]:
+    """Open a checkpoint of the authors' code: `{"epoch", "model": {"_backbone.…", "read_out.…"}, "vocab_size", …}`.
+
+    Anything that `load_bert` opens is opened, with its step. Only tensors and plain numbers are read
+    (`weights_only=True`); nothing in the file is executed, and the file is mapped, so that it takes no more memory than
+    it is long. Files of torch before 1.6, which cannot be mapped, are refused.
+
+    Returns:
+        the model, and the step the file was saved at: `step` if it is given, else `epoch` + 1, else what the file's
+        `step`, or its name, says.
+
+    Raises:
+        CheckpointError: if the file cannot be read or is laid out otherwise, or if nothing tells its step.
+    """
+    foreign = open_foreign(path)
+    found = foreign.step if step is None else step
+    if found is None:
+        raise CheckpointError(
+            f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them; neither it nor its name tells a step: "
+            "say step"
+        )
+    return network_of(foreign, None, n_heads, n_positions, eps), found
+
+
+def network_of(
+    foreign: Foreign,
+    read_out: Mapping[str, Tensor] | None,
+    n_heads: int | None,
+    n_positions: int | None,
+    eps: float | None,
+) -> MatrixEncoder:
+    """The network of weights that were opened, as `from_bert` makes it; what was saved beside them is looked at too."""
+    moments = {name: second_moments(foreign.record, list(foreign.weights), name) for name in foreign.weights}
+    table = next((moments[name] for name in moments if name.endswith(POSITION)), None)
+    return _network(foreign.weights, read_out, n_heads, n_positions, eps, foreign.config, moments=table)
+
+
+def _network(
+    weights: Mapping[str, Tensor],
+    read_out: Mapping[str, Tensor] | None,
+    n_heads: int | None,
+    n_positions: int | None,
+    eps: float | None,
+    config: BertConfig | Mapping[str, Any] | None,
+    pad_token: int | None = None,
+    moments: Tensor | None = None,
+) -> MatrixEncoder:
+    source = "BERT weights"
+    bert, rest = bert_and_rest(weights)
+    bert, left_out = used(bert, source)
+    word = entry(bert, WORD)
+    if read_out is None:
+        read_out, others = read_out_of(rest, word.shape[1], source)
+        left_out += others
+    known = facts(config, bert, n_heads, eps, source)
+    n_positions = len(entry(bert, POSITION)) if n_positions is None else n_positions
+    check_positions(entry(bert, POSITION), n_positions, moments, source)
+    model = _empty_model(bert, known.n_heads, n_positions, known.eps, pad_token)
+    translated = encoder_weights(bert, read_out, model.cfg.n_layers, known.n_heads, n_positions)
+    load_weights(model, translated, source=source)
+    for sentence in (*known.notes, *_told(left_out, bert, read_out)):
+        log.warning(f"{source}: {sentence}")
+    return model
+
+
+def _empty_model(
+    bert: Mapping[str, Tensor], n_heads: int, n_positions: int, eps: float, pad_token: int | None
+) -> MatrixEncoder:
+    """A model of the weights' shape, once they are known to be as many as it takes."""
+    word, layers = entry(bert, WORD), n_layers(bert)
+    d_mlp = len(entry(bert, "encoder.layer.0.intermediate.dense.bias"))
+    if n_heads < 1 or word.shape[1] % n_heads:
+        raise CheckpointError(f"{WORD}: {word.shape[1]} features cannot be split into {n_heads} heads")
     try:
         config = ModelConfig(
-            n_layers=n_layers,
+            n_layers=layers,
             n_heads=n_heads,
             d_model=word.shape[1],
             d_mlp=d_mlp,
@@ -111,131 +217,19 @@ def from_bert(
         )
     except (ValueError, IndexError):
         raise CheckpointError(
-            f"BERT weights of {n_layers} layers, {tuple(word.shape)} and {d_mlp} are no model"
+            f"BERT weights of {layers} layers, {tuple(word.shape)} and {d_mlp} are no model"
         ) from None
     given = sum(weight.numel() * 4 for weight in bert.values() if isinstance(weight, Tensor))
     if given < (least := config.least_bytes()):
         raise CheckpointError(f"BERT weights hold {given:,} bytes; a model of their shape takes at least {least:,}")
     if pad_token is not None and not 0 <= pad_token < len(word):
         raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the BERT weights")
-    model = MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
-    load_weights(model, encoder_weights(bert, read_out, n_layers, n_heads, n_positions), source="BERT weights")
-    return model
+    return MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
 
 
-def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[MatrixEncoder, int]:
-    """Open a checkpoint of the authors' code: `{"epoch", "model": {"_backbone.…", "read_out.…"}, "vocab_size", …}`.
-
-    Only tensors are read (`weights_only=True`); nothing in the file is executed, and the file is mapped, so that it
-    takes no more memory than it is long. Files of torch before 1.6, which cannot be mapped, are refused.
-
-    Returns:
-        the model, and the step the file was saved at (`epoch` + 1).
-
-    Raises:
-        CheckpointError: if the file cannot be read or is laid out otherwise.
-    """
-    size = _checked_archive(Path(path))
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError:
-        # torch's own message advises to load the file unsafely.
-        raise CheckpointError(
-            f"cannot read {path} as a file of tensors: it holds other things, left unopened"
-        ) from None
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {reason}") from error
-    if not isinstance(stored, dict) or not isinstance(stored.get("model"), dict) or "epoch" not in stored:
-        raise CheckpointError(f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them")
-    if not isinstance(stored["epoch"], int):
-        raise CheckpointError(f"{path}: 'epoch' is {stored['epoch']!r}, not a number")
-    weights = {str(name): weight for name, weight in stored["model"].items()}
-    _refuse_more_than(size, weights, str(path))
-    bert = {name.removeprefix("_backbone."): w for name, w in weights.items() if name.startswith("_backbone.")}
-    read_out = {name.removeprefix("read_out."): w for name, w in weights.items() if name.startswith("read_out.")}
-    return from_bert(bert, read_out, n_heads, n_positions), stored["epoch"] + 1
-
-
-def bert_weights(weights: Mapping[str, Tensor], n_layers: int) -> dict[str, Tensor]:
-    """HookedEncoder's weights under the names and shapes of a `BertModel`."""
-    bert = {theirs: weights[ours] for ours, theirs in _EMBEDDINGS.items()}
-    for layer in range(n_layers):
-        ours, theirs = f"blocks.{layer}.", f"encoder.layer.{layer}."
-        bert |= {theirs + name: weights[ours + own] for own, name in _BLOCK.items()}
-        bert |= {theirs + name: weights[ours + own].T for own, name in _TRANSPOSED.items()}
-        for letter, word in _PROJECTIONS.items():
-            weight = weights[f"{ours}attn.W_{letter}"]
-            bert[f"{theirs}attention.self.{word}.weight"] = weight.transpose(1, 2).flatten(0, 1)
-            bert[f"{theirs}attention.self.{word}.bias"] = weights[f"{ours}attn.b_{letter}"].flatten()
-        bert[f"{theirs}attention.output.dense.weight"] = weights[f"{ours}attn.W_O"].flatten(0, 1).T
-    return {name: weight.contiguous() for name, weight in bert.items()}
-
-
-def encoder_weights(
-    bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor], n_layers: int, n_heads: int, n_positions: int
-) -> dict[str, Tensor]:
-    """A `BertModel`'s weights and a read-out's under the names and shapes of a HookedEncoder."""
-    weights = {ours: _entry(bert, theirs) for ours, theirs in _EMBEDDINGS.items()}
-    weights["embed.pos_embed.W_pos"] = weights["embed.pos_embed.W_pos"][:n_positions]
-    for layer in range(n_layers):
-        ours, theirs = f"blocks.{layer}.", f"encoder.layer.{layer}."
-        weights |= {ours + own: _entry(bert, theirs + name) for own, name in _BLOCK.items()}
-        weights |= {ours + own: _entry(bert, theirs + name).T for own, name in _TRANSPOSED.items()}
-        for letter, word in _PROJECTIONS.items():
-            name = f"{theirs}attention.self.{word}."
-            weight, bias = _entry(bert, f"{name}weight"), _entry(bert, f"{name}bias")
-            weights[f"{ours}attn.W_{letter}"] = _split(weight, n_heads, f"{name}weight").transpose(1, 2)
-            weights[f"{ours}attn.b_{letter}"] = _split(bias, n_heads, f"{name}bias")
-        name = f"{theirs}attention.output.dense.weight"
-        weights[f"{ours}attn.W_O"] = _split(_entry(bert, name).T, n_heads, name)
-    weights["unembed.W_U"] = _entry(read_out, "weight", source="read-out").T
-    weights["unembed.b_U"] = _entry(read_out, "bias", source="read-out")
-    return {name: weight.detach().contiguous() for name, weight in weights.items()}
-
-
-def _checked_archive(path: Path) -> int:
-    """Bytes of a file as torch writes it: a zip archive with nothing packed, so that it cannot grow when read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
-            pickles = [entry for entry in archive.infolist() if entry.filename.endswith(".pkl")]
-            large = packed or sum(entry.file_size for entry in pickles) > LARGEST_PICKLE
-            # The one thing that torch lets a file make of any size without holding it.
-            strange = large or any(b"bytearray" in archive.read(entry) for entry in pickles)
-        size = path.stat().st_size
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}") from None
-    if strange:
-        raise CheckpointError(f"cannot read {path} as a file of tensors: it holds other things, left unopened")
-    return size
-
-
-def _refuse_more_than(size: int, weights: Mapping[str, Any], source: str) -> None:
-    """Refuse tensors that claim more numbers than their file holds, by views that repeat or share them."""
-    tensors = [weight for weight in weights.values() if isinstance(weight, Tensor)]
-    if any(tensor.layout is not torch.strided or tensor.device.type != "cpu" for tensor in tensors):
-        raise CheckpointError(f"{source} holds tensors that are not plain numbers")
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    if claimed > size:
-        raise CheckpointError(f"{source} claims {claimed:,} bytes of numbers in a file of {size:,}")
-
-
-def _entry(weights: Mapping[str, Tensor], name: str, source: str = "BERT") -> Tensor:
-    """One tensor, with the axes that a parameter of its name has."""
-    if name not in weights:
-        raise CheckpointError(f"{source} weights lack {name}")
-    weight = weights[name]
-    if not isinstance(weight, Tensor):
-        raise CheckpointError(f"{source} {name} is not a tensor but {type(weight).__name__}")
-    n_axes = 1 if name.endswith("bias") or "LayerNorm" in name else 2
-    if weight.ndim != n_axes:
-        raise CheckpointError(f"{source} {name} has {weight.ndim} axes, expected {n_axes}")
-    return weight
-
-
-def _split(weight: Tensor, n_heads: int, name: str) -> Tensor:
-    """Split the first axis by heads."""
-    if len(weight) % n_heads:
-        raise CheckpointError(f"{name}: {len(weight)} features cannot be split into {n_heads} heads")
-    return weight.unflatten(0, (n_heads, -1))
+def _told(left_out: list[str], bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor]) -> list[str]:
+    """What was left out, and what was taken for 0, a sentence each."""
+    missing = [name for name in (TOKEN_TYPE,) if name not in bert]
+    missing += [f"the read-out's {name}" for name in ("bias",) if name not in read_out]
+    told = [f"left out, as answers do not come through them: {listed(left_out, most=8)}"] if left_out else []
+    return told + ([f"not there, and taken for 0: {listed(missing)}"] if missing else [])
