@@ -247,9 +247,10 @@ def _leads(
 
 def _loss(run: Run, steps: Sequence[int]) -> Curve:
     """The progress score averaged over the stretch of training next to each checkpoint."""
-    metrics = run.metrics
+    score = make_task(run.config.task).progress_score
+    metrics = run.metrics.dropna(subset=[score])
     around = max(1, len(metrics) // 200)
-    values = metrics[make_task(run.config.task).progress_score].to_numpy()
+    values = metrics[score].to_numpy()
     at = np.searchsorted(metrics["step"].to_numpy(), steps)
     near = [mean_estimate(values[max(0, i - around) : i + around + 1]) for i in at]
     return Curve(*(np.array([float(getattr(one, end)) for one in near]) for end in ("value", "low", "high")))

@@ -36,6 +36,7 @@ STUDY = Study(
             f"{HERE}.config:ModelConfig",
             f"{HERE}.model:encoder",
             frozenset({"heads", "number_read_out", "embeddings", "components"}),
+            f"{HERE}.foreign:read",
         ),
         "gpt": Architecture(f"{HERE}.config:ModelConfig", f"{HERE}.model:gpt", frozenset({"heads"})),
     },
@@ -109,6 +110,7 @@ STUDY = Study(
     ),
     input_picture=f"{HERE}.views.masks:mask_picture",
     head_note="L1H0 is the paper's (2,1)",
+    reads_config=f"{HERE}.tf_matcomp:configuration",
     exports={
         "CANDIDATES": f"{HERE}.baselines.candidates:CANDIDATES",
         "MatrixBatch": f"{HERE}.task.batch:MatrixBatch",

@@ -74,7 +74,10 @@ def facts(
     if config is None:
         _refuse_offset(bert, source)
         if n_heads is None:
-            raise CheckpointError(f"{source} do not tell how many heads a layer has; say n_heads, or give their config")
+            raise CheckpointError(
+                f"{source} do not tell how many heads a layer has; say n_heads (model.n_heads=8, say, of a "
+                "configuration), or give their config"
+            )
         return Facts(n_heads, EPS if eps is None else eps)
     fields = dict(config if isinstance(config, Mapping) else config.to_dict())
     _refuse_another(fields, source)

@@ -43,22 +43,42 @@ def bert_and_rest(weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dic
     Raises:
         CheckpointError: if there are several, or a name stands twice once what wrappers add is taken away.
     """
-    plain: dict[str, Tensor] = {}
-    for name, weight in weights.items():
-        short = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
-        if short in plain:
-            raise CheckpointError(f"the weights hold {short} twice; take the other copy out of the file")
-        plain[short] = weight
-    roots = [name.removesuffix(WORD) for name in plain if name == WORD or name.endswith(f".{WORD}")]
-    if len(roots) > 1:
-        raise CheckpointError(f"the weights hold several BERTs, {listed(roots)}; keep one of them in the file")
-    root = roots[0] if roots else _guessed_root(plain)
+    plain = without_wrappers(weights)
+    root = root_of(plain, WORD)
+    root = _guessed_root(plain) if root is None else root
     bert = {name.removeprefix(root): weight for name, weight in plain.items() if name.startswith(root)}
     if not root:  # what stands beside a BERT that has no name of its own
         bert = {
             name: weight for name, weight in bert.items() if name.startswith(("embeddings.", "encoder.", "pooler."))
         }
     return bert, {name: weight for name, weight in plain.items() if name.removeprefix(root) not in bert}
+
+
+def without_wrappers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights by names without what wrappers put into them.
+
+    Raises:
+        CheckpointError: if a name stands twice then.
+    """
+    plain: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        short = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+        if short in plain:
+            raise CheckpointError(f"the weights hold {short} twice; take the other copy out of the file")
+        plain[short] = weight
+    return plain
+
+
+def root_of(weights: Mapping[str, Tensor], word: str) -> str | None:
+    """What stands before the names of the one network whose token embeddings are called `word`; None without one.
+
+    Raises:
+        CheckpointError: if there are several.
+    """
+    roots = [name.removesuffix(word) for name in weights if name == word or name.endswith(f".{word}")]
+    if len(roots) > 1:
+        raise CheckpointError(f"the weights hold several BERTs, {listed(roots)}; keep one of them in the file")
+    return roots[0] if roots else None
 
 
 def used(bert: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], list[str]]:

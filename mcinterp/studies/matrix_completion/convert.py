@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,9 @@ from mcinterp.studies.matrix_completion.trained_positions import check_positions
 
 if TYPE_CHECKING:
     from transformers import BertConfig, BertModel
+
+SOURCE = "BERT weights"
+"""What sentences call them."""
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +103,8 @@ def from_bert(
     own = None if isinstance(bert, Mapping) else bert.config
     weights = bert if isinstance(bert, Mapping) else bert.state_dict()
     given = read_out.state_dict() if isinstance(read_out, nn.Module) else read_out
-    return _network(weights, given, n_heads, n_positions, eps, own if config is None else config, pad_token)
+    model, notes = network(weights, given, n_heads, n_positions, eps, own if config is None else config, pad_token)
+    return _told(model, notes, SOURCE)
 
 
 def load_bert(
@@ -124,7 +128,7 @@ def load_bert(
     Nothing in a file is executed. Raises what `from_bert` does, and `CheckpointError` if a file cannot be read.
     """
     given = read_out.state_dict() if isinstance(read_out, nn.Module) else read_out
-    return network_of(open_foreign(path), given, n_heads, n_positions, eps)
+    return _opened(open_foreign(path), given, n_heads, n_positions, eps)
 
 
 def load_tf_matcomp(
@@ -154,7 +158,7 @@ def load_tf_matcomp(
             f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them; neither it nor its name tells a step: "
             "say step"
         )
-    return network_of(foreign, None, n_heads, n_positions, eps), found
+    return _opened(foreign, None, n_heads, n_positions, eps), found
 
 
 def network_of(
@@ -163,14 +167,15 @@ def network_of(
     n_heads: int | None,
     n_positions: int | None,
     eps: float | None,
-) -> MatrixEncoder:
-    """The network of weights that were opened, as `from_bert` makes it; what was saved beside them is looked at too."""
-    moments = {name: second_moments(foreign.record, list(foreign.weights), name) for name in foreign.weights}
-    table = next((moments[name] for name in moments if name.endswith(POSITION)), None)
-    return _network(foreign.weights, read_out, n_heads, n_positions, eps, foreign.config, moments=table)
+    pad_token: int | None = None,
+) -> tuple[MatrixEncoder, list[str]]:
+    """The network of weights that were opened, as `network` makes it; what was saved beside them is looked at too."""
+    table = next((name for name in foreign.weights if name.endswith(POSITION)), "")
+    moments = second_moments(foreign.record, list(foreign.weights), table)
+    return network(foreign.weights, read_out, n_heads, n_positions, eps, foreign.config, pad_token, moments)
 
 
-def _network(
+def network(
     weights: Mapping[str, Tensor],
     read_out: Mapping[str, Tensor] | None,
     n_heads: int | None,
@@ -179,57 +184,83 @@ def _network(
     config: BertConfig | Mapping[str, Any] | None,
     pad_token: int | None = None,
     moments: Tensor | None = None,
-) -> MatrixEncoder:
-    source = "BERT weights"
+) -> tuple[MatrixEncoder, list[str]]:
+    """As `from_bert`, from weights alone, with what there is to say of it; `moments` as `check_positions` has them."""
     bert, rest = bert_and_rest(weights)
-    bert, left_out = used(bert, source)
+    bert, left_out = used(bert, SOURCE)
     word = entry(bert, WORD)
     if read_out is None:
-        read_out, others = read_out_of(rest, word.shape[1], source)
+        read_out, others = read_out_of(rest, word.shape[1], SOURCE)
         left_out += others
-    known = facts(config, bert, n_heads, eps, source)
+    known = facts(config, bert, n_heads, eps, SOURCE)
     n_positions = len(entry(bert, POSITION)) if n_positions is None else n_positions
-    check_positions(entry(bert, POSITION), n_positions, moments, source)
-    model = _empty_model(bert, known.n_heads, n_positions, known.eps, pad_token)
-    translated = encoder_weights(bert, read_out, model.cfg.n_layers, known.n_heads, n_positions)
-    load_weights(model, translated, source=source)
-    for sentence in (*known.notes, *_told(left_out, bert, read_out)):
-        log.warning(f"{source}: {sentence}")
-    return model
-
-
-def _empty_model(
-    bert: Mapping[str, Tensor], n_heads: int, n_positions: int, eps: float, pad_token: int | None
-) -> MatrixEncoder:
-    """A model of the weights' shape, once they are known to be as many as it takes."""
-    word, layers = entry(bert, WORD), n_layers(bert)
+    check_positions(entry(bert, POSITION), n_positions, moments, SOURCE)
     d_mlp = len(entry(bert, "encoder.layer.0.intermediate.dense.bias"))
-    if n_heads < 1 or word.shape[1] % n_heads:
-        raise CheckpointError(f"{WORD}: {word.shape[1]} features cannot be split into {n_heads} heads")
+    shape = {"n_layers": n_layers(bert), "n_heads": known.n_heads, "d_mlp": d_mlp}
+    model = empty_model(shape, word, n_positions, known.eps, pad_token, bert.values())
+    translated = encoder_weights(bert, read_out, model.cfg.n_layers, known.n_heads, n_positions)
+    load_weights(model, translated, source=SOURCE)
+    missing = [TOKEN_TYPE] if TOKEN_TYPE not in bert else []
+    missing += ["the read-out's bias"] if "bias" not in read_out else []
+    return model, [*known.notes, *notes_of(left_out, missing)]
+
+
+def notes_of(left_out: list[str], missing: list[str]) -> list[str]:
+    """What was left out, and what was taken for 0, a sentence each."""
+    told = [f"left out, as answers do not come through them: {listed(left_out, most=8)}"] if left_out else []
+    return told + ([f"not there, and taken for 0: {listed(missing)}"] if missing else [])
+
+
+def empty_model(
+    shape: Mapping[str, int],
+    word: Tensor,
+    n_positions: int,
+    eps: float,
+    pad_token: int | None,
+    weights: Iterable[object],
+) -> MatrixEncoder:
+    """A model of the weights' shape, once they are known to be as many as it takes.
+
+    Args:
+        shape: `n_layers`, `n_heads` and `d_mlp`.
+        word: token embeddings, (d_vocab, d_model).
+        n_positions: sequence length.
+        eps: epsilon of the LayerNorms.
+        pad_token: as `from_bert` has it.
+        weights: all that there are.
+
+    Raises:
+        CheckpointError: if they are no model.
+    """
+    if shape["n_heads"] < 1 or word.shape[1] % shape["n_heads"]:
+        raise CheckpointError(f"{WORD}: {word.shape[1]} features cannot be split into {shape['n_heads']} heads")
     try:
-        config = ModelConfig(
-            n_layers=layers,
-            n_heads=n_heads,
-            d_model=word.shape[1],
-            d_mlp=d_mlp,
-            layer_norm_eps=eps,
-            mask_embedding="learned" if bool(word[0].any()) else "zero",
-        )
+        learned = "learned" if bool(word[0].any()) else "zero"
+        fields = {**shape, "d_model": word.shape[1], "layer_norm_eps": eps, "mask_embedding": learned}
+        config = ModelConfig.model_validate(fields)
     except (ValueError, IndexError):
-        raise CheckpointError(
-            f"BERT weights of {layers} layers, {tuple(word.shape)} and {d_mlp} are no model"
-        ) from None
-    given = sum(weight.numel() * 4 for weight in bert.values() if isinstance(weight, Tensor))
+        described = f"{shape['n_layers']} layers, {tuple(word.shape)} and {shape['d_mlp']}"
+        raise CheckpointError(f"{SOURCE} of {described} are no model") from None
+    given = sum(weight.numel() * 4 for weight in weights if isinstance(weight, Tensor))
     if given < (least := config.least_bytes()):
-        raise CheckpointError(f"BERT weights hold {given:,} bytes; a model of their shape takes at least {least:,}")
+        raise CheckpointError(f"{SOURCE} hold {given:,} bytes; a model of their shape takes at least {least:,}")
     if pad_token is not None and not 0 <= pad_token < len(word):
-        raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the BERT weights")
+        raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the {SOURCE}")
     return MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
 
 
-def _told(left_out: list[str], bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor]) -> list[str]:
-    """What was left out, and what was taken for 0, a sentence each."""
-    missing = [name for name in (TOKEN_TYPE,) if name not in bert]
-    missing += [f"the read-out's {name}" for name in ("bias",) if name not in read_out]
-    told = [f"left out, as answers do not come through them: {listed(left_out, most=8)}"] if left_out else []
-    return told + ([f"not there, and taken for 0: {listed(missing)}"] if missing else [])
+def _opened(
+    foreign: Foreign,
+    read_out: Mapping[str, Tensor] | None,
+    n_heads: int | None,
+    n_positions: int | None,
+    eps: float | None,
+) -> MatrixEncoder:
+    model, notes = network_of(foreign, read_out, n_heads, n_positions, eps)
+    return _told(model, notes, str(foreign.source))
+
+
+def _told(model: MatrixEncoder, notes: list[str], source: str) -> MatrixEncoder:
+    for sentence in notes:
+        log.warning(f"{source}: {sentence}")
+    return model
