@@ -181,7 +181,7 @@ def test_weights_that_nothing_here_uses_are_named(more: dict[str, Tensor], sente
 
 def test_without_a_configuration_the_heads_have_to_be_said() -> None:
     with pytest.raises(
-        CheckpointError, match="do not tell how many heads a layer has; say n_heads .*or give their config"
+        CheckpointError, match=r"do not tell how many heads a layer has; say n_heads .*or give their config"
     ):
         from_bert(bert().state_dict(), read_out(), n_positions=LENGTH)
 
