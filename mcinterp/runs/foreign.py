@@ -87,16 +87,18 @@ def _opened_file(path: Path) -> Foreign:
     stored = read_torch(path)
     content = dict(stored) if isinstance(stored, Mapping) else {}
     under = next((name for name in WEIGHTS_UNDER if isinstance(content.get(name), Mapping)), None)
-    weights = content.pop(under) if under else content
-    if under is None and not any(isinstance(value, Tensor) for value in weights.values()):
+    weights = content.pop(under) if under else {n: w for n, w in content.items() if isinstance(w, Tensor) and w.ndim}
+    if not weights and not under:
         held = ", ".join(f"{name!r:.40}" for name in list(content)[:8]) or f"a {type(stored).__name__}"
         raise CheckpointError(
             f"{path} must hold 'epoch' and 'model' (or 'state_dict', or 'model_state_dict'), or be a state_dict by "
             f"itself; it holds {held}"
         )
     named = {str(name): weight for name, weight in weights.items()}
+    if strange := [name for name, weight in named.items() if not isinstance(weight, Tensor)]:
+        raise CheckpointError(f"{path}: {strange[0]:.80} is not a tensor but {type(named[strange[0]]).__name__}")
     _refuse_more_than(path.stat().st_size, named, path)
-    return Foreign(path, named, content if under else {})
+    return Foreign(path, named, {name: value for name, value in content.items() if name not in named})
 
 
 def _opened_folder(folder: Path) -> Foreign:
@@ -177,13 +179,15 @@ def chosen_step(foreign: Foreign, step: int | None = None) -> int:
     """
     found = foreign.step if step is None else step
     if found is None:
-        raise UsageError(f"{foreign.source}: neither its name nor what it holds tells its step; say which")
+        raise UsageError(
+            f"{foreign.source}: neither its name nor what it holds tells its step; say the steps, in order"
+        )
     return found
 
 
-def _refuse_more_than(size: int, weights: Mapping[str, Any], source: Path) -> None:
+def _refuse_more_than(size: int, weights: Mapping[str, Tensor], source: Path) -> None:
     """Refuse tensors that claim more numbers than their file holds, by views that repeat or share them."""
-    tensors = [weight for weight in weights.values() if isinstance(weight, Tensor)]
+    tensors = list(weights.values())
     if any(tensor.layout is not torch.strided or tensor.device.type != "cpu" for tensor in tensors):
         raise CheckpointError(f"{source} holds tensors that are not plain numbers")
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)

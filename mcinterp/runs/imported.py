@@ -32,8 +32,8 @@ from mcinterp.task import make_task
 
 NOT_WEIGHTS = ("optimizer", "scheduler", "rng_state", "training_args", "training-state", "scaler", "start.")
 """Beginnings of names of files that lie beside weights and hold none."""
-NOTHING_SAID = {"init_std"}
-"""Fields of a model that its weights and answers do not depend on any more."""
+UNTOLD = ("init_std",)
+"""Fields of a model that its weights do not tell and answers do not depend on: untrained controls are drawn by them."""
 
 log = logging.getLogger(__name__)
 
@@ -199,13 +199,14 @@ def _resolved(asked: RunConfig, model: Any, last: int, source: Path) -> RunConfi
     """
     found = getattr(model, "model_config", asked.model)
     for name, value in said(asked).items():
-        if name not in NOTHING_SAID and getattr(found, name) != value:
+        if name not in UNTOLD and getattr(found, name) != value:
             raise CheckpointError(
                 f"{source} has model.{name} {getattr(found, name)!r}, and {value!r} was said; leave it out, or say "
                 f"model.{name}={getattr(found, name)}"
             )
     training = {**asked.training.model_dump(), "steps": max(1, last), "warmup_steps": 0}
-    tree = {"task": asked.task.model_dump(), "model": found.model_dump(), "training": training}
+    model_section = {**found.model_dump(), **{name: getattr(asked.model, name) for name in UNTOLD}}
+    tree = {"task": asked.task.model_dump(), "model": model_section, "training": training}
     return validate_config(tree, str(source))
 
 

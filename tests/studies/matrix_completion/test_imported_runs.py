@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
 import torch
 from exported import LAYOUTS
+from small_gpt import small_gpt_config
 
 import mcinterp
-from mcinterp import Run, TrainingError, import_run
+from mcinterp import Checkpoint, Run, TrainingError, import_run
 from mcinterp.report import write_report
 from mcinterp.runs.excerpt import excerpt
 from mcinterp.runs.verify import verify
@@ -160,6 +162,7 @@ def test_a_curve_that_came_along_is_kept_and_decided_on(tmp_path: Path) -> None:
     table = tiny.metrics[["step", "masked_mse"]].assign(note=1)
     table.to_csv(tmp_path / "curve.csv", index=False)
     run = import_run(folder, tmp_path / "with", tiny.config, curve=tmp_path / "curve.csv", samples=32)
+    assert run.config.model == tiny.config.model  # with the law of untrained controls
     assert run.transition == tiny.transition
     assert run.select_steps("auto") == tiny.select_steps("auto")
     metrics = run.metrics.set_index("step")
@@ -177,3 +180,16 @@ def test_steps_are_said_or_told(folders: dict[str, Path], trained: Run, tmp_path
     first = trained.checkpoint(trained.steps[1]).weights
     assert torch.equal(run.checkpoint(7).weights["unembed.W_U"], first["unembed.W_U"])
     assert run.metrics["step"].tolist() == [0, 7, 300]
+
+
+def test_a_gpt_opens_by_its_own_names(tmp_path: Path) -> None:
+    config = small_gpt_config()
+    first = Checkpoint.untrained(config, seed=3)
+    safetensors.torch.save_file(dict(first.weights), tmp_path / "step-5.safetensors")
+    run = import_run(tmp_path / "step-5.safetensors", tmp_path / "run", config, samples=4)
+    own, theirs = first.weights, run.checkpoint(5).weights
+    assert all(torch.equal(own[name], theirs[name]) for name in own)
+    generated = mcinterp.generation(run.checkpoint(5), samples=4)
+    pd.testing.assert_frame_equal(
+        generated.table("generation"), mcinterp.generation(first, samples=4).table("generation")
+    )
