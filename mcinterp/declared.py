@@ -44,11 +44,15 @@ class Architecture:
         config: class of the section.
         build: from section of the model, section of the task and seed to the model.
         offers: what passes may ask of it besides what the task offers, such as `heads`.
+        reads: from weights that were saved elsewhere (`mcinterp.runs.foreign.Foreign`), section of the task and the
+            fields of the model that were said to the model and a list of sentences on what was left out; '' where
+            weights open by the model's own names alone.
     """
 
     config: Place
     build: Place
     offers: frozenset[str] = frozenset()
+    reads: Place = ""
 
 
 Setting = bool | int | float | str
@@ -188,6 +192,8 @@ class Study:
         input_picture: from a result of the attention pass and the name of a family of inputs to a `Picture` of the
             family; None where inputs are not drawn.
         head_note: how the paper writes heads, where that is not as here.
+        reads_config: from a configuration of other code as nested values, and what to call it, to the sections that it
+            describes; None of one that is not known. '' where there is no such code.
         exports: public names, which are also names of the package `mcinterp`.
     """
 
@@ -214,6 +220,7 @@ class Study:
     explorer: Explorer | None = None
     input_picture: Place | None = None
     head_note: str = ""
+    reads_config: Place = ""
     exports: Mapping[str, Place] = field(default_factory=dict)
 
 

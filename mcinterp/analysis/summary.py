@@ -68,6 +68,7 @@ def training_summary(run: Run, analysed: Sequence[int] = ()) -> Result:
         **(score_facts(task) if isinstance(task, Scored) else {}),
         "beside": [name for name, kind in task.score_kinds.items() if kind.beside],
         "transition": transition,
+        **({"imported": run.curve_origin} if run.is_imported else {}),
         "plateau_interval": _plateau_interval(metrics, task.progress_score, run.transition),
     }
     tables = {

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from mcinterp.cli import analysis, compare, explore, listing, study, sweep, training, view
+from mcinterp.cli import analysis, compare, explore, importing, listing, study, sweep, training, view
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 from mcinterp.launch import is_main, refuse_several
 
@@ -55,6 +55,8 @@ for command in (
     listing.show_config,
 ):
     app.command()(command)
+# A word of Python's own, which no function can be called.
+app.command("import")(importing.import_run)
 
 
 def main() -> None:

@@ -57,8 +57,8 @@ def _state(path: Path) -> str:
 
     try:
         run = Run(path)
-        done, steps, kept = run.steps_done, run.config.training.steps, len(run.steps)
-        return f"{done}/{steps} steps, {kept} checkpoints; {run.told}"
+        done = "imported" if run.is_imported else f"{run.steps_done}/{run.config.training.steps} steps"
+        return f"{done}, {len(run.steps)} checkpoints; {run.told}"
     except McinterpError as error:
         return f"unreadable: {error}"
 

@@ -23,6 +23,7 @@ from mcinterp.training import Transition
 
 WIDTH, HEIGHT, POINTS = 520, 110, 260
 """Of a run's curve in small: CSS pixels, and how many stretches of steps it averages."""
+_NONE = {"undecided": "No verdict on a drop"}
 MANY = 60
 """So many checkpoints are not listed."""
 
@@ -63,7 +64,7 @@ def transition_card(transition: Transition) -> str:
     values = {each.name: getattr(transition, each.name) for each in fields(transition)}
     named = {name: value for name, value in values.items() if name not in ("statement", "found")}
     return framed(
-        "Plateau and drop" if transition.found else "No drop",
+        "Plateau and drop" if transition.found else _NONE.get(transition.confidence, "No drop"),
         [_finding(transition), _table("Numbers", ((spaced(n), cell(n, named)) for n in named))],
     )
 

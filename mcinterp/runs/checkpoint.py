@@ -126,10 +126,11 @@ class Checkpoint:
         """Wrap a model from elsewhere, so that every pass works on it.
 
         Raises:
-            CheckpointError: if its weights are not all numbers.
+            CheckpointError: if its weights are not all numbers, or the model is another than the configuration's.
         """
-        weights = model.weights()
-        check_finite(weights, f"{run_name} step {step}")
+        weights, where = model.weights(), f"{run_name} step {step}"
+        check_finite(weights, where)
+        _check_fits(model, weights, config, where)
         digest = hashlib.sha256(tensor_bytes(weights)).hexdigest()
         return cls(run_name, step, config, digest, {}, package_versions(), weights)
 
@@ -200,6 +201,21 @@ def package_versions() -> dict[str, str]:
     """Versions of what decides the numbers."""
     names = ("mcinterp", "torch", "transformer_lens", "numpy")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _check_fits(model: Model, weights: Mapping[str, torch.Tensor], config: RunConfig, where: str) -> None:
+    """See that a model is the configuration's, which it is made anew from; initial weights may be of any law."""
+    own = getattr(model, "model_config", config.model).model_dump()
+    for name, there in config.model.model_dump().items():
+        if name != "init_std" and own.get(name) != there:
+            raise CheckpointError(
+                f"{where}: model.{name} is {own.get(name)!r} in the model and {there!r} in its configuration; make the "
+                "configuration with model=model.model_config"
+            )
+    try:
+        check_weights(template(config), weights, where)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; make the configuration with the task that the model was trained on") from None
 
 
 def _read_weights(path: Path, digest: str, config: RunConfig) -> dict[str, torch.Tensor]:

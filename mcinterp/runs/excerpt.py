@@ -11,7 +11,7 @@ import yaml
 from mcinterp.errors import UsageError
 from mcinterp.runs.checkpoint import RECORD, WEIGHTS, package_versions
 from mcinterp.runs.files import atomic_folder, explained
-from mcinterp.runs.run import CONFIG, EXCERPT, METRICS, START, Run
+from mcinterp.runs.run import CONFIG, EXCERPT, IMPORTED, METRICS, START, Run
 
 LEAST = 4
 """The first, one on the plateau, one in the drop, the last."""
@@ -47,7 +47,7 @@ def excerpt(run: Run, target: Path, n_steps: int, made_by: str = "") -> Run:
 
 
 def _copy(run: Run, steps: list[int], folder: Path) -> None:
-    for name in (CONFIG, METRICS, START):
+    for name in (CONFIG, METRICS, START, IMPORTED):
         if (run.path / name).is_file():
             shutil.copy2(run.path / name, folder / name)
     for step in steps:

@@ -8,6 +8,7 @@
     replay/step-00002000.safetensors the same at a few earlier steps, to replay training from
     start.safetensors                of a run that begins with another run's weights: these
     excerpt.yaml                     of a copy with some of a run's checkpoints: where it comes from
+    imported.yaml                    of a run made of others' checkpoints: files, curve, and what was left out
     retrained/<component>-seed1      retrainings of this run's components, each a run of its own
     .lock                            held by the process that is training the run
 
@@ -24,15 +25,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from mcinterp.config import RunConfig, load_config
 from mcinterp.config.steps import chosen_steps, nearest_step, saved_steps
+from mcinterp.config.strict_yaml import read_yaml
 from mcinterp.errors import CheckpointError, DamagedError
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import make_task
 from mcinterp.task.offers import curve_labels
 from mcinterp.training.schedule import dense_steps
-from mcinterp.training.transition import Transition, find_transition, find_transitions
+from mcinterp.training.transition import Transition, find_transition, find_transitions, undecided
 
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
@@ -40,7 +43,10 @@ STATE = "training-state.safetensors"
 REPLAY = "replay"
 START = "start.safetensors"
 RETRAINED = "retrained"
+RULED_OUT = 200
+"""Steps at which an imported run's curve must be known before it is said to have no drop."""
 EXCERPT = "excerpt.yaml"
+IMPORTED = "imported.yaml"
 
 
 class Run:
@@ -81,7 +87,7 @@ class Run:
 
         Raises:
             DamagedError: if the file is missing or not a table of numbers, of other scores than the task's, or with
-                steps left out, which only an excerpt may do.
+                steps left out, which only an excerpt or an imported run may do.
         """
         path = self.path / METRICS
         try:
@@ -93,7 +99,7 @@ class Run:
         if (found := list(map(str, metrics))) != self.measured:
             raise DamagedError(f"{path} begins with {','.join(found)}, expected {','.join(self.measured)}")
         steps = metrics["step"].to_numpy()
-        expected = np.diff(steps, prepend=0) > 0 if self.is_excerpt else steps == np.arange(1, len(steps) + 1)
+        expected = np.diff(steps, prepend=-1) > 0 if self.is_partial else steps == np.arange(1, len(steps) + 1)
         wrong = ~expected | metrics["seconds"].isna()
         if wrong.any():
             raise DamagedError(f"{path} is damaged: line {wrong.argmax() + 2} is not a whole line of its step")
@@ -110,14 +116,43 @@ class Run:
         return (self.path / EXCERPT).is_file()
 
     @property
+    def is_imported(self) -> bool:
+        """Whether this is made of checkpoints that were trained elsewhere."""
+        return (self.path / IMPORTED).is_file()
+
+    @property
+    def curve_origin(self) -> str:
+        """How an imported run's curve came about, in words.
+
+        Raises:
+            DamagedError: if the file that says so cannot be read.
+        """
+        try:
+            return str(read_yaml((self.path / IMPORTED).read_text(encoding="utf-8"))["curve"])
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            raise DamagedError(f"{self.path / IMPORTED} cannot be read: {error}") from None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether training itself is not here: it has what was chosen or found, at steps of any spacing."""
+        return self.is_excerpt or self.is_imported
+
+    @property
     def measured(self) -> list[str]:
         """What `metrics` holds of every step."""
         return ["step", "loss", *make_task(self.config.task).score_names, "learning_rate", "seconds"]
 
     @property
     def transition(self) -> Transition:
-        """Plateau and largest drop of the task's progress score; where that is 0 or below it is left out."""
-        return find_transition(*self._progress, axis="step", quantity=self.progress_name)
+        """Plateau and largest drop of the task's progress score; where that is 0 or below it is left out.
+
+        A drop that is found in few points is one, but most have to be there before one can be ruled out. So nothing is
+        said of an imported run whose curve is known at fewer than `RULED_OUT` steps and shows none.
+        """
+        steps, score = self._progress
+        found = find_transition(steps, score, axis="step", quantity=self.progress_name)
+        few = self.is_imported and score.notna().sum() < RULED_OUT
+        return undecided(int(score.notna().sum()), self.progress_name) if few and not found.found else found
 
     @property
     def transitions(self) -> list[Transition]:
@@ -177,7 +212,7 @@ class Run:
 
         Args:
             selection: `auto` (of every drop one on the plateau before it and one where it is steepest, and the last;
-                the first and last where there is no drop), `all`, `first`, `last`, or steps such as `0,4000`.
+                the first and last where none is known), `all`, `first`, `last`, or steps such as `0,4000`.
 
         Raises:
             UsageError: if it is none of these.
@@ -218,9 +253,9 @@ class Run:
     def missing_dense_steps(self) -> list[int]:
         """Steps of `dense_window` that have no checkpoint yet; none before training has done all its steps.
 
-        An excerpt misses none: it has what was chosen.
+        An excerpt or an imported run misses none: it has what was chosen, or found.
         """
-        if not self.finished or self.is_excerpt:
+        if not self.finished or self.is_partial:
             return []
         steps = self.steps
         return [step for step in self.dense_window() if step not in steps]

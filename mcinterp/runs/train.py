@@ -111,6 +111,7 @@ def densify(
         TrainingError: if the replay is not bit-identical to the first time, or another process is training the run.
     """
     run = Run(path)
+    refuse_imported(run, "replayed")
     done = run.steps_done
     if not 0 <= first <= last <= done or every < 1:
         raise InputError(f"densify: need 0 ≤ from ≤ to ≤ {done} and every ≥ 1, got {first}, {last}, {every}")
@@ -283,6 +284,20 @@ class _Session:
         )
 
 
+def refuse_imported(run: Run, what: str) -> None:
+    """Refuse to train a run that was trained elsewhere.
+
+    Raises:
+        TrainingError: if it was imported.
+    """
+    if run.is_imported:
+        raise TrainingError(
+            f"run {run.name} was imported: its checkpoints were trained elsewhere and it has no training state, so "
+            f"that nothing of it can be {what}; import it again with more checkpoints, or train a new run that begins "
+            "with its weights (mcinterp train --from)"
+        )
+
+
 def _writing(run: Run, together: Alone) -> AbstractContextManager[None]:
     """Hold the run's folder, in the process that writes to it."""
     return sole_writer(run.path, REPLAY) if together.is_main else nullcontext()
@@ -296,6 +311,7 @@ def _open_or_create(path: Path, config: RunConfig) -> Run:
         except OSError as error:
             raise CheckpointError(f"a run cannot be written to {path}: {error}") from None
     run = Run(path)
+    refuse_imported(run, "trained on")
     if differences := run.config.differences(config):
         raise ConfigError(f"run {run.name} stands with another configuration ({'; '.join(differences)})")
     return run

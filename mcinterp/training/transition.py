@@ -25,7 +25,8 @@ class Transition:
     Attributes:
         found: whether there is a drop.
         statement: the finding as a sentence, with what it rests on.
-        confidence: 'high', 'moderate', or 'none' when there is no drop.
+        confidence: 'high', 'moderate', 'none' when there is no drop, or 'undecided' where too few points are there to
+            find one or to rule it out.
         plateau: the plateau's level; without a drop that of the longest flat stretch (NaN without any).
         plateau_start: where it begins, in units of the axis (NaN likewise).
         start: last point of the plateau (NaN without a drop, as the following).
@@ -88,6 +89,12 @@ def find_transitions(x: ArrayLike, y: ArrayLike, axis: str = "step", quantity: s
     return [_transition(curve, fall, axis, quantity) for fall in drops_of(curve)]
 
 
+def undecided(n_points: int, quantity: str) -> Transition:
+    """Of a curve of so few points that it may or may not have a drop."""
+    statement = f"no verdict: only {n_points} points of {quantity}, too few to find a drop or to rule one out"
+    return Transition(False, statement, "undecided", np.nan, np.nan)
+
+
 def _checked(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     points, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if points.ndim != 1 or points.shape != values.shape:
@@ -121,7 +128,7 @@ def _place(value: float) -> str:
 def _no_drop(points: Floats, values: Floats, axis: str, quantity: str) -> Transition:
     """What is seen of a curve without a drop."""
     if len(points) < FEWEST:
-        return _none(f"no drop yet: only {len(points)} points of {quantity}", np.nan, np.nan)
+        return undecided(len(points), quantity)
     curve = Curve.of(points, values)
     flat = longest_flat(curve)
     if flat is None:

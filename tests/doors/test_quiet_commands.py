@@ -22,6 +22,7 @@ LINES = [
     f"densify {SHORT} --from 20 --to 24 --every 2",
     f"excerpt {SHORT} small-copy --steps 4",
     f"retrain {SHORT} --component mlp --steps 5",
+    f"import {SHORT} --run checkpoints/theirs --samples 8",
     "sweep grid.yaml --report --threads 1",
     f"report {SHORT} --samples 4 --steps last",
     f"analyze {SHORT} --samples 8 --steps last --passes attention,patching --out two --jobs 2",

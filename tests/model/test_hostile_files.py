@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from test_convert import N_HEADS, N_POSITIONS, put, tf_matcomp_file
@@ -98,6 +99,33 @@ class Bytes:
 
 def test_memory_is_not_taken_by_what_is_no_tensor(tmp_path: Path) -> None:
     path = tf_matcomp_file(tmp_path, lambda stored: stored.update(more=Bytes()))
+    assert "it holds other things, left unopened" in refused(path)
+
+
+class Claiming:
+    """A NumPy scalar that claims a gigabyte, of which NumPy would make zeros."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.float64(0).__reduce__()[0], (np.dtype("V1073741824"),)
+
+
+class Held:
+    """A NumPy scalar of kind object, which holds what it likes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.float64(0).__reduce__()[0], (np.dtype("O"), Bytes())
+
+
+class Short:
+    """A NumPy scalar with fewer bytes than its kind has."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.float64(0).__reduce__()[0], (np.dtype("f8"), b"1234")
+
+
+@pytest.mark.parametrize("thing", [Claiming(), Held(), Short()])
+def test_numpy_scalars_are_numbers_or_refused(tmp_path: Path, thing: object) -> None:
+    path = tf_matcomp_file(tmp_path, lambda stored: stored.update(loss=thing))
     assert "it holds other things, left unopened" in refused(path)
 
 

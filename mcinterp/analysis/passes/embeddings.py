@@ -11,14 +11,14 @@ import torch
 
 from mcinterp.analysis.passes.embedding_columns import POSITION_COLUMNS, TOKEN_COLUMNS
 from mcinterp.analysis.passes.geometry import grouping, linear_cka, rank_correlation
+from mcinterp.analysis.passes.near_loss import near_loss
 from mcinterp.analysis.passes.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
 from mcinterp.analysis.passes.token_structure import token_structure
 from mcinterp.analysis.registry import check_offered
-from mcinterp.analysis.statistics import Floats, mean_estimate
+from mcinterp.analysis.statistics import Floats
 from mcinterp.errors import InputError
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
-from mcinterp.task import make_task
 
 SHUFFLES = 2000
 PICTURES = 6
@@ -60,10 +60,11 @@ def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096
             norms.append(np.linalg.norm(tokens, axis=1))
             pictures.append(frame.projected(tokens))
             layouts.append(_layout(positions, frame.layout, seed))
+    loss, source = near_loss(run, steps, seed)
     tables = {
         "tokens": Table.of(TOKEN_COLUMNS, token_rows),
         "positions": Table.of(POSITION_COLUMNS, position_rows),
-        "lead": Table.of(LEAD_COLUMNS, _leads(run, steps, start, token_rows, position_rows)),
+        "lead": Table.of(LEAD_COLUMNS, _leads(loss, steps, start, token_rows, position_rows)),
     }
     axes = {
         "values": ["token"],
@@ -73,7 +74,7 @@ def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096
         "token_pictures": ["picture", "token", "component"],
         "position_pictures": ["picture", "position", "coordinate"],
     }
-    facts = {"plateau_step": start, "position_labels": frame.labels, "axes": axes}
+    facts = {"plateau_step": start, "loss_source": source, "position_labels": frame.labels, "axes": axes}
     arrays = {
         "values": frame.values,
         "counts": frame.counts,
@@ -224,13 +225,13 @@ def _layout(positions: Floats, like: Floats | None, seed: int) -> Floats:
 
 
 def _leads(
-    run: Run,
+    loss: Curve,
     steps: Sequence[int],
     start: int,
     token_rows: Sequence[Mapping[str, Any]],
     position_rows: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """When each number takes its last value, against the loss of the training batches near each checkpoint."""
+    """When each number takes its last value, against the loss near each checkpoint."""
     groups = list(dict.fromkeys(row["labels"] for row in position_rows))
     measures = {
         "token alignment": _exact(token_rows, "alignment"),
@@ -242,17 +243,7 @@ def _leads(
             for at, name in enumerate(groups)
         },
     }
-    return lead_rows(steps, start, _loss(run, steps), measures)
-
-
-def _loss(run: Run, steps: Sequence[int]) -> Curve:
-    """The progress score averaged over the stretch of training next to each checkpoint."""
-    metrics = run.metrics
-    around = max(1, len(metrics) // 200)
-    values = metrics[make_task(run.config.task).progress_score].to_numpy()
-    at = np.searchsorted(metrics["step"].to_numpy(), steps)
-    near = [mean_estimate(values[max(0, i - around) : i + around + 1]) for i in at]
-    return Curve(*(np.array([float(getattr(one, end)) for one in near]) for end in ("value", "low", "high")))
+    return lead_rows(steps, start, loss, measures)
 
 
 def _exact(rows: Sequence[Mapping[str, Any]], column: str) -> Curve:

@@ -110,7 +110,7 @@ def model_switching(
 ) -> Result:
     """Switch components between a run's checkpoints.
 
-    Before and after: the checkpoint in the middle of the plateau (the first where there is no drop) and the last,
+    Before and after: the checkpoint in the middle of the plateau (the first where none is known) and the last,
     each component from either into the other. Along training: each checkpoint's component into the last checkpoint,
     which shows when it became as good there as the final one, and between neighbouring checkpoints, both ways.
 
@@ -216,7 +216,7 @@ def _plateau(run: Run, bench: WeightBench) -> tuple[float, str]:
     if transition.found:
         return transition.plateau, "the run's plateau"
     zero = SampleScores.told(bench.task, bench.task.zero_answers(bench.batch), bench.batch)
-    return float(zero.mean(main_score(bench.task)).value), f"{bench.task.zero_sentence}, as the run has no drop"
+    return float(zero.mean(main_score(bench.task)).value), f"{bench.task.zero_sentence}, as no drop of the run is known"
 
 
 def _check_shapes(donor: Checkpoint, recipient: Checkpoint) -> None:

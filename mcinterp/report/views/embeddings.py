@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mcinterp.analysis.judged import Judged
+from mcinterp.analysis.passes.near_loss import NEAR
 from mcinterp.report.figures import (
     over_steps_figure,
     position_pictures_figure,
@@ -18,7 +19,7 @@ from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.scores import curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.leads import leads_sentence
-from mcinterp.report.views.plateau import transition_of
+from mcinterp.report.views.plateau import start_words, transition_of
 from mcinterp.results import Result
 
 MEASURED = {
@@ -33,14 +34,14 @@ MEASURED = {
 def view(result: Result, beside: Mapping[str, Result]) -> Section:
     """Show the embeddings of a run."""
     tokens, positions, lead = (result.tables[name] for name in ("tokens", "positions", "lead"))
-    start, loss = result.facts["plateau_step"], _loss(beside)
+    start, loss, place = result.facts["plateau_step"], _loss(result, beside), start_words(beside)
     return Section(
         result.name,
         result.title,
         [
-            _token_sentence(tokens.frame, start),
+            _token_sentence(tokens.frame, start, "on the plateau" if place == "plateau" else f"at the {place}"),
             *_position_sentences(positions.frame, start),
-            leads_sentence(lead.frame, start, loss),
+            leads_sentence(lead.frame, start, loss, place),
         ],
         _figures(result, transition_of(beside)),
         [
@@ -51,11 +52,11 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
     )
 
 
-def _loss(beside: Mapping[str, Result]) -> str:
+def _loss(result: Result, beside: Mapping[str, Result]) -> str:
     """What the loss of the table is, and over what it is averaged."""
     training = beside.get("training")
     name = curve_name(training, training.facts["progress_score"]) if training else "the progress score"
-    return f"{name}, mean over the training batches next to each checkpoint"
+    return f"{name}, {result.facts.get('loss_source', NEAR)}"
 
 
 def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureView]:
@@ -92,17 +93,17 @@ def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureVie
     ]
 
 
-def _token_sentence(frame: pd.DataFrame, start: int) -> str:
+def _token_sentence(frame: pd.DataFrame, start: int, where: str) -> str:
     plateau, last = frame[frame["step"] == start].iloc[0], frame.iloc[-1]
     said = "; ".join(
         f"{words} {number(plateau[name])} and {number(last[name])} (untrained {number(last[f'untrained_{name}'])})"
         for name, words in MEASURED.items()
     )
-    whole = f"of the variance on the plateau and {number(100 * last['explained'])} % at the end"
+    whole = f"of the variance {where} and {number(100 * last['explained'])} % at the end"
     return (
-        f"Token embeddings ({number(int(last['n']))} values that occur), at step {number(start)} on the plateau and "
+        f"Token embeddings ({number(int(last['n']))} values that occur), at step {number(start)} {where} and "
         f"at the last checkpoint: {said}. The last one's two components hold {number(100 * plateau['explained'])} % "
-        f"{whole}; the alignment with the last checkpoint is {number(plateau['alignment'])} on the plateau (untrained "
+        f"{whole}; the alignment with the last checkpoint is {number(plateau['alignment'])} {where} (untrained "
         f"{number(last['untrained_alignment'])})."
     )
 

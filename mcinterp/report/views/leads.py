@@ -15,13 +15,14 @@ VERDICTS = (
 )
 
 
-def leads_sentence(lead: pd.DataFrame, start: int, loss: str) -> str:
+def leads_sentence(lead: pd.DataFrame, start: int, loss: str, place: str = "plateau") -> str:
     """From the plateau on, what moves before, with and after the loss; the loss's own onset first.
 
     Args:
         lead: the stored table.
         start: the plateau's step.
         loss: what the loss of this table is, and over what it is averaged.
+        place: what there is at that step.
     """
     own, measures = lead[lead["measure"] == "loss"].iloc[0], lead[lead["measure"] != "loss"]
     parts = []
@@ -34,7 +35,7 @@ def leads_sentence(lead: pd.DataFrame, start: int, loss: str) -> str:
         if own["moved"]
         else "does not measurably move"
     )
-    return f"From the plateau (step {number(start)}) on, the loss ({loss}) {onset}. What moves {'; '.join(parts)}."
+    return f"From the {place} (step {number(start)}) on, the loss ({loss}) {onset}. What moves {'; '.join(parts)}."
 
 
 def _named(row: pd.Series, loss: pd.Series) -> str:

@@ -23,7 +23,7 @@ def phase_of(result: Result, beside: Mapping[str, Result]) -> Phase:
     if step is None or not transition:
         return "unknown"
     if not transition.get("found"):
-        return "no drop"
+        return "unknown" if transition.get("confidence") == "undecided" else "no drop"
     if step < transition["start"]:
         return "before"
     return "in" if step < transition["end"] else "after"

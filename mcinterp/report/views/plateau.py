@@ -33,7 +33,7 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
     return Section(
         result.name,
         result.title,
-        [*sentences(result), leads_sentence(lead.frame, result.facts["plateau_step"], loss)],
+        [*sentences(result), leads_sentence(lead.frame, result.facts["plateau_step"], loss, start_words(beside))],
         figures,
         [
             table_view(lead.frame, lead.columns, f"Which measures move before the loss ({loss})"),
@@ -58,6 +58,12 @@ def _answer_panels(result: Result) -> list[tuple[str, str, str]]:
 def transition_of(beside: Mapping[str, Result]) -> Mapping[str, object]:
     """The stored transition of the run and its `drops`, empty where it was not stored."""
     return marked(beside["training"]) if "training" in beside else {}
+
+
+def start_words(beside: Mapping[str, Result]) -> str:
+    """What there is at the step that changes are told from: the plateau, unless the run is known to show no drop."""
+    known = "training" in beside and not transition_of(beside).get("drops")
+    return "first checkpoint" if known else "plateau"
 
 
 def sentences(result: Result) -> list[str]:

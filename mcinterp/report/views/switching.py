@@ -22,7 +22,7 @@ CAPTION = (
     "{donor}. attention-qkv is W_Q, W_K and W_V with their biases, in every layer; attention has W_O too."
 )
 HEAT_MAP = (
-    "Change of {score}, as a share of the plateau, when {what}; orange is worse, blue is better, colours end at "
+    "Change of {score}, as a share of {whole}, when {what}; orange is worse, blue is better, colours end at "
     "{limit:.0%}. The row everything is the other checkpoint itself."
 )
 SWEEPS = {
@@ -41,6 +41,8 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     before, after = number(result.facts["before"]), number(result.facts["after"])
     scores = Scores.of(result)
     hide = HIDDEN | {f"recipient_{scores.unit}", f"donor_{scores.unit}"}
+    source = result.facts["plateau_source"]
+    whole = "the plateau" if source == "the run's plateau" else source
     words = {"unit": capital(scores.short), "score": scores.the}
     figures = [
         FigureView(CAPTION.format(recipient=before, donor=after, **words), switching_figure(result, "before")),
@@ -49,7 +51,8 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     for comparison, what in SWEEPS.items():
         figure = exchange_figure(result, comparison, transition)
         if figure is not None:
-            figures.append(FigureView(HEAT_MAP.format(score=scores.the, what=what, limit=LIMITS[comparison]), figure))
+            said = {"score": scores.the, "whole": whole, "what": what, "limit": LIMITS[comparison]}
+            figures.append(FigureView(HEAT_MAP.format(**said), figure))
     tables = [
         table_view(result.tables[name].frame, result.tables[name].columns, caption, hide=hide, folded=folded)
         for name, caption, folded in (

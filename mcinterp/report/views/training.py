@@ -15,7 +15,7 @@ from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 CAPTION = (
-    "Training curve, averaged over equal stretches of steps, on a logarithmic axis. Diamonds are the analysed "
+    "{curve}, averaged over equal stretches of steps, on a logarithmic axis. Diamonds are the analysed "
     "checkpoints (a click opens its page); {drop}."
 )
 
@@ -24,14 +24,22 @@ def view(training: Result, pages: Mapping[int, str]) -> Section:
     """Show a run's curve and its transition."""
     drops, table = drops_of(training), training.tables["curve"]
     shaded = "each drop is" if len(drops) > 1 else "the drop is"
-    drop = f"{shaded} shaded from its start to its end" if drops else "no drop was found"
+    undecided = (training.facts.get("transition") or {}).get("confidence") == "undecided"
+    none = "its points are too few for a drop to be found or ruled out" if undecided else "no drop was found"
+    drop = f"{shaded} shaded from its start to its end" if drops else none
     return Section(
         training.name,
         "Loss curve",
         statements(training),
-        [FigureView(CAPTION.format(drop=drop), curve_figure(training, pages))],
+        [FigureView(CAPTION.format(curve=_curve(training), drop=drop), curve_figure(training, pages))],
         [table_view(table.frame, table.columns, "The curve in numbers", folded=True)],
     )
+
+
+def _curve(training: Result) -> str:
+    """What the curve is of: of an imported run it may have been measured at the checkpoints alone."""
+    how = training.facts.get("imported")
+    return f"Training curve, {how}" if how else "Training curve"
 
 
 def statements(training: Result) -> list[str]:
@@ -52,10 +60,11 @@ def run_facts(training: Result) -> list[tuple[str, str]]:
     facts = training.facts
     task, model = (facts.get("config", {}).get(section, {}) for section in ("task", "model"))
     finished = "finished" if facts.get("finished") else "not finished"
+    trained = f"{number(facts.get('last_step'))} steps, {finished}, {_duration(facts.get('seconds'))}"
     pairs = [
         ("task", _task(task)),
         ("model", _model(model)),
-        ("training", f"{number(facts.get('last_step'))} steps, {finished}, {_duration(facts.get('seconds'))}"),
+        ("training", "elsewhere; the run was imported" if facts.get("imported") else trained),
         ("checkpoints", f"{len(facts.get('steps', ()))} kept, {len(facts.get('analysed', ()))} analysed"),
     ]
     return [(name, text) for name, text in pairs if text]
@@ -75,7 +84,11 @@ def has_heads(training: Result | None) -> bool:
 
 def config_table(training: Result) -> TableView:
     """The configuration, a row a field."""
-    rows = [(Cell(name), Cell(text)) for name, text in flattened(training.facts.get("config", {}))]
+    pairs = flattened(training.facts.get("config", {}))
+    if training.facts.get("imported"):
+        # How it was trained is not known: that section of its configuration holds defaults.
+        pairs = [(name, text) for name, text in pairs if not name.startswith("training.")]
+    rows = [(Cell(name), Cell(text)) for name, text in pairs]
     return TableView("Configuration", [Column("field"), Column("value")], rows, kind="plain", folded=True)
 
 

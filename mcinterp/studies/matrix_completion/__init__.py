@@ -36,6 +36,7 @@ STUDY = Study(
             f"{HERE}.config:ModelConfig",
             f"{HERE}.model:encoder",
             frozenset({"heads", "number_read_out", "embeddings", "components"}),
+            f"{HERE}.foreign:read",
         ),
         "gpt": Architecture(f"{HERE}.config:ModelConfig", f"{HERE}.model:gpt", frozenset({"heads"})),
     },
@@ -109,6 +110,7 @@ STUDY = Study(
     ),
     input_picture=f"{HERE}.views.masks:mask_picture",
     head_note="L1H0 is the paper's (2,1)",
+    reads_config=f"{HERE}.tf_matcomp:configuration",
     exports={
         "CANDIDATES": f"{HERE}.baselines.candidates:CANDIDATES",
         "MatrixBatch": f"{HERE}.task.batch:MatrixBatch",
@@ -124,6 +126,7 @@ STUDY = Study(
         "explorable": f"{HERE}.explorer.explorable:explorable",
         "from_bert": f"{HERE}.convert:from_bert",
         "generation": f"{HERE}.passes.generation:generation",
+        "load_bert": f"{HERE}.convert:load_bert",
         "load_tf_matcomp": f"{HERE}.convert:load_tf_matcomp",
         "nuclear_norm": f"{HERE}.passes.nuclear_norm:nuclear_norm",
         "nuclear_norm_completion": f"{HERE}.baselines:nuclear_norm_completion",

@@ -1,10 +1,9 @@
-"""Weights to and from a Hugging Face `BertModel` with a linear read-out, and from checkpoints of tf-matcomp."""
+"""Weights to and from a Hugging Face `BertModel` with a linear read-out, and from files and folders that hold them."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,32 +12,31 @@ from torch import Tensor, nn
 
 from mcinterp.errors import CheckpointError
 from mcinterp.model.plain import load_weights
+from mcinterp.runs.foreign import Foreign, open_foreign
+from mcinterp.studies.matrix_completion.bert_config import facts, n_layers
+from mcinterp.studies.matrix_completion.bert_names import (
+    POSITION,
+    TOKEN_TYPE,
+    WORD,
+    bert_and_rest,
+    bert_weights,
+    encoder_weights,
+    entry,
+    listed,
+    read_out_of,
+    used,
+)
 from mcinterp.studies.matrix_completion.config import ModelConfig
 from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
+from mcinterp.studies.matrix_completion.trained_positions import check_positions, second_moments
 
 if TYPE_CHECKING:
-    from transformers import BertModel
+    from transformers import BertConfig, BertModel
 
-LARGEST_PICKLE = 1 << 24
-"""Bytes that names and shapes of an imported file may take."""
-_EMBEDDINGS = {
-    "embed.embed.W_E": "embeddings.word_embeddings.weight",
-    "embed.pos_embed.W_pos": "embeddings.position_embeddings.weight",
-    "embed.token_type_embed.W_token_type": "embeddings.token_type_embeddings.weight",
-    "embed.ln.w": "embeddings.LayerNorm.weight",
-    "embed.ln.b": "embeddings.LayerNorm.bias",
-}
-_BLOCK = {
-    "attn.b_O": "attention.output.dense.bias",
-    "ln1.w": "attention.output.LayerNorm.weight",
-    "ln1.b": "attention.output.LayerNorm.bias",
-    "mlp.b_in": "intermediate.dense.bias",
-    "mlp.b_out": "output.dense.bias",
-    "ln2.w": "output.LayerNorm.weight",
-    "ln2.b": "output.LayerNorm.bias",
-}
-_TRANSPOSED = {"mlp.W_in": "intermediate.dense.weight", "mlp.W_out": "output.dense.weight"}
-_PROJECTIONS = {"Q": "query", "K": "key", "V": "value"}
+SOURCE = "BERT weights"
+"""What sentences call them."""
+
+log = logging.getLogger(__name__)
 
 
 def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
@@ -75,167 +73,194 @@ def to_bert(model: MatrixEncoder) -> tuple[BertModel, nn.Linear]:
 
 
 def from_bert(
-    bert: Mapping[str, Tensor],
-    read_out: Mapping[str, Tensor],
-    n_heads: int,
-    n_positions: int,
-    eps: float = 1e-12,
+    bert: BertModel | Mapping[str, Tensor],
+    read_out: nn.Linear | Mapping[str, Tensor] | None = None,
+    n_heads: int | None = None,
+    n_positions: int | None = None,
+    eps: float | None = None,
     pad_token: int | None = None,
+    config: BertConfig | Mapping[str, Any] | None = None,
 ) -> MatrixEncoder:
-    """A `MatrixEncoder` from the state dictionaries of a `BertModel` and of its read-out.
+    """A `MatrixEncoder` that answers as a `BertModel` and its read-out do.
+
+    What wrappers put into names (`module.`, `_orig_mod.`) and prefixes (`bert.`, `_backbone.`) are taken away; weights
+    of float64, float16 and bfloat16 become float32; token types that there are not, as in the authors' BERT, and a bias
+    that the read-out has not are 0; pooler and pre-training heads are left out. A warning names what was.
 
     Args:
-        bert: `BertModel.state_dict()`; a pooler, if there is one, is left out.
-        read_out: `nn.Linear(d_model, 1).state_dict()`.
-        n_heads: heads a layer, which weights do not tell.
-        n_positions: sequence length; further position embeddings are dropped.
-        eps: epsilon of the LayerNorms.
+        bert: the model, whose configuration is then checked, or its `state_dict()`, which may hold the read-out too.
+        read_out: `nn.Linear(d_model, 1)` or its `state_dict()`; None if `bert` holds it.
+        n_heads: heads a layer, which weights do not tell; may be left out with a configuration.
+        n_positions: sequence length, rows × columns; further position embeddings are dropped. None: all of them.
+        eps: epsilon of the LayerNorms; None: the configuration's, without one BERT's 1e-12.
         pad_token: the token that marks padding, if the model had one, which weights do not tell either.
+        config: a state dictionary's `BertConfig`, or its `config.json` as a mapping: every field is checked.
 
     Raises:
-        CheckpointError: naming the first parameter that is missing or of another shape; or if `pad_token` is not in the
-            vocabulary.
+        CheckpointError: naming the first parameter that is missing, unknown or of another shape, or the first field of
+            the configuration that an encoder has otherwise; or if `pad_token` is not in the vocabulary.
     """
-    word = _entry(bert, _EMBEDDINGS["embed.embed.W_E"])
-    n_layers = len({name.split(".")[2] for name in bert if name.startswith("encoder.layer.")})
-    d_mlp = len(_entry(bert, "encoder.layer.0.intermediate.dense.bias"))
-    _split(word.T, n_heads, _EMBEDDINGS["embed.embed.W_E"])
-    try:
-        config = ModelConfig(
-            n_layers=n_layers,
-            n_heads=n_heads,
-            d_model=word.shape[1],
-            d_mlp=d_mlp,
-            layer_norm_eps=eps,
-            mask_embedding="learned" if bool(word[0].any()) else "zero",
-        )
-    except (ValueError, IndexError):
-        raise CheckpointError(
-            f"BERT weights of {n_layers} layers, {tuple(word.shape)} and {d_mlp} are no model"
-        ) from None
-    given = sum(weight.numel() * 4 for weight in bert.values() if isinstance(weight, Tensor))
-    if given < (least := config.least_bytes()):
-        raise CheckpointError(f"BERT weights hold {given:,} bytes; a model of their shape takes at least {least:,}")
-    if pad_token is not None and not 0 <= pad_token < len(word):
-        raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the BERT weights")
-    model = MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
-    load_weights(model, encoder_weights(bert, read_out, n_layers, n_heads, n_positions), source="BERT weights")
-    return model
+    own = None if isinstance(bert, Mapping) else bert.config
+    weights = bert if isinstance(bert, Mapping) else bert.state_dict()
+    given = read_out.state_dict() if isinstance(read_out, nn.Module) else read_out
+    model, notes = network(weights, given, n_heads, n_positions, eps, own if config is None else config, pad_token)
+    return _told(model, notes, SOURCE)
 
 
-def load_tf_matcomp(path: Path | str, n_heads: int, n_positions: int) -> tuple[MatrixEncoder, int]:
+def load_bert(
+    path: Path | str,
+    n_heads: int | None = None,
+    n_positions: int | None = None,
+    eps: float | None = None,
+    read_out: nn.Linear | Mapping[str, Tensor] | None = None,
+) -> MatrixEncoder:
+    """Open a BERT with a read-out from a file or folder, as `from_bert` does.
+
+    Args:
+        path: a file of torch or safetensors that holds a state dictionary, by itself or under `model`, `state_dict` or
+            `model_state_dict`; or a folder as Hugging Face saves it, sharded or not, whose `config.json` is checked. A
+            folder may have the read-out beside the network, as `read_out.safetensors` or `read_out.pt`.
+        n_heads: heads a layer; may be left out where there is a `config.json`.
+        n_positions: sequence length, rows × columns. None: all positions that there are.
+        eps: epsilon of the LayerNorms; None: that of `config.json`, without one BERT's 1e-12.
+        read_out: `nn.Linear(d_model, 1)` or its `state_dict()`, where `path` does not hold it.
+
+    Nothing in a file is executed. Raises what `from_bert` does, and `CheckpointError` if a file cannot be read.
+    """
+    given = read_out.state_dict() if isinstance(read_out, nn.Module) else read_out
+    return _opened(open_foreign(path), given, n_heads, n_positions, eps)
+
+
+def load_tf_matcomp(
+    path: Path | str,
+    n_heads: int | None = None,
+    n_positions: int | None = None,
+    eps: float | None = None,
+    step: int | None = None,
+) -> tuple[MatrixEncoder, int]:
     """Open a checkpoint of the authors' code: `{"epoch", "model": {"_backbone.…", "read_out.…"}, "vocab_size", …}`.
 
-    Only tensors are read (`weights_only=True`); nothing in the file is executed, and the file is mapped, so that it
-    takes no more memory than it is long. Files of torch before 1.6, which cannot be mapped, are refused.
+    Anything that `load_bert` opens is opened, with its step. Only tensors and plain numbers are read
+    (`weights_only=True`); nothing in the file is executed, and the file is mapped, so that it takes no more memory than
+    it is long. Files of torch before 1.6, which cannot be mapped, are refused.
 
     Returns:
-        the model, and the step the file was saved at (`epoch` + 1).
+        the model, and the step the file was saved at: `step` if it is given, else `epoch` + 1, else what the file's
+        `step`, or its name, says.
 
     Raises:
-        CheckpointError: if the file cannot be read or is laid out otherwise.
+        CheckpointError: if the file cannot be read or is laid out otherwise, or if nothing tells its step.
     """
-    size = _checked_archive(Path(path))
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError:
-        # torch's own message advises to load the file unsafely.
+    foreign = open_foreign(path)
+    found = foreign.step if step is None else step
+    if found is None:
         raise CheckpointError(
-            f"cannot read {path} as a file of tensors: it holds other things, left unopened"
-        ) from None
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {reason}") from error
-    if not isinstance(stored, dict) or not isinstance(stored.get("model"), dict) or "epoch" not in stored:
-        raise CheckpointError(f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them")
-    if not isinstance(stored["epoch"], int):
-        raise CheckpointError(f"{path}: 'epoch' is {stored['epoch']!r}, not a number")
-    weights = {str(name): weight for name, weight in stored["model"].items()}
-    _refuse_more_than(size, weights, str(path))
-    bert = {name.removeprefix("_backbone."): w for name, w in weights.items() if name.startswith("_backbone.")}
-    read_out = {name.removeprefix("read_out."): w for name, w in weights.items() if name.startswith("read_out.")}
-    return from_bert(bert, read_out, n_heads, n_positions), stored["epoch"] + 1
+            f"{path} must hold 'epoch' and 'model', as tf-matcomp saves them; neither it nor its name tells a step: "
+            "say step"
+        )
+    return _opened(foreign, None, n_heads, n_positions, eps), found
 
 
-def bert_weights(weights: Mapping[str, Tensor], n_layers: int) -> dict[str, Tensor]:
-    """HookedEncoder's weights under the names and shapes of a `BertModel`."""
-    bert = {theirs: weights[ours] for ours, theirs in _EMBEDDINGS.items()}
-    for layer in range(n_layers):
-        ours, theirs = f"blocks.{layer}.", f"encoder.layer.{layer}."
-        bert |= {theirs + name: weights[ours + own] for own, name in _BLOCK.items()}
-        bert |= {theirs + name: weights[ours + own].T for own, name in _TRANSPOSED.items()}
-        for letter, word in _PROJECTIONS.items():
-            weight = weights[f"{ours}attn.W_{letter}"]
-            bert[f"{theirs}attention.self.{word}.weight"] = weight.transpose(1, 2).flatten(0, 1)
-            bert[f"{theirs}attention.self.{word}.bias"] = weights[f"{ours}attn.b_{letter}"].flatten()
-        bert[f"{theirs}attention.output.dense.weight"] = weights[f"{ours}attn.W_O"].flatten(0, 1).T
-    return {name: weight.contiguous() for name, weight in bert.items()}
+def network_of(
+    foreign: Foreign,
+    read_out: Mapping[str, Tensor] | None,
+    n_heads: int | None,
+    n_positions: int | None,
+    eps: float | None,
+    pad_token: int | None = None,
+) -> tuple[MatrixEncoder, list[str]]:
+    """The network of weights that were opened, as `network` makes it; what was saved beside them is looked at too."""
+    table = next((name for name in foreign.weights if name.endswith(POSITION)), "")
+    moments = second_moments(foreign.record, list(foreign.weights), table)
+    return network(foreign.weights, read_out, n_heads, n_positions, eps, foreign.config, pad_token, moments)
 
 
-def encoder_weights(
-    bert: Mapping[str, Tensor], read_out: Mapping[str, Tensor], n_layers: int, n_heads: int, n_positions: int
-) -> dict[str, Tensor]:
-    """A `BertModel`'s weights and a read-out's under the names and shapes of a HookedEncoder."""
-    weights = {ours: _entry(bert, theirs) for ours, theirs in _EMBEDDINGS.items()}
-    weights["embed.pos_embed.W_pos"] = weights["embed.pos_embed.W_pos"][:n_positions]
-    for layer in range(n_layers):
-        ours, theirs = f"blocks.{layer}.", f"encoder.layer.{layer}."
-        weights |= {ours + own: _entry(bert, theirs + name) for own, name in _BLOCK.items()}
-        weights |= {ours + own: _entry(bert, theirs + name).T for own, name in _TRANSPOSED.items()}
-        for letter, word in _PROJECTIONS.items():
-            name = f"{theirs}attention.self.{word}."
-            weight, bias = _entry(bert, f"{name}weight"), _entry(bert, f"{name}bias")
-            weights[f"{ours}attn.W_{letter}"] = _split(weight, n_heads, f"{name}weight").transpose(1, 2)
-            weights[f"{ours}attn.b_{letter}"] = _split(bias, n_heads, f"{name}bias")
-        name = f"{theirs}attention.output.dense.weight"
-        weights[f"{ours}attn.W_O"] = _split(_entry(bert, name).T, n_heads, name)
-    weights["unembed.W_U"] = _entry(read_out, "weight", source="read-out").T
-    weights["unembed.b_U"] = _entry(read_out, "bias", source="read-out")
-    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+def network(
+    weights: Mapping[str, Tensor],
+    read_out: Mapping[str, Tensor] | None,
+    n_heads: int | None,
+    n_positions: int | None,
+    eps: float | None,
+    config: BertConfig | Mapping[str, Any] | None,
+    pad_token: int | None = None,
+    moments: Tensor | None = None,
+) -> tuple[MatrixEncoder, list[str]]:
+    """As `from_bert`, from weights alone, with what there is to say of it; `moments` as `check_positions` has them."""
+    bert, rest = bert_and_rest(weights)
+    bert, left_out = used(bert, SOURCE)
+    word = entry(bert, WORD)
+    if read_out is None:
+        read_out, others = read_out_of(rest, word.shape[1], SOURCE)
+        left_out += others
+    known = facts(config, bert, n_heads, eps, SOURCE)
+    n_positions = len(entry(bert, POSITION)) if n_positions is None else n_positions
+    check_positions(entry(bert, POSITION), n_positions, moments, SOURCE)
+    d_mlp = len(entry(bert, "encoder.layer.0.intermediate.dense.bias"))
+    shape = {"n_layers": n_layers(bert), "n_heads": known.n_heads, "d_mlp": d_mlp}
+    model = empty_model(shape, word, n_positions, known.eps, pad_token, bert.values())
+    translated = encoder_weights(bert, read_out, model.cfg.n_layers, known.n_heads, n_positions)
+    load_weights(model, translated, source=SOURCE)
+    missing = [TOKEN_TYPE] if TOKEN_TYPE not in bert else []
+    missing += ["the read-out's bias"] if "bias" not in read_out else []
+    return model, [*known.notes, *notes_of(left_out, missing)]
 
 
-def _checked_archive(path: Path) -> int:
-    """Bytes of a file as torch writes it: a zip archive with nothing packed, so that it cannot grow when read."""
+def notes_of(left_out: list[str], missing: list[str]) -> list[str]:
+    """What was left out, and what was taken for 0, a sentence each."""
+    told = [f"left out, as answers do not come through them: {listed(left_out, most=8)}"] if left_out else []
+    return told + ([f"not there, and taken for 0: {listed(missing)}"] if missing else [])
+
+
+def empty_model(
+    shape: Mapping[str, int],
+    word: Tensor,
+    n_positions: int,
+    eps: float,
+    pad_token: int | None,
+    weights: Iterable[object],
+) -> MatrixEncoder:
+    """A model of the weights' shape, once they are known to be as many as it takes.
+
+    Args:
+        shape: `n_layers`, `n_heads` and `d_mlp`.
+        word: token embeddings, (d_vocab, d_model).
+        n_positions: sequence length.
+        eps: epsilon of the LayerNorms.
+        pad_token: as `from_bert` has it.
+        weights: all that there are.
+
+    Raises:
+        CheckpointError: if they are no model.
+    """
+    if shape["n_heads"] < 1 or word.shape[1] % shape["n_heads"]:
+        raise CheckpointError(f"{WORD}: {word.shape[1]} features cannot be split into {shape['n_heads']} heads")
     try:
-        with zipfile.ZipFile(path) as archive:
-            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
-            pickles = [entry for entry in archive.infolist() if entry.filename.endswith(".pkl")]
-            large = packed or sum(entry.file_size for entry in pickles) > LARGEST_PICKLE
-            # The one thing that torch lets a file make of any size without holding it.
-            strange = large or any(b"bytearray" in archive.read(entry) for entry in pickles)
-        size = path.stat().st_size
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}") from None
-    if strange:
-        raise CheckpointError(f"cannot read {path} as a file of tensors: it holds other things, left unopened")
-    return size
+        learned = "learned" if bool(word[0].any()) else "zero"
+        fields = {**shape, "d_model": word.shape[1], "layer_norm_eps": eps, "mask_embedding": learned}
+        config = ModelConfig.model_validate(fields)
+    except (ValueError, IndexError):
+        described = f"{shape['n_layers']} layers, {tuple(word.shape)} and {shape['d_mlp']}"
+        raise CheckpointError(f"{SOURCE} of {described} are no model") from None
+    given = sum(weight.numel() * 4 for weight in weights if isinstance(weight, Tensor))
+    if given < (least := config.least_bytes()):
+        raise CheckpointError(f"{SOURCE} hold {given:,} bytes; a model of their shape takes at least {least:,}")
+    if pad_token is not None and not 0 <= pad_token < len(word):
+        raise CheckpointError(f"pad_token {pad_token} is not one of the {len(word)} tokens of the {SOURCE}")
+    return MatrixEncoder(config, d_vocab=len(word), n_positions=n_positions, pad_token=pad_token)
 
 
-def _refuse_more_than(size: int, weights: Mapping[str, Any], source: str) -> None:
-    """Refuse tensors that claim more numbers than their file holds, by views that repeat or share them."""
-    tensors = [weight for weight in weights.values() if isinstance(weight, Tensor)]
-    if any(tensor.layout is not torch.strided or tensor.device.type != "cpu" for tensor in tensors):
-        raise CheckpointError(f"{source} holds tensors that are not plain numbers")
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    if claimed > size:
-        raise CheckpointError(f"{source} claims {claimed:,} bytes of numbers in a file of {size:,}")
+def _opened(
+    foreign: Foreign,
+    read_out: Mapping[str, Tensor] | None,
+    n_heads: int | None,
+    n_positions: int | None,
+    eps: float | None,
+) -> MatrixEncoder:
+    model, notes = network_of(foreign, read_out, n_heads, n_positions, eps)
+    return _told(model, notes, str(foreign.source))
 
 
-def _entry(weights: Mapping[str, Tensor], name: str, source: str = "BERT") -> Tensor:
-    """One tensor, with the axes that a parameter of its name has."""
-    if name not in weights:
-        raise CheckpointError(f"{source} weights lack {name}")
-    weight = weights[name]
-    if not isinstance(weight, Tensor):
-        raise CheckpointError(f"{source} {name} is not a tensor but {type(weight).__name__}")
-    n_axes = 1 if name.endswith("bias") or "LayerNorm" in name else 2
-    if weight.ndim != n_axes:
-        raise CheckpointError(f"{source} {name} has {weight.ndim} axes, expected {n_axes}")
-    return weight
-
-
-def _split(weight: Tensor, n_heads: int, name: str) -> Tensor:
-    """Split the first axis by heads."""
-    if len(weight) % n_heads:
-        raise CheckpointError(f"{name}: {len(weight)} features cannot be split into {n_heads} heads")
-    return weight.unflatten(0, (n_heads, -1))
+def _told(model: MatrixEncoder, notes: list[str], source: str) -> MatrixEncoder:
+    for sentence in notes:
+        log.warning(f"{source}: {sentence}")
+    return model

@@ -154,11 +154,14 @@ def put(name: str, value: object) -> Callable[[dict[str, Any]], None]:
         (lambda stored: stored.update(model=3), "must hold 'epoch' and 'model'"),
         (lambda stored: stored.update(epoch="last"), "'epoch' is 'last', not a number"),
         (lambda stored: stored.update(model={}), "lack embeddings.word_embeddings.weight"),
-        (drop("read_out.bias"), "read-out weights lack bias"),
+        (drop("read_out.weight"), "read-out weights lack weight"),
         (drop("_backbone.embeddings.LayerNorm.bias"), "lack embeddings.LayerNorm.bias"),
         (drop("_backbone.encoder.layer.1.output.dense.weight"), "lack encoder.layer.1.output.dense.weight"),
         (put("read_out.weight", torch.zeros(2, 16)), "unembed.W_U is torch.float32 (16, 2), expected"),
-        (put("read_out.weight", torch.zeros(1, 16, dtype=torch.float64)), "unembed.W_U is torch.float64"),
+        (
+            put("read_out.weight", torch.zeros(1, 16, dtype=torch.int64)),
+            "read-out weight is torch.int64, expected float32",
+        ),
         (put("_backbone.embeddings.word_embeddings.weight", torch.zeros(16)), "has 1 axes, expected 2"),
         (put("_backbone.embeddings.word_embeddings.weight", "none"), "is not a tensor"),
         (
