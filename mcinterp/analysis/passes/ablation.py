@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mcinterp.analysis.conditions import Condition
 from mcinterp.analysis.judged import NEGLIGIBLE
 from mcinterp.analysis.passes.ablation_controls import Beside, Controls
 from mcinterp.analysis.passes.ablation_verdicts import SIGNIFICANT, Verdict, verdicts
@@ -93,6 +94,7 @@ def ablation(
     seed: int = 0,
     taxonomy: Result | None = None,
     controls: int = 20,
+    **inputs: Any,
 ) -> Result:
     """Ablate sets of heads and compare the scores, sample by sample, with those of the whole model.
 
@@ -108,6 +110,8 @@ def ablation(
         seed: of the batch and of the random groups.
         taxonomy: result of `head_taxonomy` on the same checkpoint; computed when a class is named and it is not given.
         controls: groups for each set of several heads; all where there are no more, else a random draw.
+        inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
+            argument (`mask` for matrices, `family` for next tokens).
 
     Returns:
         tables `ablation` and `control`, row by row the same sets.
@@ -121,22 +125,26 @@ def ablation(
     if samples < 2:
         raise InputError(f"ablation: samples must be at least 2, got {samples}")
     check_offered("ablation", checkpoint.config)
-    sets, task = _head_sets(checkpoint, heads, taxonomy, samples, seed), checkpoint.task
+    task = checkpoint.task
+    condition = Condition.of("ablation", task, inputs)
+    batch = checkpoint.sample(samples, seed, **condition.choice)
+    sets = _head_sets(checkpoint, heads, taxonomy, samples, seed)
     n_heads = transformer(checkpoint.config).n_heads
     beside = [(kind, own, Controls.of(own, n_heads, controls, seed)) for kind, own in sets]
-    bench = _Bench.of(checkpoint, samples, seed, methods, [each for _, own, of in beside for each in (own, *of.groups)])
+    bench = _Bench.of(checkpoint, batch, seed, methods, [each for _, own, of in beside for each in (own, *of.groups)])
     cases = [_Case(method, *one) for method, one in product(methods, beside)]
     compared = [bench.beside(case) for case in cases]
     judged = verdicts([(case.controls, each) for case, each in zip(cases, compared, strict=True)], bench.clean_score)
     rows = [_ablation_row(bench, checkpoint.step, case) for case in cases]
     control_rows = [_control_row(*row) for row in zip(cases, compared, judged, strict=True)]
-    return Result(
+    result = Result(
         "ablation",
         "Group ablations",
         {"heads": heads, "methods": list(methods), "samples": samples, "seed": seed, "controls": controls},
         {"methods": list(methods), "kinds": _classes(checkpoint), **score_facts(task)},
         {"ablation": Table.of(columns(task), rows), "control": Table.of(control_columns(task), control_rows)},
     )
+    return condition.stated(result, checkpoint)
 
 
 _Key = tuple[str, tuple[Head, ...]]
@@ -166,9 +174,9 @@ class _Bench:
 
     @classmethod
     def of(
-        cls, checkpoint: Checkpoint, samples: int, seed: int, methods: Iterable[str], sets: Sequence[HeadSet]
+        cls, checkpoint: Checkpoint, batch: Any, seed: int, methods: Iterable[str], sets: Sequence[HeadSet]
     ) -> _Bench:
-        task, batch, sweep = checkpoint.task, checkpoint.sample(samples, seed), HeadSweep(checkpoint.model)
+        task, sweep = checkpoint.task, HeadSweep(checkpoint.model)
         mean = sweep.mean_z(batch.inputs) if "mean" in methods else []
         parts: dict[_Key, list[SampleScores]] = defaultdict(list)
         clean_parts = []
@@ -186,7 +194,7 @@ class _Bench:
                 parts[key].append(SampleScores.told(task, answers, own))
         ablated = {key: SampleScores.joined(own_parts) for key, own_parts in parts.items()}
         zero = SampleScores.told(task, task.zero_answers(batch), batch)
-        return cls(task, samples, seed, SampleScores.joined(clean_parts), zero, ablated)
+        return cls(task, len(batch), seed, SampleScores.joined(clean_parts), zero, ablated)
 
     @property
     def clean_score(self) -> float:
