@@ -76,7 +76,7 @@ def analyse(
         jobs: checkpoints and comparisons made at the same time, each in a process of its own.
         progress: told what was done, a line a pass.
         inputs: what passes look at in place of the inputs that the task draws, by the name that the task has for such
-            an argument, as in `mask={"mine": array}`; passes and comparisons that cannot are then left out.
+            an argument, such as `family`; passes and comparisons that cannot are then left out.
 
     Raises:
         UsageError: for an unknown pass, one that is not defined for the run's task, fewer samples than a pass needs,

@@ -111,7 +111,7 @@ def ablation(
         taxonomy: result of `head_taxonomy` on the same checkpoint; computed when a class is named and it is not given.
         controls: groups for each set of several heads; all where there are no more, else a random draw.
         inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
-            argument (`mask` for matrices, `family` for next tokens).
+            argument, such as `family`.
 
     Returns:
         tables `ablation` and `control`, row by row the same sets.

@@ -54,7 +54,7 @@ def attention_maps(
         samples: of each family, at least 2.
         seed: of the batch.
         inputs: families to look at after the first of the task's own choice, by the name that the task has for such an
-            argument (`mask` for matrices, `family` for next tokens).
+            argument, such as `family`.
 
     Returns:
         table `heads`; arrays `maps` (mask, layer, head, query, key) with `lows` and `highs`, the ends of each cell's

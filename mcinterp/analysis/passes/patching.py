@@ -59,7 +59,7 @@ def patching(
         samples: at least 2.
         seed: of the batch.
         inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
-            argument (`mask` for matrices, `family` for next tokens).
+            argument, such as `family`.
 
     Returns:
         table `patching`. Source: Sec. 3.2.2 and App. F of arXiv 2410.22244.

@@ -34,7 +34,7 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0, **i
         samples: of each condition, at least 2.
         seed: of the batches.
         inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
-            argument (`mask` for matrices); classes that it cannot tell are scored as without it.
+            argument, such as `family`; classes that it cannot tell are scored as without it.
 
     Returns:
         tables `heads` (label, runner-up and margin, for each kind of class), `scores` (every class, with controls) and,
