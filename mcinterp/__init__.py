@@ -71,7 +71,7 @@ if TYPE_CHECKING:
         show_curve,
         show_scores,
     )
-    from mcinterp.report import write_comparison_report, write_report, write_sweep_report
+    from mcinterp.report import latex_table, write_comparison_report, write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import (
         Checkpoint,
@@ -142,6 +142,7 @@ _HOME = {
         "show_scores",
     ),
     "mcinterp.report": (
+        "latex_table",
         "write_comparison_report",
         "write_report",
         "write_sweep_report",
@@ -207,6 +208,7 @@ __all__ = [
     "find_transitions",
     "head_taxonomy",
     "intervene",
+    "latex_table",
     "linear_probes",
     "load_config",
     "load_preset",

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from mcinterp.analysis.conditions import Condition
-from mcinterp.analysis.judged import NEGLIGIBLE
+from mcinterp.analysis.passes.ablation_columns import columns, control_columns, unanswered
 from mcinterp.analysis.passes.ablation_controls import Beside, Controls
-from mcinterp.analysis.passes.ablation_verdicts import SIGNIFICANT, Verdict, verdicts
+from mcinterp.analysis.passes.ablation_verdicts import Verdict, verdicts
 from mcinterp.analysis.passes.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.registry import PASSES, check_offered, missing
 from mcinterp.analysis.sample_scores import SampleScores, main_score, score_facts, side_by_side
 from mcinterp.analysis.sections import transformer
-from mcinterp.analysis.statistics import Floats, interval_columns, ratio_estimate
+from mcinterp.analysis.statistics import Floats, ratio_estimate
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.model import Head, HeadSet
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
@@ -29,61 +29,6 @@ from mcinterp.runs import Checkpoint
 
 Method = Literal["uniform", "zero", "mean", "resample"]
 METHODS: tuple[Method, ...] = get_args(Method)
-
-
-def columns(task: Any) -> dict[str, str]:
-    """Columns of the table `ablation`, for a task."""
-    unit, main, kinds = task.score_unit, main_score(task), task.sample_score_kinds
-    scores: dict[str, str] = {}
-    for name in side_by_side(task):
-        for suffix, how in (("_clean", "of the model as it is"), ("", "with the heads ablated")):
-            scores |= interval_columns(f"{name}_{unit}{suffix}", f"{kinds[name].meaning} {how}")
-    deltas: dict[str, str] = {}
-    for name in side_by_side(task):
-        change = f"{name}_{unit} with the heads ablated minus that of the model as it is"
-        deltas |= interval_columns(f"{name}_delta", f"{change}, paired over {task.sample_names[1]}")
-    return {
-        "step": "checkpoint",
-        "group": "name of the set of heads",
-        "heads": "its heads, layer and head from 0",
-        "method": "uniform: equal attention at every key that a query may see; zero, mean, resample: z, the head's "
-        "output before W_O, replaced by 0, by its mean over the batch, by that of another sample",
-        "n": task.sample_names[1],
-        "seed": "seed of the batch",
-        **scores,
-        f"{main}_ratio": f"{main}_{unit} with the heads ablated over that of the model as it is",
-        **deltas,
-        **interval_columns(
-            f"{main}_share",
-            f"{main}_delta as a share of {main}_{unit}_clean, whose own error the interval has in it; "
-            f"below {NEGLIGIBLE} either way is called negligible",
-        ),
-        f"{main}_{unit}_zero": f"{kinds[main].meaning} of {task.zero_words}, on the same {task.sample_names[1]}",
-        f"{main}_of_zero": f"{main}_delta as a share of {main}_{unit}_zero",
-    }
-
-
-def control_columns(task: Any) -> dict[str, str]:
-    """Columns of the table `control`, for a task."""
-    delta, own = f"{main_score(task)}_delta", columns(task)
-    return {
-        **{name: own[name] for name in ("group", "heads", "method")},
-        "kind": "all, none (the null control), class, head or custom",
-        "p_value": f"of the test that {delta} is 0, paired over {task.sample_names[1]}",
-        "q_value": "p_value with the false-discovery rate controlled over all sets and methods of the table",
-        "n_controls": "number of controls: of a head all other heads of its layer; of a set random groups of as many "
-        "heads in the same layers, none of them its own",
-        "control_delta": f"{delta} of the controls, mean",
-        "control_delta_min": f"{delta} of the controls, smallest",
-        "control_delta_max": f"{delta} of the controls, largest",
-        **interval_columns("excess", f"{delta} minus control_delta, paired over {task.sample_names[1]}"),
-        "excess_p": "that the set is one like its controls: the largest of the paired test that the excess is 0 and of "
-        "t tests of the excess against how far the controls are apart, as they are and on a logarithmic scale",
-        "excess_q": "excess_p with the false-discovery rate controlled over all sets and methods of the table",
-        "verdict": f"hurts (helps, where the score falls) more or less than every control: {delta} is beyond the range "
-        f"of the controls and excess_q below {SIGNIFICANT}; by less than {100 * NEGLIGIBLE:g} %: the interval of the "
-        "excess is within that share of the clean score; else within the range, or beyond it but undecided",
-    }
 
 
 def ablation(
@@ -159,6 +104,11 @@ class _Case:
     kind: str
     heads: HeadSet
     controls: Controls
+
+    @property
+    def of_nothing(self) -> bool:
+        """Whether it is of a class that has no heads; the null control is of none on purpose."""
+        return self.kind == "class" and not self.heads.heads
 
 
 @dataclass(frozen=True)
@@ -254,7 +204,7 @@ def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
     deltas = {name: ablated.minus(clean, name) for name in side_by_side(bench.task)}
     zero = float(bench.zero.mean(main).value)
     share = ratio_estimate(bench.changes(case.heads, case.method), clean.sums[main])
-    return {
+    row = {
         "step": step,
         "group": case.heads.name,
         "heads": str(case.heads),
@@ -268,6 +218,7 @@ def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
         f"{main}_{unit}_zero": zero,
         f"{main}_of_zero": float(deltas[main].value) / zero,
     }
+    return unanswered(row) if case.of_nothing else row
 
 
 def _control_row(case: _Case, beside: Beside, verdict: Verdict) -> dict[str, Any]:
@@ -277,7 +228,7 @@ def _control_row(case: _Case, beside: Beside, verdict: Verdict) -> dict[str, Any
         "heads": str(case.heads),
         "method": case.method,
         "kind": case.kind,
-        "p_value": float(beside.delta.p_value),
+        "p_value": np.nan if case.of_nothing else float(beside.delta.p_value),
         "q_value": verdict.q_value,
         "n_controls": len(deltas),
         "control_delta": float(deltas.mean()) if len(deltas) else np.nan,
