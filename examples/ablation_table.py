@@ -30,9 +30,7 @@ def main(path: str = "checkpoints/tiny", file: str = "") -> None:
     told = table.astype(object).where(table.notna(), None)
     print(told.to_markdown(index=False, floatfmt=".4f", missingval="no heads"))
     if file:
-        caption = (
-            f"Attention heads of {run.name} ablated: L_mask, its change, 95 % intervals, paired over matrices."
-        )
+        caption = f"Attention heads of {run.name} ablated: L_mask, its change, 95 % intervals, paired over matrices."
         latex = mcinterp.latex_table(results, columns=IN_A_PAPER, caption=caption, label="tab:ablation")
         Path(file).write_text(latex + "\n", encoding="utf-8")
 

@@ -33,9 +33,7 @@ class Format(StrEnum):
 TableFormat = Annotated[Format, typer.Option(help="How the table is written.")]
 Columns = Annotated[
     str | None,
-    typer.Option(
-        help="Columns, named as in the CSV, of every format but table; else all, of LaTeX a few."
-    ),
+    typer.Option(help="Columns, named as in the CSV, of every format but table; else all, of LaTeX a few."),
 ]
 TableFile = Annotated[Path | None, typer.Option(help="Write to a file instead of stdout.", metavar="FILE")]
 

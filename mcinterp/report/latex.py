@@ -49,7 +49,7 @@ def latex_table(
         table: its name; by default the first one. An ablation's has the columns of its controls too.
         columns: names of the columns, in order, or each with its heading, a text; by default those that tell most.
         digits: significant digits of every number; by default 3, and in intervals as many as their width deserves.
-        caption: a text, in which symbols such as L_mask are set as such; with it or a label, the tabular stands in a
+        caption: a text, in which symbols such as W_O are set as such; with it or a label, the tabular stands in a
             `table`.
         label: for `\ref`, letters, digits and any of : . + - _.
 

@@ -39,7 +39,7 @@ _POWER = re.compile(r"(\d[\d.]*)e(−?)(\d+)")
 
 
 def tex(text: str) -> str:
-    """A text, with symbols such as L_mask set as symbols."""
+    """A text, with symbols such as W_O set as symbols."""
     parts, end = [], 0
     for found in _SYMBOL.finditer(text):
         parts += [_plain(text[end : found.start()]), f"${found[1]}_{{\\mathrm{{{found[2]}}}}}$"]
