@@ -85,7 +85,7 @@ def formatted(results: Sequence[Result], name: str, format: Format, columns: Seq
         return latex_table(results, name, columns)
     table = pd.concat([result.table(name) for result in results], ignore_index=True)
     check_names("column", columns, map(str, table))
-    table = table[columns or list(table)]
+    table = table[columns] if columns else table
     if format is Format.csv:
         return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
     if format is Format.json:
