@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         show_curve,
         show_scores,
     )
-    from mcinterp.report import write_comparison_report, write_report, write_sweep_report
+    from mcinterp.report import latex_table, write_comparison_report, write_report, write_sweep_report
     from mcinterp.results import Result
     from mcinterp.runs import (
         Checkpoint,
@@ -145,6 +145,7 @@ _HOME = {
         "show_scores",
     ),
     "mcinterp.report": (
+        "latex_table",
         "write_comparison_report",
         "write_report",
         "write_sweep_report",
@@ -212,6 +213,7 @@ __all__ = [
     "head_taxonomy",
     "import_run",
     "intervene",
+    "latex_table",
     "linear_probes",
     "load_config",
     "load_preset",

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 Place = str
 """Where something stands, `package.module:name`."""
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def load(place: Place) -> Any:
@@ -88,6 +92,7 @@ class Pass:
         needs: passes whose results it uses where they can be had; they are run first.
         asks: what the task or the model must offer.
         least: the fewest samples that it has an answer with.
+        conditioned: whether it looks at inputs of one's own where they are given, as arguments that the task names.
     """
 
     name: str
@@ -97,11 +102,14 @@ class Pass:
     needs: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     least: int = 2
+    conditioned: bool = False
 
-    def run(self, checkpoint: Any, earlier: Mapping[str, Any], samples: int, seed: int) -> Any:
-        """The result on a checkpoint, given those of earlier passes on it."""
+    def run(
+        self, checkpoint: Any, earlier: Mapping[str, Any], samples: int, seed: int, inputs: Mapping[str, Any] = _NOTHING
+    ) -> Any:
+        """The result on a checkpoint, given those of earlier passes on it, and inputs of one's own."""
         needed = {name: earlier[name] for name in self.needs if name in earlier}
-        return resolved(self.function)(checkpoint, samples=samples, seed=seed, **needed)
+        return resolved(self.function)(checkpoint, samples=samples, seed=seed, **needed, **inputs)
 
 
 @dataclass(frozen=True)
@@ -191,6 +199,8 @@ class Study:
         explorer: a page in which its models run.
         input_picture: from a result of the attention pass and the name of a family of inputs to a `Picture` of the
             family; None where inputs are not drawn.
+        input_name: from a result of the attention pass and inputs of one's own, as they were given to it, to the
+            name of their family there, '' for none; None where inputs have names alone.
         head_note: how the paper writes heads, where that is not as here.
         reads_config: from a configuration of other code as nested values, and what to call it, to the sections that it
             describes; None of one that is not known. '' where there is no such code.
@@ -219,6 +229,7 @@ class Study:
     measured_views: Mapping[str, Place] = field(default_factory=dict)
     explorer: Explorer | None = None
     input_picture: Place | None = None
+    input_name: Place | None = None
     head_note: str = ""
     reads_config: Place = ""
     exports: Mapping[str, Place] = field(default_factory=dict)

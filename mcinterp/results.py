@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mcinterp.declared import load
 from mcinterp.errors import CheckpointError, InputError, nearest_name
 from mcinterp.runs.files import atomic_folder, explained
 
+LATEX = "mcinterp.report.latex:latex_table"
 RECORD = "result.json"
 ARRAYS = "arrays.npz"
 UNANSWERED = "unanswered"
@@ -92,6 +94,28 @@ class Result:
         if name not in self.tables:
             raise InputError(f"the {self.name} result has no table {name!r}{nearest_name(name, self.tables)}")
         return self.tables[name].frame
+
+    def latex(
+        self,
+        table: str = "",
+        columns: Sequence[str] | Mapping[str, str] | None = None,
+        digits: int | None = None,
+        caption: str = "",
+        label: str = "",
+    ) -> str:
+        """One table as LaTeX for a paper; see `mcinterp.latex_table`, which also takes several results.
+
+        Args:
+            table: its name; by default the first one.
+            columns: names of the columns, in order, or each with its heading; by default those that tell most.
+            digits: significant digits; by default as on pages.
+            caption: a text.
+            label: of the table.
+
+        Raises:
+            InputError: if there is no such table or column.
+        """
+        return str(load(LATEX)(self, table, columns, digits, caption, label))
 
     def _repr_html_(self) -> str:
         parts = [f"<h3>{html.escape(self.title)}</h3>"]

@@ -82,6 +82,40 @@ def test_ablate_writes_every_format(cli, folder, format):
         assert re.split(r"\s{2,}", out.splitlines()[0].strip()) == heads
 
 
+@pytest.mark.parametrize("format", ["csv", "json", "latex", "markdown", "table"])
+def test_a_class_without_heads_is_told_in_every_format(cli, folder, format):
+    words = ["--step", "0,last", "--heads", "identity", "--heads", "none", "--samples", "8", "--format", format]
+    code, out, _ = cli("ablate", str(folder), *words)
+    assert code == 0
+    if format in ("csv", "json"):
+        table = pd.read_csv(io.StringIO(out)) if format == "csv" else pd.DataFrame(json.loads(out))
+        assert list(table["heads"]) == ["no heads"] * 4
+        empty, control = table[table["group"] == "identity"], table[table["group"] == "none"]
+        assert empty[["masked_ratio", "masked_delta", "masked_mse"]].isna().all(axis=None)
+        assert empty["masked_mse_clean"].notna().all()
+        assert (control["masked_ratio"] == 1).all()
+        return
+    lines = [line for line in out.splitlines() if "identity" in line]
+    assert len(lines) == 2
+    assert all("no heads" in line and "1.00" not in line and "nan" not in line for line in lines)
+    assert "nan" not in out.lower()
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "latex", "markdown"])
+def test_ablate_writes_the_columns_that_are_asked_for(cli, folder, format):
+    words = ["--heads", "all", "--samples", "8", "--format", format]
+    code, out, _ = cli("ablate", str(folder), *words, "--columns", "masked_delta, group")
+    assert code == 0
+    head = out.splitlines()[2 if format == "latex" else 0]
+    if format == "json":
+        assert [list(row) for row in json.loads(out)] == [["masked_delta", "group"]]
+    else:
+        assert re.findall(r"L_|masked_delta|group", head) == ["L_" if format == "latex" else "masked_delta", "group"]
+    code, out, err = cli("ablate", str(folder), *words, "--columns", "masked_dleta")
+    assert (code, out) == (2, "")
+    assert "did you mean 'masked_delta'?" in err
+
+
 def test_ablate_writes_to_a_file_and_takes_several_steps(cli, folder, tmp_path):
     out = tmp_path / "table.csv"
     words = ["--step", "0,last", "--method", "zero", "--samples", "8", "--format", "csv", "--out", str(out)]

@@ -14,7 +14,15 @@ ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "data" / "tiny"
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 SHOWN = {
-    "explore_attention": ["CircuitsVis", "Run tiny", "tiny, step 16,000", "Group ablations", "masked_delta"],
+    "explore_attention": [
+        "CircuitsVis",
+        "mine: 4 of 25 entries masked",
+        "Under the mine mask (drawn:",
+        "Run tiny",
+        "tiny, step 16,000",
+        "Group ablations",
+        "masked_delta",
+    ],
     "ablation_table": ["Group ablations", "within the range of", "no control: no other group", "no verdict: too few"],
     "bring_your_own_checkpoint": ["CircuitsVis", "my BERT, step 16,000", "Group ablations"],
 }

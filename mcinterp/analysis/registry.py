@@ -27,6 +27,7 @@ PASSES: dict[str, Pass] = {
             512,
             f"{_HERE}.attention:attention_maps",
             asks=("heads", "inputs_for_attention"),
+            conditioned=True,
         ),
         Pass(
             "taxonomy",
@@ -34,6 +35,7 @@ PASSES: dict[str, Pass] = {
             128,
             f"{_HERE}.taxonomy:head_taxonomy",
             asks=("heads", "head_classes"),
+            conditioned=True,
         ),
         Pass(
             "ablation",
@@ -42,6 +44,7 @@ PASSES: dict[str, Pass] = {
             f"{_HERE}.ablation:ablation",
             needs=("taxonomy",),
             asks=("heads", "sample_scores"),
+            conditioned=True,
         ),
         Pass(
             "patching",
@@ -49,6 +52,7 @@ PASSES: dict[str, Pass] = {
             256,
             f"{_HERE}.patching:patching",
             asks=("heads", "sample_scores", "counterpart"),
+            conditioned=True,
         ),
         Pass(
             "circuits",
@@ -140,6 +144,31 @@ def select_comparisons(names: Iterable[str] | None = None, config: RunConfig | N
     """
     wanted = _wanted(names, config)
     return [entry for name, entry in COMPARISONS.items() if name in wanted]
+
+
+def select_conditioned(names: Iterable[str] | None, config: RunConfig) -> list[str]:
+    """Names of the passes that look at inputs of one's own.
+
+    Raises:
+        UsageError: for a named pass or comparison that looks at the task's own alone.
+    """
+    if names is None:
+        return [entry.name for entry in select_passes(None, config) if entry.conditioned]
+    wanted, taken = _wanted(names, config), {entry.name for entry in PASSES.values() if entry.conditioned}
+    for name in sorted(wanted - taken):
+        raise UsageError(f"{name} looks at the inputs that the task draws alone; valid: {', '.join(sorted(taken))}")
+    return sorted(wanted)
+
+
+def check_samples(samples: int | None, passes: Iterable[Pass]) -> None:
+    """Refuse fewer samples than a pass needs before the first one is run.
+
+    Raises:
+        UsageError: naming the pass that needs most.
+    """
+    most = max(passes, key=lambda entry: entry.least, default=None)
+    if samples is not None and most is not None and samples < most.least:
+        raise UsageError(f"{most.name} needs at least {most.least} samples, got {samples}")
 
 
 def defined_for(config: RunConfig | None) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,16 @@ from typing import Any
 
 import torch
 
-from mcinterp.analysis.registry import COMPARISONS, PASSES, defined_for, select_comparisons, select_passes
+from mcinterp.analysis.conditions import Condition
+from mcinterp.analysis.registry import (
+    COMPARISONS,
+    PASSES,
+    check_samples,
+    defined_for,
+    select_comparisons,
+    select_conditioned,
+    select_passes,
+)
 from mcinterp.analysis.summary import training_summary
 from mcinterp.analysis.work import Failures, Report, Work, all_done, counted
 from mcinterp.declared import Comparison, Pass
@@ -30,6 +39,7 @@ from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
 from mcinterp.runs.files import tidy
+from mcinterp.task import make_task
 
 DATA = "data"
 NOT_OF_RESULTS = {"report", "cli", "study", "notebook", "__main__", "views", "figures", "claims", "explorer"}
@@ -46,6 +56,7 @@ def analyse(
     seed: int = 0,
     jobs: int = 1,
     progress: Report | None = None,
+    **inputs: Any,
 ) -> None:
     """Run passes on checkpoints of a run, and comparisons on all of them, and store the results under `out/data`.
 
@@ -64,6 +75,8 @@ def analyse(
         seed: of every batch.
         jobs: checkpoints and comparisons made at the same time, each in a process of its own.
         progress: told what was done, a line a pass.
+        inputs: what passes look at in place of the inputs that the task draws, by the name that the task has for such
+            an argument, such as `family`; passes and comparisons that cannot are then left out.
 
     Raises:
         UsageError: for an unknown pass, one that is not defined for the run's task, fewer samples than a pass needs,
@@ -71,34 +84,29 @@ def analyse(
         UnansweredError: if a pass that was named has no answer, as where nothing is scored; others are left out.
         FailedPassesError: at the end, if passes failed; the results of all others stand, and of those that failed why.
     """
-    config = run.config
+    config, all_of_them = run.config, passes is None
+    if Condition.of("analyse", make_task(config.task), inputs).told:
+        passes = select_conditioned(passes, config)
     names = [entry.name for entry in select_passes(passes, config)]
-    _check_samples(samples, select_passes(passes, config))
+    check_samples(samples, select_passes(passes, config))
     tidy(out, DATA)
     _refuse_other_run(run, out)
-    undefined = [*PASSES, *COMPARISONS] if passes is None else []
+    undefined = [*PASSES, *COMPARISONS] if all_of_them else []
     undefined = [name for name in undefined if name not in defined_for(config)]
     if undefined and progress:
         progress(f"left out, not offered by {config.task.kind}: {', '.join(undefined)}")
     # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
-    common = (run.path, run.device, out, samples, seed)
+    asked = _Asked(run.path, run.device, out, samples, seed, inputs, all_of_them)
     # What takes longest comes first, so that no process is left with it at the end.
     compared = [entry.name for entry in select_comparisons(passes, config)]
-    work: list[Work] = [partial(_compare, name, passes is None, *common) for name in compared]
-    work += [partial(_analyse_step, step, names, passes is None, *common) for step in steps if names]
+    work: list[Work] = [partial(_compare, name, asked) for name in compared]
+    work += [partial(_analyse_step, step, names, asked) for step in steps if names]
     tell = counted(progress, len(compared) + len(names) * len(steps))
     failures = all_done(work, jobs, tell)
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
     if failures:
         raise FailedPassesError(f"{len(failures)} of the passes failed, all others are done: {'; '.join(failures)}")
-
-
-def _check_samples(samples: int | None, passes: Sequence[Pass]) -> None:
-    """Refuse fewer samples than a pass needs before the first one is run."""
-    most = max(passes, key=lambda entry: entry.least, default=None)
-    if samples is not None and most is not None and samples < most.least:
-        raise UsageError(f"{most.name} needs at least {most.least} samples, got {samples}")
 
 
 def _refuse_other_run(run: Run, out: Path) -> None:
@@ -127,61 +135,56 @@ def comparison_folder(out: Path, name: str) -> Path:
     return out / DATA / "run" / name
 
 
-def _analyse_step(
-    step: int,
-    names: list[str],
-    all_of_them: bool,
-    path: Path,
-    device: str,
-    out: Path,
-    samples: int | None,
-    seed: int,
-    progress: Report | None,
-) -> Failures:
+@dataclass(frozen=True)
+class _Asked:
+    """What all passes and comparisons are asked with; whether all there are, or some by name."""
+
+    path: Path
+    device: str
+    out: Path
+    samples: int | None
+    seed: int
+    inputs: Mapping[str, Any]
+    all_of_them: bool
+
+
+def _analyse_step(step: int, names: list[str], asked: _Asked, progress: Report | None) -> Failures:
     """Passes on one checkpoint, as far as they have an answer."""
-    checkpoint, failures = Run(path, device).checkpoint(step), Failures()
+    checkpoint, failures = Run(asked.path, asked.device).checkpoint(step), Failures()
     results: dict[str, Result] = {}
     for entry in select_passes(names, checkpoint.config):
-        start, folder = time.perf_counter(), step_folder(out, step)
+        start, folder = time.perf_counter(), step_folder(asked.out, step)
         try:
-            results[entry.name], how = _result(entry, checkpoint, results, folder, samples, seed)
+            results[entry.name], how = _result(entry, checkpoint, results, folder, asked)
             line = _done(start, how)
         except (InputError, SolverError) as error:
-            line, failed = _without_answer(entry, error, all_of_them, folder / entry.name, f"step {step}")
+            line, failed = _without_answer(entry, error, asked.all_of_them, folder / entry.name, f"step {step}")
             failures += failed
         if progress:
             progress(f"step {step}: {entry.name} {line}")
     return failures
 
 
-def _compare(
-    name: str,
-    all_of_them: bool,
-    path: Path,
-    device: str,
-    out: Path,
-    samples: int | None,
-    seed: int,
-    progress: Report | None,
-) -> Failures:
+def _compare(name: str, asked: _Asked, progress: Report | None) -> Failures:
     """One comparison of all checkpoints of a run."""
     start, failures = time.perf_counter(), Failures()
-    entry, run, folder = COMPARISONS[name], Run(path, device), comparison_folder(out, name)
+    entry, run = COMPARISONS[name], Run(asked.path, asked.device)
+    folder, samples = comparison_folder(asked.out, name), asked.samples or entry.samples
     identity = {
         "config_hash": run.config.hash,
         "fingerprint": entry.fingerprint(run),
-        **circumstances(samples or entry.samples, seed, run.device),
+        **circumstances(samples, asked.seed, run.device),
     }
     try:
         _, how = kept_or_made(
             folder,
             identity,
             {"run": run.name, "steps": run.steps},
-            lambda: entry.run(run, run.steps, samples or entry.samples, seed),
+            lambda: entry.run(run, run.steps, samples, asked.seed),
         )
         line = _done(start, how)
     except (InputError, SolverError) as error:
-        line, failures = _without_answer(entry, error, all_of_them, folder, "all steps")
+        line, failures = _without_answer(entry, error, asked.all_of_them, folder, "all steps")
     if progress:
         progress(f"all steps: {name} {line}")
     return failures
@@ -204,17 +207,18 @@ def _without_answer(
 
 
 def _result(
-    entry: Pass, checkpoint: Checkpoint, earlier: dict[str, Result], folder: Path, samples: int | None, seed: int
+    entry: Pass, checkpoint: Checkpoint, earlier: dict[str, Result], folder: Path, asked: _Asked
 ) -> tuple[Result, str]:
     """The stored result if it was made from the same, else a fresh one; and which it is."""
-    samples = samples or entry.samples
+    samples, seed, inputs = asked.samples or entry.samples, asked.seed, asked.inputs
     identity = {
         "config_hash": checkpoint.config.hash,
         "digest": checkpoint.digest,
+        "inputs": Condition.of("analyse", checkpoint.task, inputs).told,
         **circumstances(samples, seed, checkpoint.device),
     }
-    about = {"run": checkpoint.run_name, "step": checkpoint.step}
-    return kept_or_made(folder / entry.name, identity, about, lambda: entry.run(checkpoint, earlier, samples, seed))
+    about, made = {"run": checkpoint.run_name, "step": checkpoint.step}, folder / entry.name
+    return kept_or_made(made, identity, about, lambda: entry.run(checkpoint, earlier, samples, seed, inputs))
 
 
 def kept_or_made(
@@ -224,7 +228,7 @@ def kept_or_made(
 
     Args:
         folder: of the result.
-        identity: all that decides its numbers.
+        identity: all that decides its numbers; None for what there is none of.
         about: what else its provenance says.
         make: a fresh one.
     """
@@ -232,7 +236,8 @@ def kept_or_made(
     if stored:
         return stored, how
     start = time.perf_counter()
-    return _save(make(), folder, {**about, **identity}, start), how
+    said = {name: value for name, value in identity.items() if value is not None}
+    return _save(make(), folder, {**about, **said}, start), how
 
 
 def circumstances(samples: int, seed: int, device: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from mcinterp.cli.options import (
     split_names,
 )
 from mcinterp.cli.progress import say
-from mcinterp.cli.tables import Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
+from mcinterp.cli.tables import Columns, Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
 from mcinterp.errors import FailedPassesError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def ablate(
     seed: Seed = 0,
     device: Device = "auto",
     format: TableFormat = Format.table,
+    columns: Columns = None,
     out: TableFile = None,
 ) -> None:
     """Ablate sets of heads and print a table of errors with and without them."""
@@ -104,7 +105,7 @@ def ablate(
     ]
     table = pd.concat([result.table("ablation") for result in results], ignore_index=True)
     verdicts = pd.concat([result.table("control")["verdict"] for result in results], ignore_index=True)
-    write_table(table, _ablations(table, verdicts, Scores.of(results[0])), format, out)
+    write_table(results, "ablation", _ablations(table, verdicts, Scores.of(results[0])), format, out, columns)
 
 
 def switch(
@@ -122,6 +123,7 @@ def switch(
     seed: Seed = 0,
     device: Device = "auto",
     format: TableFormat = Format.table,
+    columns: Columns = None,
     out: TableFile = None,
 ) -> None:
     """Put components of one checkpoint into another and print a table of errors with and without them."""
@@ -135,8 +137,8 @@ def switch(
 
     both = given.checkpoint(steps[0]), opened.checkpoint(steps[1])
     result = switch(*both, component or COMPONENTS, samples, seed)
-    table = result.table("switching")
-    write_table(table, _switches(table, Scores.of(result)), format, out)
+    text = _switches(result.table("switching"), Scores.of(result))
+    write_table([result], "switching", text, format, out, columns)
 
 
 def _analyse(
@@ -161,14 +163,23 @@ def _analyse(
 
 def _ablations(table: pd.DataFrame, verdicts: pd.Series[str], scores: Scores) -> str:
     """The columns a person reads first, in a width a terminal has."""
+    from mcinterp.analysis.passes.ablation_columns import WITHOUT_HEADS
+
     view = table[["step", "group", "method"]].copy()
     for name in reversed(scores.parts):
         pairs = zip(table[scores.column(name, "_clean")], table[scores.column(name)], strict=True)
-        view[scores.words[name]] = [f"{clean:.3g} → {ablated:.3g}" for clean, ablated in pairs]
-    view["ratio"] = table[scores.ratio].map("{:.2f}".format)
-    view[f"{scores.said} delta [95 %]"] = with_bounds(table, scores.delta)
+        view[scores.words[name]] = [f"{clean:.3g}{_become(ablated)}" for clean, ablated in pairs]
+    view["ratio"] = table[scores.ratio].map("{:.2f}".format).replace("nan", "")
+    empty = (table["heads"] == WITHOUT_HEADS) & table[scores.delta].isna()
+    deltas = zip(with_bounds(table, scores.delta), empty, strict=True)
+    view[f"{scores.said} delta [95 %]"] = [WITHOUT_HEADS if none else text for text, none in deltas]
     view["against control"] = ["\n".join(wrap(verdict, 24)) for verdict in verdicts]
     return readable(view)
+
+
+def _become(ablated: float) -> str:
+    """What became of a score; nothing where there was nothing to ablate."""
+    return "" if ablated != ablated else f" → {ablated:.3g}"
 
 
 def _switches(table: pd.DataFrame, scores: Scores) -> str:

@@ -102,7 +102,7 @@ def _train(
 
 def _printed(result: Result, format: Format, table: SweepTable | None) -> str:
     if format is not Format.table:
-        return formatted(result.table(table or SweepTable.runs), format)
+        return formatted([result], table or SweepTable.runs, format)
     return "\n\n".join(_readable(result.table(name), result) for name in ([table] if table else SweepTable))
 
 

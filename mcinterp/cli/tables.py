@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcinterp.cli.names import check_names
+from mcinterp.cli.options import split_names
 from mcinterp.cli.progress import say
 from mcinterp.errors import WriteError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mcinterp.results import Result
 
 
 class Format(StrEnum):
@@ -26,6 +31,10 @@ class Format(StrEnum):
 
 
 TableFormat = Annotated[Format, typer.Option(help="How the table is written.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Columns, named as in the CSV, of every format but table; else all, of LaTeX a few."),
+]
 TableFile = Annotated[Path | None, typer.Option(help="Write to a file instead of stdout.", metavar="FILE")]
 
 
@@ -40,9 +49,11 @@ def check_file(out: Path | None) -> None:
         raise WriteError(f"{out} cannot be written: {reason}")
 
 
-def write_table(table: pd.DataFrame, text: str, format: Format, out: Path | None) -> None:
-    """Print a table, or write it to a file; `text` is its form for a reader, all other formats hold every column."""
-    written = text if format is Format.table else formatted(table, format)
+def write_table(
+    results: Sequence[Result], name: str, text: str, format: Format, out: Path | None, columns: str | None
+) -> None:
+    """Print the results' table of this name, or write it to a file; `text` is its form for a reader."""
+    written = text if format is Format.table else formatted(results, name, format, split_names(columns))
     if out is None:
         print(written)
     else:
@@ -50,7 +61,7 @@ def write_table(table: pd.DataFrame, text: str, format: Format, out: Path | None
 
         with explained(out):
             out.write_text(written + "\n", encoding="utf-8")
-        say(f"{len(table)} rows written to {out}")
+        say(f"{sum(len(result.table(name)) for result in results)} rows written to {out}")
 
 
 def readable(view: pd.DataFrame) -> str:
@@ -59,17 +70,25 @@ def readable(view: pd.DataFrame) -> str:
 
 
 def with_bounds(table: pd.DataFrame, column: str) -> list[str]:
-    """A change with its interval, as texts."""
+    """A change with its interval, as texts; empty where there is none."""
     bounds = zip(table[column], table[f"{column}_low"], table[f"{column}_high"], strict=True)
-    return [f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" for value, low, high in bounds]
+    return ["" if value != value else f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" for value, low, high in bounds]
 
 
-def formatted(table: pd.DataFrame, format: Format) -> str:
-    """All columns of a table, in a format that other programs read."""
+def formatted(results: Sequence[Result], name: str, format: Format, columns: Sequence[str] | None = None) -> str:
+    """The results' table of this name one below the other; without a choice as LaTeX what tells most, else all."""
+    import pandas as pd
+
+    if format is Format.latex:
+        from mcinterp.report.latex import latex_table
+
+        return latex_table(results, name, columns)
+    table = pd.concat([result.table(name) for result in results], ignore_index=True)
+    check_names("column", columns, map(str, table))
+    table = table[columns] if columns else table
     if format is Format.csv:
         return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
     if format is Format.json:
         return str(table.to_json(orient="records", indent=2))
-    if format is Format.latex:
-        return table.to_latex(index=False, float_format="%.4g", escape=True).rstrip("\n")
-    return str(table.to_markdown(index=False, floatfmt=".4g"))
+    told = table.astype(object).where(table.notna(), None)
+    return str(told.to_markdown(index=False, floatfmt=".4g", missingval=""))

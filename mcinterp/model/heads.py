@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from mcinterp.errors import InputError, nearest_name
 
+NO_HEADS = "no heads"
+"""How a set that has none is written."""
 _HEAD = re.compile(r"L(\d{1,9})H(\d{1,9})", re.IGNORECASE)
 
 
@@ -112,4 +114,4 @@ class HeadSet:
         return len(self.heads)
 
     def __str__(self) -> str:
-        return ",".join(map(str, self.heads))
+        return ",".join(map(str, self.heads)) or NO_HEADS

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from mcinterp.declared import load
 from mcinterp.errors import InputError, nearest_name
+from mcinterp.installed import study_of
 from mcinterp.notebook.attention import AttentionView
 from mcinterp.notebook.cells import cell
 from mcinterp.notebook.figures import OfflineFigure
@@ -26,28 +29,43 @@ __all__ = [
 ]
 
 
-def show_attention(result: Result, mask: str = "random", heads: Sequence[str] | None = None) -> AttentionView:
+def show_attention(result: Result, mask: Any = None, heads: Sequence[str] | None = None) -> AttentionView:
     """Draw attention maps.
 
     Args:
         result: a stored or fresh attention result.
-        mask: one of the result's families of inputs.
+        mask: one of the result's families of inputs, by name or as it was given to `attention_maps`; None for the
+            first.
         heads: names such as `L1H0`; None for all.
 
     Raises:
         InputError: if the result is of another pass, has no such inputs or head, or `heads` is empty.
     """
     _require(result, "attention")
-    families, what = result.facts["masks"], result.facts["family_words"]["one"]
-    if mask not in families:
-        raise InputError(f"the attention result has no {what} {mask!r}{nearest_name(mask, families)}")
+    family = _family(result, mask)
     known = head_names(*result.arrays["maps"].shape[1:3])
     if heads is not None and not heads:
         raise InputError("show_attention: heads names no head; None shows all")
     for head in heads or ():
         if head not in known:
             raise InputError(f"the attention result has no head {head!r}{nearest_name(head, known)}")
-    return AttentionView(result, mask, heads)
+    return AttentionView(result, family, heads)
+
+
+def _family(result: Result, mask: Any) -> str:
+    """The name of a family of inputs that an attention result has."""
+    families, what = result.facts["masks"], result.facts["family_words"]["one"]
+    study = study_of(str(result.facts["task"]))
+    if mask is None:
+        return str(families[0])
+    if isinstance(mask, str) or study is None or study.input_name is None:
+        if mask not in families:
+            raise InputError(f"the attention result has no {what} {mask!r:.80}{nearest_name(str(mask), families)}")
+        return str(mask)
+    name = load(study.input_name)(result, mask)
+    if not name:
+        raise InputError(f"the attention result has no such {what}{nearest_name('', families)}")
+    return str(name)
 
 
 def show_curve(training_result: Result) -> OfflineFigure:

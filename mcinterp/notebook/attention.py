@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from mcinterp.notebook.figures import views
 from mcinterp.report.assets import CIRCUITSVIS, asset
-from mcinterp.report.parts import embed_json
+from mcinterp.report.parts import Picture, embed_json
 from mcinterp.report.views.attention import input_picture, payload
 from mcinterp.results import Result
 
@@ -63,11 +63,12 @@ class AttentionView:
         )
 
     def _drawn(self) -> Markup:
-        """The picture of the inputs; nothing where the task has none."""
-        picture = self._picture
-        if picture is None:
-            return Markup("")
-        return _PICTURE.format(drawing=picture.drawing, words=f"{self.mask}: {picture.words}. {picture.key}")
+        return drawn(self._picture, self.mask) if self._picture else Markup("")
+
+
+def drawn(picture: Picture, name: str) -> Markup:
+    """The picture of a family of inputs."""
+    return _PICTURE.format(drawing=picture.drawing, words=f"{name}: {picture.words}. {picture.key}")
 
 
 def _square(flat: Sequence[int], size: int) -> list[list[float]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from mcinterp.notebook.attention import AttentionView
+from mcinterp.notebook.attention import AttentionView, drawn
 from mcinterp.notebook.figures import OfflineFigure
 from mcinterp.notebook.tables import framed, sentence, table
 from mcinterp.report.parts import FigureView, Section
@@ -32,10 +32,11 @@ class SectionView:
 
     def _repr_html_(self) -> str:
         findings = [sentence(text) for text in self.section.sentences]
+        picture = [drawn(self.section.picture, "Inputs")] if self.section.picture else []
         maps = [Markup(self.attention._repr_html_())] if self.attention else []
-        drawn = [_captioned(*pair) for pair in zip(self.figures, self.section.figures, strict=True)]
+        figures = [_captioned(*pair) for pair in zip(self.figures, self.section.figures, strict=True)]
         tables = [table(view) for view in self.section.tables]
-        return framed(self.section.title, [*findings, *maps, *drawn, *tables])
+        return framed(self.section.title, [*findings, *picture, *maps, *figures, *tables])
 
 
 def show(result: Result, beside: Mapping[str, Result] | None = None) -> SectionView:

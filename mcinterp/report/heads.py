@@ -16,6 +16,7 @@ from mcinterp.report.parts import Cell, Link, Section, TableView
 from mcinterp.report.scores import Scores
 from mcinterp.report.tables import headed
 from mcinterp.report.views import defined_passes
+from mcinterp.report.views.condition import conditions_sentences
 from mcinterp.report.views.head.attention import attention_section, nearest_section
 from mcinterp.report.views.head.circuits import circuits_section
 from mcinterp.report.views.head.classes import class_sentences, classes_section
@@ -112,7 +113,7 @@ class HeadPages:
             run=self._run,
             head_note=self._note,
             head_name=head,
-            lead=class_sentences(course),
+            lead=[*conditions_sentences(self._steps), *class_sentences(course)],
             sections=linked(sections, self.pages),
             pictures={
                 "attention": self._maps.maps(head, self._pages),

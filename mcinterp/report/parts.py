@@ -175,6 +175,7 @@ class Section:
         title: heading.
         sentences: what the numbers say.
         figures, tables, widget: what shows it.
+        picture: of the inputs, where they are somebody's own and a task draws them.
         legend: the colours that the section uses, each by what it is of.
         links: the stored numbers.
         absent: why there is nothing to show, a sentence; empty where there is.
@@ -186,6 +187,7 @@ class Section:
     figures: Sequence[FigureView] = ()
     tables: Sequence[TableView] = ()
     widget: Widget | None = None
+    picture: Picture | None = None
     legend: Mapping[str, str] = field(default_factory=dict)
     links: Sequence[Link] = ()
     absent: str = ""

@@ -22,6 +22,7 @@ from mcinterp.report.scores import Scores
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, defined_passes, sections, study_sections, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
+from mcinterp.report.views.condition import conditions_sentences
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.timeline import taxonomy_colours, timelines
 from mcinterp.results import ARRAYS, RECORD, Result
@@ -205,7 +206,7 @@ def _index_page(
         pages_json=_pages_json(pages),
         changes=changes_table(steps, pages) if steps else None,
         across="across the drop" if _has_drop(run) else "over training",
-        lead=changes_sentence(steps) if steps else "",
+        lead=" ".join([*conditions_sentences(steps), changes_sentence(steps)]) if steps else "",
         comparisons=comparisons,
         headed=training.has_heads(run),
         analysable=bool(steps) or bool(defined_passes(run)),

@@ -37,11 +37,11 @@ def table_view(
         folded: whether the table starts closed.
         colours: of texts that have one, such as classes of heads.
     """
-    names = [name for name in frame.columns if name not in hide and not _is_bound(name, frame)]
+    names = [name for name in frame.columns if name not in hide and not is_bound(name, frame)]
     names = [name for name in names if frame[name].notna().any()]
     shared = [name for name in names if _is_shared(frame[name])]
     shown = [name for name in names if name not in shared]
-    columns = [Column(_label(name), _meaning(name, frame, meanings), _is_numeric(frame[name])) for name in shown]
+    columns = [Column(_label(name), _meaning(name, frame, meanings), is_numeric(frame[name])) for name in shown]
     records = frame.to_dict("records")
     rows = [tuple(_coloured(cell(name, record), colours or {}) for name in shown) for record in records]
     return TableView(caption, columns, rows, [_shared(name, records[0]) for name in shared], folded=folded)
@@ -55,6 +55,11 @@ def headed(section: Section, heads: Mapping[str, str]) -> Section:
 def _headed(view: TableView, heads: Mapping[str, str]) -> TableView:
     columns = [replace(column, label=_begun(column.label, heads)) for column in view.columns]
     return replace(view, columns=columns, shared=[(_begun(label, heads), text) for label, text in view.shared])
+
+
+def label_of(name: str, heads: Mapping[str, str]) -> str:
+    """What a column is headed; see `headed`."""
+    return _begun(_label(name), heads)
 
 
 def _begun(label: str, heads: Mapping[str, str]) -> str:
@@ -95,16 +100,18 @@ def _coloured(value: Cell, colours: Mapping[str, str]) -> Cell:
     return replace(value, colour=colours[value.text]) if value.text in colours and value.text != NONE else value
 
 
-def _is_bound(name: str, frame: pd.DataFrame) -> bool:
+def is_bound(name: str, frame: pd.DataFrame) -> bool:
+    """Whether a column is an end of another's interval."""
     return any(name.endswith(end) and name.removesuffix(end) in frame for end in ("_low", "_high"))
 
 
-def _is_numeric(values: pd.Series) -> bool:
+def is_numeric(values: pd.Series) -> bool:
+    """Whether a column is of numbers."""
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _is_shared(values: pd.Series) -> bool:
-    return len(values) > 1 and _is_numeric(values) and bool(values.notna().all()) and values.nunique() == 1
+    return len(values) > 1 and is_numeric(values) and bool(values.notna().all()) and values.nunique() == 1
 
 
 def _label(name: str) -> str:

@@ -53,12 +53,41 @@ class Attended(Protocol):
         """Names of the families that are shown unless others are asked for, the plain random one first."""
         ...
 
-    def attention_choice(self, family: str) -> Mapping[str, Any]:
-        """What a family chooses of `examples`."""
+    def attention_choice(self, family: Any) -> Mapping[str, Any]:
+        """What a family chooses of `examples`; where the task is `Conditioned`, a family as `named_inputs` gives it."""
         ...
 
     def attended_keys(self, batch: Batch) -> Tensor:
         """Which positions of a batch's inputs `key_name` is about, bool (n, pos)."""
+        ...
+
+    def shown_beside(self, batch: Batch) -> Mapping[str, Floats]:
+        """Arrays that picture a family's inputs, by name."""
+        ...
+
+
+@runtime_checkable
+class Conditioned(Protocol):
+    """Families of inputs to look at in place of those that the task draws, by name or as somebody made them up.
+
+    Attributes:
+        condition: what such a choice is called, as an argument and as a column, such as `family`.
+        family_words: see `Attended`.
+    """
+
+    condition: str
+    family_words: FamilyWords
+
+    def named_inputs(self, given: Any) -> Mapping[str, Any]:
+        """The families that are given, one or several, by name, each as `attention_choice` takes it."""
+        ...
+
+    def spelled_inputs(self, family: Any) -> str:
+        """A name by which a family can be given again."""
+        ...
+
+    def attention_choice(self, family: Any) -> Mapping[str, Any]:
+        """What a family chooses of `examples`."""
         ...
 
     def shown_beside(self, batch: Batch) -> Mapping[str, Floats]:
@@ -210,6 +239,15 @@ class Classified(Protocol):
 
     def head_classes(self) -> HeadClasses:
         """The classes."""
+        ...
+
+
+@runtime_checkable
+class ClassifiedUnder(Protocol):
+    """Classes that heads are sorted into on inputs of one's own."""
+
+    def head_classes_under(self, name: str, family: Any) -> HeadClasses:
+        """The classes, scored on a family of `Conditioned` inputs as far as they can be."""
         ...
 
 

@@ -115,6 +115,7 @@ class NextToken(TaskBase[TokenBatch]):
     counterpart_names = ("X", "X′")
     same_inputs: tuple[str, ...] = ("kind",)
     """Fields of the configuration that two models must share; a task whose inputs depend on more names it."""
+    condition = "family"
     family_words = FamilyWords()
     key_name = "first_mass"
     key_words = "first positions"
@@ -187,6 +188,14 @@ class NextToken(TaskBase[TokenBatch]):
         scored: what a model knows of them it has looked up.
         """
         return [RANDOM, REPEATED]
+
+    def named_inputs(self, given: str | Sequence[str]) -> dict[str, str]:
+        """One family of `inputs_for_attention` or several, by name."""
+        return {name: name for name in ([given] if isinstance(given, str) else given)}
+
+    def spelled_inputs(self, family: str) -> str:
+        """A family's name."""
+        return family
 
     def attention_choice(self, family: str) -> Mapping[str, Any]:
         """What a family chooses of `examples`."""

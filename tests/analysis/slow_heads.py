@@ -51,7 +51,7 @@ class Changed:
 
 
 def parsed(heads: str) -> frozenset[Pair]:
-    return frozenset((int(name[1 : name.index("H")]), int(name.split("H")[1])) for name in heads.split(",") if name)
+    return frozenset((int(name[1 : name.index("H")]), int(name.split("H")[1])) for name in heads.split(",") if name != "no heads")
 
 
 def benjamini_hochberg(p_values: list[float]) -> list[float]:
@@ -68,7 +68,7 @@ def slow_ablation(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> 
     clean = [trace.output for trace in changed.clean]
     rows, controls = [], []
     # What is ablated by default: all, none, classes with members, and every head.
-    sets = result.table("ablation").query("method == 'uniform'")[["group", "heads"]].fillna("")
+    sets = result.table("ablation").query("method == 'uniform'")[["group", "heads"]]
     shape = checkpoint.config.model
     for method, (group, heads) in product(("uniform", "zero", "mean", "resample"), sets.itertuples(index=False)):
         outputs = changed.outputs(method, parsed(heads))
@@ -83,7 +83,7 @@ def slow_ablation(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> 
         row |= share(now, before)
         rows.append(row | {"masked_mse_zero": zero, "masked_of_zero": (now.mse - before.mse) / zero})
         kind = group if group in ("all", "none") else "head" if group == heads else "class"
-        others = Controls.of(HeadSet.parse(heads or "none", shape.n_layers, shape.n_heads), shape.n_heads, 20, seed)
+        others = Controls.of(HeadSet.parse(heads.replace("no heads", "none"), shape.n_layers, shape.n_heads), shape.n_heads, 20, seed)
         own = parsed(heads)
         assert all(not parsed(str(other)) & own for other in others.groups)
         beside = [changed.errors(changed.outputs(method, parsed(str(other))), "masked") for other in others.groups]
@@ -126,7 +126,7 @@ def chance(heads: frozenset[Pair], n_heads: int, value: float, values: list[floa
 def _judge(rows: list[dict[str, object]], clean: float) -> None:
     """q-values over all rows that have a p-value, and verdicts from them."""
     for p_name, q_name, counted in (("p_value", "q_value", "heads"), ("excess_p", "excess_q", "n_controls")):
-        known = [row for row in rows if row[counted] and not np.isnan(row[p_name])]
+        known = [row for row in rows if row[counted] not in (0, "no heads") and not np.isnan(row[p_name])]
         for row, q_value in zip(known, benjamini_hochberg([row[p_name] for row in known]), strict=True):
             row[q_name] = q_value
     for row in rows:
@@ -158,7 +158,8 @@ def _control_row(
     delta, _, _, p_value = estimate(ratio(now.sums - before.sums, now.counts), now.counts > 0)
     deltas = [other.mse - before.mse for other in beside]
     excess: Columns = dict.fromkeys(("excess", "excess_low", "excess_high"), np.nan)
-    own, excess_p, verdict = parsed(heads), np.nan, "" if heads else "null control"
+    own, excess_p = parsed(heads), np.nan
+    verdict = "" if own else "null control"
     if beside:
         mean = Errors.averaged(beside)
         excess = now.minus("excess", mean)
@@ -167,7 +168,7 @@ def _control_row(
         logs = [float(np.arcsinh(change / unit)) for change in (delta, *deltas)]
         of_heads = [chance(own, n_heads, delta, deltas), chance(own, n_heads, logs[0], logs[1:])]
         excess_p = float(np.max([of_samples, *of_heads]))
-    elif heads:
+    elif own:
         filled = len(own) == n_heads * len({layer for layer, _ in own})
         verdict = "no other group of that size" if filled else "every group of that size shares heads with it"
         verdict = f"no control: {verdict}"

@@ -30,6 +30,16 @@ CELLS = (
     "mcinterp.ablation(last, heads=['all', 'none'], methods=['uniform'], samples=16)",
     "mcinterp.patching(last, heads=['all'], samples=8)",
     "run.transition",
+    "import numpy as np\nmine = np.ones((5, 5), dtype=bool)\nmine[2] = [False, True, False, False, False]\n"
+    "maps = mcinterp.attention_maps(last, masks=[{'mine': mine}, mine.T.tolist()], samples=8)\n"
+    "mcinterp.show_attention(maps, mine, heads=['L0H1'])",
+    "mcinterp.show_attention(maps, mine.T.tolist(), heads=['L0H1'])",
+    "mcinterp.ablation(last, heads=['all'], methods=['uniform'], samples=16, mask={'mine': mine})",
+    "own = last.task.batch([np.outer([1, -0.5, 1, 0.5, 1], [0.5, 1, -1, 0.5, 1])], mine)\n"
+    "last.model.complete(own.inputs).shape",
+    "from pathlib import Path\nout = Path('report')\n"
+    "mcinterp.analyse(run, out, [16000], ['attention', 'ablation'], samples=8, mask={'mine': mine})\n"
+    "mcinterp.write_report(out)",
 )
 
 
@@ -104,10 +114,29 @@ def _run_all(page: Any) -> None:
     )
 
 
+def _see_the_drawn_mask(page: Any) -> None:
+    """Two views of maps under masks drawn by hand, each with its drawing, and an ablation under one of them."""
+    for words in ("mine: 4 of 25 entries masked, the same in every sample", "drawn: 4 of 25 entries masked"):
+        assert page.get_by_text(words).count() == 1
+    assert page.locator("svg.mask-grid[aria-label^='mask mine']").count() == 2
+    said = "Under the mine mask (drawn:11111/11111/01000/11111/11111), not on inputs as the task draws them."
+    assert page.get_by_text(said).count() == 1
+    assert page.get_by_text("torch.Size([1, 25])").count() == 1
+
+
+def _see_it_on_the_page(page: Any, report: Path) -> None:
+    """What the notebook stored, as a page that draws the mask and its maps by the name it was given."""
+    page.goto((report / "step-00016000.html").as_uri())
+    page.select_option(".family-choice", label="mine")
+    assert page.locator(".attention .pictures figure:visible b").inner_text() == "mine"
+    assert page.locator("#ablation svg.mask-grid").count() == 1
+    assert page.locator("#ablation").get_by_text("Under the mine mask").count() == 1
+
+
 @pytest.mark.no_cover
-def test_cells_draw_what_they_show(lab: str, browser: Any, request: pytest.FixtureRequest) -> None:
+def test_cells_draw_what_they_show(lab: str, browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     asked: list[str] = []
-    context = browser.new_context(viewport={"width": 1400, "height": 3600})
+    context = browser.new_context(viewport={"width": 1400, "height": 6400})
     page = context.new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda opened: asked.append(opened.url))
@@ -117,8 +146,10 @@ def test_cells_draw_what_they_show(lab: str, browser: Any, request: pytest.Fixtu
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2")
     assert page.get_by_role("heading", name="Run tiny").count() == 1
     assert page.locator(".mcinterp-cell table").count() >= 5
+    _see_the_drawn_mask(page)
     if folder := os.environ.get("MCINTERP_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{request.node.name}.png")
     outside = [url for url in asked if not url.startswith(("data:", "blob:")) and HOST not in url.split("/")[2]]
+    _see_it_on_the_page(page, tmp_path / "books" / "report")
     context.close()
     assert outside == []

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mcinterp.analysis import analyse, compare_checkpoints
+from mcinterp.analysis import ablation, analyse, compare_checkpoints, head_taxonomy
 from mcinterp.analysis.registry import COMPARISONS, PASSES, defined_for, without
 from mcinterp.analysis.runner import comparison_folder, step_folder
 from mcinterp.config import RunConfig, TaskSection, parse_config
 from mcinterp.declared import Study, TaskKind
-from mcinterp.errors import UsageError
+from mcinterp.errors import InputError, UsageError
 from mcinterp.installed import architectures
 from mcinterp.report import write_report
 from mcinterp.results import Result
@@ -107,13 +107,19 @@ def test_what_passes_ask_for_is_described() -> None:
 
 def test_tasks_offer_what_they_seem_to() -> None:
     both = (offers.Scored, inside.Attended, offers.Compared, inside.LabelledPositions)
-    both += (inside.LabelledTokens, offers.AnswerMeasured, inside.Classified)
+    both += (inside.LabelledTokens, offers.AnswerMeasured, inside.Classified, inside.Conditioned)
     tasks: tuple[Any, Any] = (MatrixCompletion(TaskConfig()), Cycle(CycleConfig()))
     for task in tasks:
         assert [offer.__name__ for offer in both if not isinstance(task, offer)] == []
         assert isinstance(task.head_classes(), inside.HeadClasses)
     matrices, cycle = tasks
-    for offer in (offers.Contrasted, inside.ShownTokens, inside.GroupedPositions, inside.Probed):
+    for offer in (
+        offers.Contrasted,
+        inside.ShownTokens,
+        inside.GroupedPositions,
+        inside.Probed,
+        inside.ClassifiedUnder,
+    ):
         assert isinstance(matrices, offer)
     assert isinstance(cycle, offers.Decoded)
     assert isinstance(cycle, offers.Contrasted)
@@ -172,3 +178,28 @@ def test_checkpoints_stand_side_by_side(run: Run) -> None:
 def test_a_pass_that_it_cannot_answer_is_refused_by_what_is_missing(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nuclear asks for answers_entries, which neither task cycle nor model trans"):
         analyse(run, tmp_path / "out", [0], ["nuclear"])
+
+
+@pytest.mark.parametrize("name", ["ablation", "patching"])
+def test_a_family_of_inputs_takes_the_place_of_those_that_are_drawn(name: str, run: Run) -> None:
+    checkpoint = run.checkpoint("last")
+    result, drawn = (PASSES[name].run(checkpoint, {}, 16, 3, inputs) for inputs in ({"family": "repeated"}, {}))
+    table, other = (next(iter(one.tables.values())).frame for one in (result, drawn))
+    assert (table["family"] == "repeated").all()
+    assert "family" not in other
+    score = next(column for column in other if column.endswith(("score_clean", "score_to_base")))
+    assert table[score].iloc[0] != other[score].iloc[0]
+    batch = checkpoint.sample(16, 3, family="repeated")
+    if name == "ablation":
+        loss = checkpoint.task.loss(checkpoint.model.complete(batch.inputs), batch)
+        assert table["cross_entropy_score_clean"].iloc[0] == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_families_of_inputs_that_there_are_none_of_are_refused(run: Run) -> None:
+    checkpoint = run.checkpoint("last")
+    with pytest.raises(InputError, match="ablation takes no argument 'mask'; valid: family"):
+        ablation(checkpoint, ["all"], ["zero"], 4, mask="rows:1")
+    with pytest.raises(InputError, match="'repeatd' is no family of inputs; did you mean 'repeated'"):
+        ablation(checkpoint, ["all"], ["zero"], 4, family="repeatd")
+    with pytest.raises(InputError, match="classes have inputs of their own, which no family replaces"):
+        head_taxonomy(checkpoint, 4, family="repeated")

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.judged import NEGLIGIBLE
+from mcinterp.analysis.conditions import Condition
+from mcinterp.analysis.passes.ablation_columns import columns, control_columns, unanswered
 from mcinterp.analysis.passes.ablation_controls import Beside, Controls
-from mcinterp.analysis.passes.ablation_verdicts import SIGNIFICANT, Verdict, verdicts
+from mcinterp.analysis.passes.ablation_verdicts import Verdict, verdicts
 from mcinterp.analysis.passes.taxonomy import class_members, head_taxonomy
 from mcinterp.analysis.registry import PASSES, check_offered, missing
 from mcinterp.analysis.sample_scores import SampleScores, main_score, score_facts, side_by_side
 from mcinterp.analysis.sections import transformer
-from mcinterp.analysis.statistics import Floats, interval_columns, ratio_estimate
+from mcinterp.analysis.statistics import Floats, ratio_estimate
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.model import Head, HeadSet
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
@@ -30,61 +31,6 @@ Method = Literal["uniform", "zero", "mean", "resample"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
-def columns(task: Any) -> dict[str, str]:
-    """Columns of the table `ablation`, for a task."""
-    unit, main, kinds = task.score_unit, main_score(task), task.sample_score_kinds
-    scores: dict[str, str] = {}
-    for name in side_by_side(task):
-        for suffix, how in (("_clean", "of the model as it is"), ("", "with the heads ablated")):
-            scores |= interval_columns(f"{name}_{unit}{suffix}", f"{kinds[name].meaning} {how}")
-    deltas: dict[str, str] = {}
-    for name in side_by_side(task):
-        change = f"{name}_{unit} with the heads ablated minus that of the model as it is"
-        deltas |= interval_columns(f"{name}_delta", f"{change}, paired over {task.sample_names[1]}")
-    return {
-        "step": "checkpoint",
-        "group": "name of the set of heads",
-        "heads": "its heads, layer and head from 0",
-        "method": "uniform: equal attention at every key that a query may see; zero, mean, resample: z, the head's "
-        "output before W_O, replaced by 0, by its mean over the batch, by that of another sample",
-        "n": task.sample_names[1],
-        "seed": "seed of the batch",
-        **scores,
-        f"{main}_ratio": f"{main}_{unit} with the heads ablated over that of the model as it is",
-        **deltas,
-        **interval_columns(
-            f"{main}_share",
-            f"{main}_delta as a share of {main}_{unit}_clean, whose own error the interval has in it; "
-            f"below {NEGLIGIBLE} either way is called negligible",
-        ),
-        f"{main}_{unit}_zero": f"{kinds[main].meaning} of {task.zero_words}, on the same {task.sample_names[1]}",
-        f"{main}_of_zero": f"{main}_delta as a share of {main}_{unit}_zero",
-    }
-
-
-def control_columns(task: Any) -> dict[str, str]:
-    """Columns of the table `control`, for a task."""
-    delta, own = f"{main_score(task)}_delta", columns(task)
-    return {
-        **{name: own[name] for name in ("group", "heads", "method")},
-        "kind": "all, none (the null control), class, head or custom",
-        "p_value": f"of the test that {delta} is 0, paired over {task.sample_names[1]}",
-        "q_value": "p_value with the false-discovery rate controlled over all sets and methods of the table",
-        "n_controls": "number of controls: of a head all other heads of its layer; of a set random groups of as many "
-        "heads in the same layers, none of them its own",
-        "control_delta": f"{delta} of the controls, mean",
-        "control_delta_min": f"{delta} of the controls, smallest",
-        "control_delta_max": f"{delta} of the controls, largest",
-        **interval_columns("excess", f"{delta} minus control_delta, paired over {task.sample_names[1]}"),
-        "excess_p": "that the set is one like its controls: the largest of the paired test that the excess is 0 and of "
-        "t tests of the excess against how far the controls are apart, as they are and on a logarithmic scale",
-        "excess_q": "excess_p with the false-discovery rate controlled over all sets and methods of the table",
-        "verdict": f"hurts (helps, where the score falls) more or less than every control: {delta} is beyond the range "
-        f"of the controls and excess_q below {SIGNIFICANT}; by less than {100 * NEGLIGIBLE:g} %: the interval of the "
-        "excess is within that share of the clean score; else within the range, or beyond it but undecided",
-    }
-
-
 def ablation(
     checkpoint: Checkpoint,
     heads: Sequence[str] | None = None,
@@ -93,6 +39,7 @@ def ablation(
     seed: int = 0,
     taxonomy: Result | None = None,
     controls: int = 20,
+    **inputs: Any,
 ) -> Result:
     """Ablate sets of heads and compare the scores, sample by sample, with those of the whole model.
 
@@ -108,6 +55,8 @@ def ablation(
         seed: of the batch and of the random groups.
         taxonomy: result of `head_taxonomy` on the same checkpoint; computed when a class is named and it is not given.
         controls: groups for each set of several heads; all where there are no more, else a random draw.
+        inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
+            argument, such as `family`.
 
     Returns:
         tables `ablation` and `control`, row by row the same sets.
@@ -121,22 +70,26 @@ def ablation(
     if samples < 2:
         raise InputError(f"ablation: samples must be at least 2, got {samples}")
     check_offered("ablation", checkpoint.config)
-    sets, task = _head_sets(checkpoint, heads, taxonomy, samples, seed), checkpoint.task
+    task = checkpoint.task
+    condition = Condition.of("ablation", task, inputs)
+    batch = checkpoint.sample(samples, seed, **condition.choice)
+    sets = _head_sets(checkpoint, heads, taxonomy, samples, seed)
     n_heads = transformer(checkpoint.config).n_heads
     beside = [(kind, own, Controls.of(own, n_heads, controls, seed)) for kind, own in sets]
-    bench = _Bench.of(checkpoint, samples, seed, methods, [each for _, own, of in beside for each in (own, *of.groups)])
+    bench = _Bench.of(checkpoint, batch, seed, methods, [each for _, own, of in beside for each in (own, *of.groups)])
     cases = [_Case(method, *one) for method, one in product(methods, beside)]
     compared = [bench.beside(case) for case in cases]
     judged = verdicts([(case.controls, each) for case, each in zip(cases, compared, strict=True)], bench.clean_score)
     rows = [_ablation_row(bench, checkpoint.step, case) for case in cases]
     control_rows = [_control_row(*row) for row in zip(cases, compared, judged, strict=True)]
-    return Result(
+    result = Result(
         "ablation",
         "Group ablations",
         {"heads": heads, "methods": list(methods), "samples": samples, "seed": seed, "controls": controls},
         {"methods": list(methods), "kinds": _classes(checkpoint), **score_facts(task)},
         {"ablation": Table.of(columns(task), rows), "control": Table.of(control_columns(task), control_rows)},
     )
+    return condition.stated(result, checkpoint)
 
 
 _Key = tuple[str, tuple[Head, ...]]
@@ -152,6 +105,11 @@ class _Case:
     heads: HeadSet
     controls: Controls
 
+    @property
+    def of_nothing(self) -> bool:
+        """Whether it is of a class that has no heads; the null control is of none on purpose."""
+        return self.kind == "class" and not self.heads.heads
+
 
 @dataclass(frozen=True)
 class _Bench:
@@ -166,9 +124,9 @@ class _Bench:
 
     @classmethod
     def of(
-        cls, checkpoint: Checkpoint, samples: int, seed: int, methods: Iterable[str], sets: Sequence[HeadSet]
+        cls, checkpoint: Checkpoint, batch: Any, seed: int, methods: Iterable[str], sets: Sequence[HeadSet]
     ) -> _Bench:
-        task, batch, sweep = checkpoint.task, checkpoint.sample(samples, seed), HeadSweep(checkpoint.model)
+        task, sweep = checkpoint.task, HeadSweep(checkpoint.model)
         mean = sweep.mean_z(batch.inputs) if "mean" in methods else []
         parts: dict[_Key, list[SampleScores]] = defaultdict(list)
         clean_parts = []
@@ -186,7 +144,7 @@ class _Bench:
                 parts[key].append(SampleScores.told(task, answers, own))
         ablated = {key: SampleScores.joined(own_parts) for key, own_parts in parts.items()}
         zero = SampleScores.told(task, task.zero_answers(batch), batch)
-        return cls(task, samples, seed, SampleScores.joined(clean_parts), zero, ablated)
+        return cls(task, len(batch), seed, SampleScores.joined(clean_parts), zero, ablated)
 
     @property
     def clean_score(self) -> float:
@@ -246,7 +204,7 @@ def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
     deltas = {name: ablated.minus(clean, name) for name in side_by_side(bench.task)}
     zero = float(bench.zero.mean(main).value)
     share = ratio_estimate(bench.changes(case.heads, case.method), clean.sums[main])
-    return {
+    row = {
         "step": step,
         "group": case.heads.name,
         "heads": str(case.heads),
@@ -260,6 +218,7 @@ def _ablation_row(bench: _Bench, step: int, case: _Case) -> dict[str, Any]:
         f"{main}_{unit}_zero": zero,
         f"{main}_of_zero": float(deltas[main].value) / zero,
     }
+    return unanswered(row) if case.of_nothing else row
 
 
 def _control_row(case: _Case, beside: Beside, verdict: Verdict) -> dict[str, Any]:
@@ -269,7 +228,7 @@ def _control_row(case: _Case, beside: Beside, verdict: Verdict) -> dict[str, Any
         "heads": str(case.heads),
         "method": case.method,
         "kind": case.kind,
-        "p_value": float(beside.delta.p_value),
+        "p_value": np.nan if case.of_nothing else float(beside.delta.p_value),
         "q_value": verdict.q_value,
         "n_controls": len(deltas),
         "control_delta": float(deltas.mean()) if len(deltas) else np.nan,

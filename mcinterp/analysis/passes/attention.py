@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mcinterp.analysis.conditions import families, families_given
 from mcinterp.analysis.registry import check_offered
 from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import Floats, RunningMean, interval_columns, mean_estimate
@@ -40,7 +41,7 @@ def columns(task: Any) -> dict[str, str]:
 
 
 def attention_maps(
-    checkpoint: Checkpoint, masks: Sequence[str] | None = None, samples: int = 512, seed: int = 0
+    checkpoint: Checkpoint, masks: Any = None, samples: int = 512, seed: int = 0, **inputs: Any
 ) -> Result:
     """Average every head's attention over `samples` inputs of each family.
 
@@ -48,9 +49,12 @@ def attention_maps(
 
     Args:
         checkpoint: what to look at.
-        masks: names of families of inputs, as the task has them; None for the task's own choice.
+        masks: families of inputs, one or several, by the names that the task has for them, or as it takes those of
+            one's own; None for the task's own choice.
         samples: of each family, at least 2.
         seed: of the batch.
+        inputs: families to look at after the first of the task's own choice, by the name that the task has for such an
+            argument, such as `family`.
 
     Returns:
         table `heads`; arrays `maps` (mask, layer, head, query, key) with `lows` and `highs`, the ends of each cell's
@@ -62,13 +66,13 @@ def attention_maps(
     check_offered("attention", checkpoint.config)
     task, shape = checkpoint.task, transformer(checkpoint.config)
     blocks, n_pos = Blocks(checkpoint.model), checkpoint.model.n_positions
-    families = list(task.inputs_for_attention() if masks is None else masks)
+    chosen = _chosen(task, masks, inputs)
     uniform = uniform_attention(n_pos, blocks.causal)
     maps: dict[str, list[list[Floats]]] = {"maps": [], "lows": [], "highs": []}
     key_mass, rows = [], []
     beside: dict[str, list[Floats]] = {}
-    for family in families:
-        batch = checkpoint.sample(samples, seed, **task.attention_choice(family))
+    for family, own in chosen.items():
+        batch = checkpoint.sample(samples, seed, **task.attention_choice(own))
         keys = task.attended_keys(batch).float()
         layers = _attention(blocks, batch.inputs, keys)
         cells = [layer.cells.estimate() for layer in layers]
@@ -84,10 +88,10 @@ def attention_maps(
     return Result(
         "attention",
         "Attention maps",
-        {"masks": families, "samples": samples, "seed": seed},
+        {"masks": list(chosen), "samples": samples, "seed": seed},
         {
             "task": checkpoint.config.task.kind,
-            "masks": families,
+            "masks": list(chosen),
             "family_words": asdict(task.family_words),
             **task.position_facts(),
             "position_groups": _groups(task),
@@ -107,6 +111,14 @@ def attention_maps(
             **{name: np.stack(shown) for name, shown in beside.items()},
         },
     )
+
+
+def _chosen(task: Any, masks: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Families of inputs by name, each as the task takes it."""
+    others = families_given("attention_maps", task, inputs)
+    if masks is None and others:
+        return families(task, task.inputs_for_attention()[:1]) | others
+    return families(task, masks) | others
 
 
 def _groups(task: Any) -> dict[str, list[int]]:

@@ -53,6 +53,7 @@ def classify_patterns(heads: Mapping[str, PatternFunction], task: Any, samples: 
     return taxonomy_result(
         list(heads),
         task,
+        classes,
         Measured.of(patterns, classes, groups),
         uniform=Measured.of(Patterns.of_uniform_head(patterns.inputs, classes.causal), classes, groups),
         untrained=None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from mcinterp.analysis.conditions import Condition
 from mcinterp.analysis.registry import check_offered
 from mcinterp.analysis.sample_scores import SampleScores, parts_of, score_facts
 from mcinterp.analysis.sections import transformer
@@ -43,7 +44,9 @@ def columns(task: Any) -> dict[str, str]:
     }
 
 
-def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0) -> Result:
+def patching(
+    checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples: int = 256, seed: int = 0, **inputs: Any
+) -> Result:
     """Run the model on an input's counterpart while z, the output before W_O, of chosen heads is that of the input.
 
     And the other way. Two controls patch all heads: with the base run's own z (the output must not change, so that its
@@ -55,6 +58,8 @@ def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples
         heads: sets, as `HeadSet.parse` reads them; None for all heads, each layer and each head.
         samples: at least 2.
         seed: of the batch.
+        inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
+            argument, such as `family`.
 
     Returns:
         table `patching`. Source: Sec. 3.2.2 and App. F of arXiv 2410.22244.
@@ -63,22 +68,24 @@ def patching(checkpoint: Checkpoint, heads: Sequence[str] | None = None, samples
         raise InputError(f"patching: samples must be at least 2, got {samples}")
     check_offered("patching", checkpoint.config)
     shape, task = transformer(checkpoint.config), checkpoint.task
+    condition = Condition.of("patching", task, inputs)
     everything = HeadSet.parse("all", shape.n_layers, shape.n_heads).heads
     patches = [
         *(_Patch(kind, own, _SOURCE) for kind, own in _head_sets(heads, shape.n_layers, shape.n_heads)),
         _Patch("control", HeadSet("self", everything), _BASE),
         _Patch("control", HeadSet(f"other {task.sample_names[0]}", everything), _OTHER),
     ]
-    found = _scores(checkpoint, patches, samples, seed)
+    found = _scores(checkpoint, patches, checkpoint.sample(samples, seed, **condition.choice))
     about = {"n": samples, "seed": seed}
     rows = [row for key, parts in found.items() for row in _rows(task, *key, parts, about)]
-    return Result(
+    result = Result(
         "patching",
         "Activation patching",
         {"heads": heads, "samples": samples, "seed": seed},
         {"directions": list(_directions(task)), "counterparts": list(task.counterpart_names), **score_facts(task)},
         {"patching": Table.of(columns(task), rows)},
     )
+    return condition.stated(result, checkpoint)
 
 
 @dataclass(frozen=True)
@@ -103,11 +110,9 @@ def _directions(task: Any) -> tuple[str, str]:
     return f"{one} into {other}", f"{other} into {one}"
 
 
-def _scores(
-    checkpoint: Checkpoint, patches: Sequence[_Patch], samples: int, seed: int
-) -> dict[tuple[str, _Patch], list[_Scores]]:
+def _scores(checkpoint: Checkpoint, patches: Sequence[_Patch], one: Any) -> dict[tuple[str, _Patch], list[_Scores]]:
     """The scores in both directions under each patch, in parts of the batch."""
-    task, one = checkpoint.task, checkpoint.sample(samples, seed)
+    task = checkpoint.task
     other = task.to(task.counterpart(one), one.inputs.device)
     sweep, directions = HeadSweep(checkpoint.model), _directions(task)
     found: dict[tuple[str, _Patch], list[_Scores]] = {key: [] for key in product(directions, patches)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcinterp.analysis.conditions import Condition
 from mcinterp.analysis.passes.class_labels import AMBIGUOUS, NONE, SCORE_COLUMNS, head_columns, head_row, scored
 from mcinterp.analysis.passes.head_patterns import Groups, Measured, Patterns
 from mcinterp.analysis.passes.position_blocks import BLOCK_COLUMNS, block_rows
@@ -18,15 +19,22 @@ from mcinterp.errors import InputError
 from mcinterp.model import Head
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
-from mcinterp.task.inside import HeadClasses
+from mcinterp.task.inside import ClassifiedUnder, HeadClasses
 
 
-def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> Result:
+def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0, **inputs: Any) -> Result:
     """Score every head against every class of the task and name the best that fits.
 
     A class fits when the lower end of its score's interval is above the threshold (the larger of `THRESHOLD` and the
     best score of any head of an untrained model), and no place is shown to score below uniform attention. Where the
     two best above their thresholds are not told apart, the head is ambiguous.
+
+    Args:
+        checkpoint: what to look at.
+        samples: of each condition, at least 2.
+        seed: of the batches.
+        inputs: what to look at in place of the inputs that the task draws, by the name that the task has for such an
+            argument, such as `family`; classes that it cannot tell are scored as without it.
 
     Returns:
         tables `heads` (label, runner-up and margin, for each kind of class), `scores` (every class, with controls) and,
@@ -37,17 +45,29 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0) -> 
         raise InputError(f"head_taxonomy: samples must be at least 2, got {samples}")
     check_offered("taxonomy", checkpoint.config)
     task, shape = checkpoint.task, transformer(checkpoint.config)
-    classes, groups = task.head_classes(), position_groups(task)
+    condition, groups = Condition.of("head_taxonomy", task, inputs), position_groups(task)
+    classes = _classes(task, condition)
     untrained = Checkpoint.untrained(checkpoint.config, seed=seed + 1)
     patterns = Patterns.of_checkpoint(checkpoint, classes, samples, seed)
-    return taxonomy_result(
+    result = taxonomy_result(
         [str(Head(*pair)) for pair in product(range(shape.n_layers), range(shape.n_heads))],
         task,
+        classes,
         Measured.of(patterns, classes, groups),
         uniform=Measured.of(Patterns.of_uniform_head(patterns.inputs, shape.causal), classes, groups),
         untrained=Measured.of(Patterns.of_checkpoint(untrained, classes, samples, seed), classes, groups),
         settings={"samples": samples, "seed": seed},
     )
+    return condition.stated(result, checkpoint)
+
+
+def _classes(task: Any, condition: Condition) -> HeadClasses:
+    """The task's classes, scored on the inputs of a condition where there is one."""
+    if condition.kind and isinstance(task, ClassifiedUnder):
+        return task.head_classes_under(condition.name, condition.family)
+    if condition.kind:
+        raise InputError(f"head_taxonomy: the classes have inputs of their own, which no {condition.kind} replaces")
+    return task.head_classes()
 
 
 def position_groups(task: Any) -> Groups:
@@ -58,6 +78,7 @@ def position_groups(task: Any) -> Groups:
 def taxonomy_result(
     heads: Sequence[str],
     task: Any,
+    classes: HeadClasses,
     own: Measured,
     uniform: Measured,
     untrained: Measured | None,
@@ -67,13 +88,13 @@ def taxonomy_result(
 
     Args:
         heads: names.
-        task: which has the classes.
+        task: what samples are called.
+        classes: of the heads.
         own: of the heads.
         uniform: of a head that attends uniformly.
         untrained: of an untrained model's heads; None where there is no model.
         settings: number of samples and seed.
     """
-    classes = task.head_classes()
     about = {"n": settings["samples"], "seed": settings["seed"]}
     found = scored(classes, own, uniform, untrained)
     labels = [head_row(index, head, found, about) for index, head in enumerate(heads)]

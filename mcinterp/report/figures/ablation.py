@@ -26,7 +26,7 @@ def ablation_rows(ablation: Result) -> pd.DataFrame:
     control = ablation.table("control")
     if frame[KEYS].astype(str).to_numpy().tolist() != control[KEYS].astype(str).to_numpy().tolist():
         raise InputError("the ablation result's control table does not have the rows of its ablation table")
-    return pd.concat([frame, control.drop(columns=KEYS)], axis=1)
+    return pd.concat([frame, control[control.columns.difference(frame.columns, sort=False)]], axis=1)
 
 
 def ablation_figure(ablation: Result, heads: bool | None = None) -> go.Figure:

@@ -25,6 +25,7 @@ from mcinterp.report.views import (
     switching,
     taxonomy,
 )
+from mcinterp.report.views.condition import conditioned
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
@@ -75,7 +76,8 @@ def view_of(name: str) -> View:
     """The view of a pass or comparison; one that is not known shows its tables."""
     if name in COMPARED_VIEWS:
         return COMPARED_VIEWS[name]
-    return ({**VIEWS, **COMPARISON_VIEWS}.get(name) or ("", generic.view))[1]
+    view = ({**VIEWS, **COMPARISON_VIEWS}.get(name) or ("", generic.view))[1]
+    return lambda result, beside: conditioned(view(result, beside), result)
 
 
 def sections(results: Mapping[str, Result], run: Result | None = None) -> list[Section]:

@@ -76,6 +76,13 @@ def input_picture(attention: Result, family: str) -> Picture | None:
     return load(study.input_picture)(attention, family) if study and study.input_picture else None
 
 
+def condition_picture(condition: Mapping[str, Any]) -> Picture | None:
+    """The inputs of a result's `condition`, where they are drawn."""
+    shown = {name: np.array(values)[None] for name, values in condition["shown"].items()}
+    facts = {"task": condition["task"], "masks": [condition["name"]]}
+    return input_picture(Result("attention", "", {}, facts, arrays=shown), condition["name"])
+
+
 def payload(result: Result, taxonomy: Result | None, families: Collection[str]) -> dict[str, Any]:
     """The attention maps as attention.js draws them.
 

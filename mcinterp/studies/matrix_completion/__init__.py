@@ -109,6 +109,7 @@ STUDY = Study(
         "masks, values, heads and steps",
     ),
     input_picture=f"{HERE}.views.masks:mask_picture",
+    input_name=f"{HERE}.views.masks:mask_name",
     head_note="L1H0 is the paper's (2,1)",
     reads_config=f"{HERE}.tf_matcomp:configuration",
     exports={

@@ -13,6 +13,7 @@ from mcinterp.studies.matrix_completion.answer_measures import answer_spread, re
 from mcinterp.studies.matrix_completion.head_classes import MatrixHeadClasses
 from mcinterp.studies.matrix_completion.probe_targets import MatrixTargets
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch, double
+from mcinterp.studies.matrix_completion.task.masks import MaskLike
 from mcinterp.studies.matrix_completion.task.matrix_task import MatrixTask
 from mcinterp.studies.matrix_completion.task.tokens import (
     MASK_TOKEN,
@@ -65,6 +66,10 @@ class MatrixCompletion(MatrixTask):
     def head_classes(self) -> MatrixHeadClasses:
         """Rows, columns and identity under random masks; five groups under structured ones."""
         return MatrixHeadClasses(self.config.rows, self.config.cols)
+
+    def head_classes_under(self, name: str, family: MaskLike) -> MatrixHeadClasses:
+        """The same, with a mask of one's own in place of the random ones."""
+        return MatrixHeadClasses(self.config.rows, self.config.cols, (name, family))
 
     def answer_measures(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Sums:
         """How widely answers at masked entries spread, and how many of them are the same."""

@@ -1,6 +1,7 @@
 """Which entries are observed: at random, by a name, or drawn by hand.
 
-A mask is a boolean array of shape (rows, cols), True where the entry is *observed*. The names:
+A mask is a boolean array of shape (rows, cols), True where the entry is *observed*: of NumPy, torch or pandas, or
+nested lists. `{"mine": array}` gives it a name. The names of others:
 
     rows:3,6              rows 3 and 6 masked
     cols:0,2              columns 0 and 2 masked
@@ -11,22 +12,27 @@ A mask is a boolean array of shape (rows, cols), True where the entry is *observ
     column-run:2@0-4      column 2 observed in rows 0 to 4, masked below and above; no other column has a run over 2
     column-run:2@0-4,3    … and column 3 observed in its first and its last row alone
     none                  everything observed
+    drawn:110/011         the rows of a mask drawn by hand, 1 where observed
 
 Rows and columns count from 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from mcinterp.errors import InputError, nearest_name
+from mcinterp.studies.matrix_completion.task.drawn import drawn_mask, read_spelled
 
-MaskLike = str | np.ndarray | Tensor | list[list[bool]]
+MaskLike = str | ArrayLike | Tensor | Mapping[str, Any]
+"""A name, a boolean array of NumPy, torch or pandas, nested lists, or one of these by a name of its own."""
 
 
 def random_observed(
@@ -41,40 +47,43 @@ def random_observed(
 
 
 def observed_mask(mask: MaskLike, rows: int, cols: int) -> Bool[Tensor, "row col"]:
-    """One mask for a whole batch, from a name of this module or a boolean array.
+    """One mask for a whole batch, from a name of this module, or drawn by hand.
 
     Returns:
         True where observed.
 
     Raises:
-        InputError: for an unknown name, an index outside the matrix or an array of another shape or kind.
+        InputError: for an unknown name, an index outside the matrix, several masks, or one that `drawn_mask` refuses.
     """
+    if isinstance(mask, Mapping):
+        if len(mask) != 1:
+            raise InputError(f"one mask is needed here, got {len(mask)}")
+        return observed_mask(next(iter(mask.values())), rows, cols)
     if isinstance(mask, str):
         return _named(mask, rows, cols)
-    array = _drawn(mask)
-    if array.dtype != torch.bool:
-        raise InputError(f"a mask must be boolean (True where observed), got {array.dtype}")
-    if tuple(array.shape) != (rows, cols):
-        raise InputError(f"a mask must have shape ({rows}, {cols}), got {tuple(array.shape)}")
-    return array
+    return drawn_mask(mask, rows, cols)
 
 
-def _drawn(mask: np.ndarray | Tensor | list[list[bool]]) -> Tensor:
-    """A copy of a mask drawn by hand, on the CPU."""
-    if isinstance(mask, Tensor):
-        return mask.detach().cpu().clone()
-    try:
-        return torch.from_numpy(np.array(mask))
-    except (TypeError, ValueError):
-        raise InputError("a mask must be a rectangular boolean array, True where observed") from None
+def observed_masks(masks: MaskLike, n: int, rows: int, cols: int) -> Bool[Tensor, "n row col"]:
+    """The masks of `n` matrices: one for all, as in `observed_mask`, or one each, boolean (n, rows, cols).
+
+    Raises:
+        InputError: as there; of masks for each, if they are not boolean.
+    """
+    if isinstance(masks, str | Mapping) or np.ndim(masks) != 3:
+        return observed_mask(masks, rows, cols).expand(n, -1, -1)
+    each = masks if isinstance(masks, Tensor) else torch.from_numpy(np.array(masks))
+    if each.dtype != torch.bool:
+        raise InputError(f"masks must be boolean (True where observed), got {each.dtype}")
+    return each
 
 
 def _named(name: str, rows: int, cols: int) -> Tensor:
     kind, _, detail = name.strip().partition(":")
-    if kind not in _MASKS:
-        raise InputError(f"no mask is called {kind!r:.80}{nearest_name(kind, _MASKS)}")
+    if kind not in MASKS:
+        raise InputError(f"no mask is called {kind!r:.80}{nearest_name(kind, MASKS)}")
     try:
-        observed = _MASKS[kind](detail, rows, cols)
+        observed = MASKS[kind](detail, rows, cols)
     except ValueError as error:
         raise InputError(f"mask {name!r:.80} does not fit a {rows} × {cols} matrix: {error}") from None
     return torch.as_tensor(observed)
@@ -166,7 +175,7 @@ def _span(text: str, size: int, what: str) -> slice:
     return slice(start, stop + 1)
 
 
-_MASKS: dict[str, Callable[[str, int, int], np.ndarray]] = {
+MASKS: dict[str, Callable[[str, int, int], np.ndarray]] = {
     "none": _everything,
     "rows": _rows,
     "cols": _cols,
@@ -175,4 +184,5 @@ _MASKS: dict[str, Callable[[str, int, int], np.ndarray]] = {
     "one-per-row": _one_per_row,
     "masked-rows": _masked_rows,
     "column-run": _column_run,
+    "drawn": read_spelled,
 }

@@ -1,11 +1,15 @@
-"""Random matrices of given rank, rounded as the task asks."""
+"""Random matrices of given rank, rounded as the task asks; and matrices of one's own."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mcinterp.errors import InputError
 from mcinterp.studies.matrix_completion.config import TaskConfig
 
 
@@ -29,6 +33,20 @@ def sample_matrices(config: TaskConfig, n: int, generator: torch.Generator) -> F
         v = _draw(config.factors, (n, config.cols, config.rank), config.factor_scale, generator)
         matrices = u @ v.transpose(1, 2)
     return matrices.round(decimals=config.decimals)
+
+
+def own_matrices(matrices: Any) -> Tensor:
+    """Matrices of one's own, float32: a tensor as it is, an array, nested lists, or a list of arrays or data frames.
+
+    Raises:
+        InputError: if they are no numbers, or not all of one shape.
+    """
+    if isinstance(matrices, Tensor):
+        return matrices
+    try:
+        return torch.from_numpy(np.array(matrices, dtype=np.float32))
+    except (TypeError, ValueError):
+        raise InputError("batch: matrices must be numbers, all of one shape") from None
 
 
 def _draw(law: str, shape: tuple[int, ...], scale: float, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,9 @@ from torch import Tensor
 from mcinterp.errors import InputError
 from mcinterp.studies.matrix_completion.config import TaskConfig
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch, double, entry_sums, entry_weights
-from mcinterp.studies.matrix_completion.task.masks import MaskLike, observed_mask, random_observed
-from mcinterp.studies.matrix_completion.task.matrices import sample_matrices
+from mcinterp.studies.matrix_completion.task.masks import MaskLike, observed_mask, observed_masks, random_observed
+from mcinterp.studies.matrix_completion.task.matrices import own_matrices, sample_matrices
+from mcinterp.studies.matrix_completion.task.named_masks import RANDOM, is_random, named_masks, spelled_mask
 from mcinterp.studies.matrix_completion.task.sizes import SizeLike, fixed_size, present_entries
 from mcinterp.studies.matrix_completion.task.structured import viewer_masks
 from mcinterp.studies.matrix_completion.task.tokens import (
@@ -30,8 +31,6 @@ from mcinterp.task.finite import not_finite
 from mcinterp.task.inside import FamilyWords
 from mcinterp.task.offers import Comparable, Floats, SampleScore, Sums
 
-RANDOM = "random"
-"""Masks drawn anew for every matrix."""
 _Tokeniser = Callable[[Tensor, Tensor, TaskConfig], tuple[Tensor, int]]
 
 
@@ -70,6 +69,7 @@ class MatrixTask:
     same_inputs = ("kind", "rows", "cols", "sizes", "v_min", "v_max", "decimals", "tokens")
     """Fields of the configuration that two models must share to be given the same inputs."""
     shown_axes: Mapping[str, tuple[str, ...]] = {"observed": ("row", "col")}
+    condition = "mask"
     family_words = FamilyWords("mask", "masks", "under the {} mask", "under every mask")
     key_name = "masked_mass"
     key_words = "masked keys"
@@ -87,9 +87,9 @@ class MatrixTask:
         mask; those of a smaller size are the top left blocks of the same.
 
         Args:
-            mask: None for random masks, a name of `task.masks`, or a boolean array, True where observed. It
-                has the rows and columns of `size`; where sizes are mixed, those of the largest, and each matrix takes
-                its block.
+            mask: None for random masks, or one of `task.masks`: a name, or drawn by hand, True where observed. It has
+                the rows and columns of `size`; where sizes are mixed, those of the largest, and each matrix takes its
+                block.
             size: in a task of several sizes, which to draw; without meaning in others.
 
         Raises:
@@ -97,7 +97,7 @@ class MatrixTask:
         """
         matrices = sample_matrices(self.config, n, generator)
         present = present_entries(self.config, n, size, generator)
-        if mask is None:
+        if mask is None or is_random(mask):
             observed = random_observed(n, self.config.rows, self.config.cols, self.config.p_mask, generator)
         else:
             rows, cols = fixed_size(self.config, size)
@@ -128,29 +128,36 @@ class MatrixTask:
         """That so many of the values lie outside the vocabulary, and what helps."""
         return outside_sentence(f"{n_unfit}", self.config)
 
-    def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
-        """Make a batch of given matrices and masks, each (n, rows, cols); matrices are rounded.
+    def batch(self, matrices: Any, observed: MaskLike, present: Tensor | None = None) -> MatrixBatch:
+        """Make a batch of given matrices and masks; matrices are rounded.
 
         Args:
-            matrices: float.
-            observed: bool, True where observed.
-            present: bool, False where a matrix of a smaller size has no entry, whatever the other two hold there; None
-                where all have all.
+            matrices: (n, rows, cols), numbers: a tensor, an array, nested lists, or a list of arrays or data frames. A
+                single matrix is put in a list.
+            observed: boolean (n, rows, cols), True where observed; or one mask for all, as `sample` takes it.
+            present: bool, (n, rows, cols), False where a matrix of a smaller size has no entry, whatever the other two
+                hold there; None where all have all.
 
         Raises:
             InputError: if the shapes do not fit the task, a value is no number or has no token, or the task has no
                 padding.
         """
-        expected = (len(matrices), self.config.rows, self.config.cols)
-        shapes = [tuple(given.shape) for given in (matrices, observed, present) if given is not None]
-        if any(shape != expected for shape in shapes):
-            raise InputError(
-                f"batch: matrices and masks must have shape (n, {self.config.rows}, {self.config.cols}), got "
-                f"{' and '.join(map(str, shapes))}"
-            )
+        matrices, size = own_matrices(matrices), (self.config.rows, self.config.cols)
+        self._check_shapes(matrices, [matrices])
+        observed = observed_masks(observed, len(matrices), *size).to(matrices.device)
+        self._check_shapes(matrices, [matrices, observed] if present is None else [matrices, observed, present])
         if problem := not_finite(matrices if present is None else matrices.masked_fill(~present, 0.0)):
             raise InputError(f"batch: matrices hold {problem.replace('first in row', 'first in matrix')}")
         return self._made(matrices, observed, present, tokenise)
+
+    def _check_shapes(self, matrices: Tensor, given: Sequence[Tensor]) -> None:
+        rows, cols = self.config.rows, self.config.cols
+        if any(tuple(each.shape) != (len(matrices), rows, cols) for each in given):
+            raise InputError(
+                f"batch: matrices and masks must have shape (n, {rows}, {cols}), got "
+                f"{' and '.join(str(tuple(each.shape)) for each in given)}"
+                f"{'; put a single matrix in a list' if tuple(matrices.shape) == (rows, cols) else ''}"
+            )
 
     def _made(self, matrices: Tensor, observed: Tensor, present: Tensor | None, tokens_of: _Tokeniser) -> MatrixBatch:
         values = matrices.round(decimals=self.config.decimals).flatten(1)
@@ -200,9 +207,17 @@ class MatrixTask:
         """Random masks and the structured ones."""
         return [RANDOM, *viewer_masks(self.config.rows, self.config.cols)]
 
-    def attention_choice(self, family: str) -> Mapping[str, Any]:
+    def named_inputs(self, given: Any) -> dict[str, MaskLike]:
+        """One mask or several by name, see `task.named_masks`."""
+        return named_masks(given, self.config.rows, self.config.cols)
+
+    def spelled_inputs(self, family: MaskLike) -> str:
+        """The name by which a mask can be had again."""
+        return spelled_mask(family, self.config.rows, self.config.cols)
+
+    def attention_choice(self, family: MaskLike) -> Mapping[str, Any]:
         """The mask of a family: none of its own for random ones."""
-        return {"mask": None if family == RANDOM else family}
+        return {"mask": None if is_random(family) else family}
 
     def attended_keys(self, batch: MatrixBatch) -> Bool[Tensor, "n pos"]:
         """Positions that hold MASK."""

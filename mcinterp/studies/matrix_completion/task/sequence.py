@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch
+from mcinterp.studies.matrix_completion.task.masks import MaskLike
 from mcinterp.studies.matrix_completion.task.matrix_task import MatrixTask
 from mcinterp.studies.matrix_completion.task.tokens import separator_token, token_ids, token_values, tokenise
 from mcinterp.task.batch import ScoreKind
@@ -54,8 +55,8 @@ class MatrixSequence(MatrixTask):
     written_entries = True
     loss_name = "cross-entropy (nats)"
 
-    def batch(self, matrices: Tensor, observed: Tensor, present: Tensor | None = None) -> MatrixBatch:
-        """Make a batch of given matrices and masks, both (n, rows, cols), of one size; matrices are rounded.
+    def batch(self, matrices: Any, observed: MaskLike, present: Tensor | None = None) -> MatrixBatch:
+        """Make a batch of given matrices and masks, as of `MatrixTask`, of one size; matrices are rounded.
 
         Raises:
             InputError: if the shapes do not fit the task, or a value has no token, be its entry observed or not.

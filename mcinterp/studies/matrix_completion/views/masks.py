@@ -9,6 +9,7 @@ from mcinterp.report.numbers import number
 from mcinterp.report.palette import GRID, INK, MUTED, text_on
 from mcinterp.report.parts import Picture, visible
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.task.masks import MaskLike, observed_mask
 
 CELL = 30
 OBSERVED = np.array((0x56, 0xB4, 0xE9))
@@ -19,6 +20,14 @@ def mask_picture(attention: Result, family: str) -> Picture:
     """The mask of a family of inputs, from a stored result of the attention pass."""
     observed = attention.arrays["observed"][list(attention.facts["masks"]).index(family)]
     return Picture(draw_mask(observed, family), describe_mask(observed), "Blue: observed; white: masked.")
+
+
+def mask_name(attention: Result, mask: MaskLike) -> str:
+    """The name in a stored result of the attention pass of a mask drawn by hand; '' where it is not among them."""
+    observed = attention.arrays["observed"]
+    drawn = observed_mask(mask, *observed.shape[1:]).numpy()
+    found = (name for name, own in zip(attention.facts["masks"], observed, strict=True) if (own == drawn).all())
+    return str(next(found, ""))
 
 
 def draw_mask(observed: np.ndarray, name: str) -> Markup:

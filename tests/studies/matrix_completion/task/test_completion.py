@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_batch() -> None:
     assert not torch.equal(first.targets, other.targets)
 
 
-@pytest.mark.parametrize("mask", ["none", "rows:1", "checkerboard", np.zeros((4, 6), dtype=bool)])
+@pytest.mark.parametrize("mask", ["none", "rows:1", "checkerboard", "rows:0,1,2,3"])
 def test_matrices_are_the_same_under_every_mask(mask: object) -> None:
     assert torch.equal(TASK.sample(5, seeded(), mask).targets, TASK.sample(5, seeded()).targets)
 
@@ -127,7 +127,7 @@ def test_a_perfect_answer_costs_nothing() -> None:
 
 
 def test_scores_of_no_entries_are_nan_without_a_warning() -> None:
-    everything, nothing = TASK.sample(3, seeded(), "none"), TASK.sample(3, seeded(), np.zeros((4, 6), dtype=bool))
+    everything, nothing = TASK.sample(3, seeded(), "none"), TASK.sample(3, seeded(), "rows:0,1,2,3")
     output = torch.zeros(3, 24)
     scores = TASK.scores(output, everything)
     assert math.isnan(scores["masked_mse"])
