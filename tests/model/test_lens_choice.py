@@ -54,7 +54,7 @@ def test_one_that_has_nothing_to_stand_on_is_told_as_that(content: str, why: str
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"mcinterp.errors.InstallationError: mcinterp's models need {REQUIRED}, and here is ")
     assert f"({why}" in last
-    assert last.endswith(f": pip install '{REQUIRED}'")
+    assert last.endswith(f": pip install --upgrade '{REQUIRED}'")
 
 
 def test_the_command_line_says_what_to_install(tmp_path: Path) -> None:

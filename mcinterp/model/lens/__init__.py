@@ -35,7 +35,7 @@ def _refusal(error: Exception) -> InstallationError:
     why = str(error).strip().partition("\n")[0]
     return InstallationError(
         f"mcinterp's models need {REQUIRED}, and here is {found}, which does not give them what they stand on "
-        f"({type(error).__name__}: {why}): pip install '{REQUIRED}'"
+        f"({type(error).__name__}: {why}): pip install --upgrade '{REQUIRED}'"
     )
 
 
