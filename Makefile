@@ -1,6 +1,8 @@
 # `make demo` and `make test` do all the set-up they need, in .venv beside this file.
 PYTHON ?= python3
 VENV := .venv
+CONSTRAINTS := constraints.txt
+FUTURE := .venv-future
 BIN := $(VENV)/bin
 # Packages are compiled when they are first imported; where nothing of that is kept, every process does it again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -8,13 +10,17 @@ unexport PYTHONDONTWRITEBYTECODE
 # Pythons that `make newest` tries.
 PYTHONS ?= python3.11 python3.13
 
-.PHONY: demo test coverage check docs bench soak newest clean
+.PHONY: demo test future coverage check docs bench soak newest clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
 
 test: $(VENV)/.development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The same tests on the newest TransformerLens, which has no HookedEncoder, in an environment of its own.
+future: $(FUTURE)/constraints.txt
+	$(MAKE) test VENV=$(FUTURE) CONSTRAINTS=$<
 
 # The same tests; it prints which branches of the package none of them takes, and fails where those are more than a tenth.
 coverage: $(VENV)/.development
@@ -55,17 +61,21 @@ $(VENV)/bin/python:
 	  { echo "mcinterp needs Python 3.11 or newer; name one with make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.package: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable .
+$(FUTURE)/constraints.txt: constraints.txt
+	@mkdir -p $(FUTURE)
+	sed 's/^transformer_lens==.*/transformer_lens>=4/' $< > $@
+
+$(VENV)/.package: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/pip install --quiet --no-compile --constraint $(CONSTRAINTS) --editable .
 	@touch $@
 
-$(VENV)/.development: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[test,check]'
+$(VENV)/.development: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/pip install --quiet --no-compile --constraint $(CONSTRAINTS) --editable '.[test,check]'
 	@touch $@ $(VENV)/.package
 
-$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[docs]'
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/pip install --quiet --no-compile --constraint $(CONSTRAINTS) --editable '.[docs]'
 	@touch $@ $(VENV)/.package
 
 clean:
-	rm -rf $(VENV) build docs/notebooks *.egg-info
+	rm -rf $(VENV) $(FUTURE) build docs/notebooks *.egg-info

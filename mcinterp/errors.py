@@ -52,6 +52,10 @@ class StoppedError(TrainingError):
     """Training was asked to stop, as by Ctrl-C; the same call goes on from there."""
 
 
+class InstallationError(McinterpError):
+    """A library that mcinterp stands on is missing, of a version that does not have what it needs, or broken."""
+
+
 class SolverError(McinterpError):
     """A numerical problem was not solved to the accuracy asked for."""
 

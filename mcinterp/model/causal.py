@@ -7,14 +7,11 @@ import warnings
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformer_lens import HookedTransformer, HookedTransformerConfig
-from transformer_lens.components.embed import Embed
-from transformer_lens.components.unembed import Unembed
-from transformer_lens.hook_points import HookPoint
 
 from mcinterp.config.transformer import TransformerConfig
 from mcinterp.errors import InputError
 from mcinterp.model.encoder import PaddedEmbed
+from mcinterp.model.lens import Embed, HookedTransformer, HookedTransformerConfig, HookPoint, Unembed
 from mcinterp.model.rotary import turns_of
 from mcinterp.model.shapes import Answers, Resid, Tokens, Turns
 
@@ -61,7 +58,7 @@ class CausalTransformer(HookedTransformer):
         self, config: TransformerConfig, d_vocab: int, n_positions: int, seed: int = 0, zero_embedding: bool = False
     ) -> None:
         with warnings.catch_warnings():
-            # Deprecated in favour of an interface that exists from TransformerLens 4 on; this package pins below it.
+            # 3.9 says that 4 has none, where mcinterp has its own.
             warnings.filterwarnings("ignore", message="HookedTransformer is deprecated", category=DeprecationWarning)
             super().__init__(_transformer_lens_config(config, d_vocab, n_positions), move_to_device=False)
         self.model_config = config

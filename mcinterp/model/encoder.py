@@ -9,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from transformer_lens import HookedEncoder, HookedTransformerConfig
-from transformer_lens.components.embed import Embed
 
 from mcinterp.config.transformer import BlocksConfig
 from mcinterp.errors import InputError
+from mcinterp.model.lens import Embed, HookedEncoder, HookedTransformerConfig
 from mcinterp.model.shapes import Answers, Resid, Tokens
 
 
@@ -54,10 +53,11 @@ class Encoder(HookedEncoder):
         zero_embedding: bool = False,
     ) -> None:
         with warnings.catch_warnings():
-            # Deprecated in favour of an interface that exists from TransformerLens 4 on; this package pins below it.
+            # 3.9 says that 4 has none, where mcinterp has its own.
             warnings.filterwarnings("ignore", message="HookedEncoder is deprecated", category=DeprecationWarning)
             super().__init__(_transformer_lens_config(config, d_vocab, n_positions), move_to_device=False)
-        del self.mlm_head, self.nsp_head, self.pooler
+        for head in ("mlm_head", "nsp_head", "pooler"):  # only TransformerLens's own has them
+            self._modules.pop(head, None)
         if zero_embedding:
             self.embed.embed = PaddedEmbed(self.cfg)
         self.model_config = config

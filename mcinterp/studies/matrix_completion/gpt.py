@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformer_lens.cache.key_value_cache import TransformerLensKeyValueCache
 
 from mcinterp.config.transformer import BlocksConfig, TransformerConfig
 from mcinterp.errors import InputError
 from mcinterp.model.causal import CausalTransformer
+from mcinterp.model.lens import TransformerLensKeyValueCache
 from mcinterp.model.shapes import Tokens
 from mcinterp.studies.matrix_completion.config import ModelConfig
 from mcinterp.studies.matrix_completion.task.sequence import most_probable_values
