@@ -51,7 +51,9 @@ class Changed:
 
 
 def parsed(heads: str) -> frozenset[Pair]:
-    return frozenset((int(name[1 : name.index("H")]), int(name.split("H")[1])) for name in heads.split(",") if name != "no heads")
+    return frozenset(
+        (int(name[1 : name.index("H")]), int(name.split("H")[1])) for name in heads.split(",") if name != "no heads"
+    )
 
 
 def benjamini_hochberg(p_values: list[float]) -> list[float]:
@@ -83,7 +85,9 @@ def slow_ablation(checkpoint: Checkpoint, result: Result, n: int, seed: int) -> 
         row |= share(now, before)
         rows.append(row | {"masked_mse_zero": zero, "masked_of_zero": (now.mse - before.mse) / zero})
         kind = group if group in ("all", "none") else "head" if group == heads else "class"
-        others = Controls.of(HeadSet.parse(heads.replace("no heads", "none"), shape.n_layers, shape.n_heads), shape.n_heads, 20, seed)
+        others = Controls.of(
+            HeadSet.parse(heads.replace("no heads", "none"), shape.n_layers, shape.n_heads), shape.n_heads, 20, seed
+        )
         own = parsed(heads)
         assert all(not parsed(str(other)) & own for other in others.groups)
         beside = [changed.errors(changed.outputs(method, parsed(str(other))), "masked") for other in others.groups]
