@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import warnings
@@ -28,9 +29,13 @@ SHOWN = {
 }
 
 
-def test_the_script_prints_a_table():
-    script = ROOT / "examples" / "ablation_table.py"
-    done = subprocess.run([sys.executable, script, TINY], capture_output=True, text=True, check=True)
+def test_the_script_prints_a_table(tmp_path):
+    script, file = ROOT / "examples" / "ablation_table.py", tmp_path / "table.tex"
+    done = subprocess.run([sys.executable, script, TINY, file], capture_output=True, text=True, check=True)
+    latex = file.read_text(encoding="utf-8")
+    assert latex.startswith("\\begin{table}")
+    assert "$L_{\\mathrm{mask}}$ [95 \\%]" in latex
+    assert re.search(r"& (row|column) & no heads & -- & -- ", latex)
     assert "L_mask stays at" in done.stdout
     assert "| all " in done.stdout
 
