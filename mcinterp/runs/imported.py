@@ -197,7 +197,7 @@ def _resolved(asked: RunConfig, model: Any, last: int, source: Path) -> RunConfi
     Raises:
         CheckpointError: if the model is another than was said.
     """
-    found = getattr(model, "model_config", asked.model)
+    found = model.model_config if architectures()[asked.model.architecture].reads else asked.model
     for name, value in said(asked).items():
         if name not in UNTOLD and getattr(found, name) != value:
             raise CheckpointError(

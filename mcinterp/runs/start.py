@@ -10,7 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 from mcinterp.config import RunConfig, StartConfig, validate_config
-from mcinterp.errors import DamagedError
+from mcinterp.errors import DamagedError, TrainingError
 from mcinterp.model.build import build_model, template
 from mcinterp.model.components import Component, transplant
 from mcinterp.model.plain import check_weights, load_weights
@@ -39,6 +39,20 @@ def starting_model(run: Run) -> Model:
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in component.parameters)
     return model
+
+
+def refuse_imported(run: Run, what: str) -> None:
+    """Refuse to train a run that was trained elsewhere.
+
+    Raises:
+        TrainingError: if it was imported.
+    """
+    if run.is_imported:
+        raise TrainingError(
+            f"run {run.name} was imported: its checkpoints were trained elsewhere and it has no training state, so "
+            f"that nothing of it can be {what}; import it again with more checkpoints, or train a new run that begins "
+            "with its weights (mcinterp train --from)"
+        )
 
 
 def further(config: RunConfig, origin: Run) -> RunConfig:

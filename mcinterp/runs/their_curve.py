@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 
 from mcinterp.errors import CheckpointError, InputError
-from mcinterp.model.fused import training_forward
 from mcinterp.task import make_task
 from mcinterp.task.batch import Task
 
@@ -43,6 +42,8 @@ class Measured:
         Raises:
             InputError: if the task drew values that it cannot express.
         """
+        from mcinterp.model.fused import training_forward  # brings TransformerLens, which takes seconds to load
+
         batch = self._task.draw(self._samples, self._generator)
         if n_unfit := int(self._task.n_unfit(batch)):
             raise InputError(f"the task drew values of which {self._task.unfit_sentence(n_unfit)}")

@@ -21,7 +21,7 @@ from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.metrics import MetricsWriter, metrics_file
 from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
 from mcinterp.runs.space import until_space
-from mcinterp.runs.start import starting_model
+from mcinterp.runs.start import refuse_imported, starting_model
 from mcinterp.runs.state import (
     damaged_newest,
     latest_state,
@@ -281,20 +281,6 @@ class _Session:
         return TrainingError(
             f"replaying run {self.run.name} gave other numbers at step {step} than the first time; the same machine, "
             "packages and number of threads and of processes are needed"
-        )
-
-
-def refuse_imported(run: Run, what: str) -> None:
-    """Refuse to train a run that was trained elsewhere.
-
-    Raises:
-        TrainingError: if it was imported.
-    """
-    if run.is_imported:
-        raise TrainingError(
-            f"run {run.name} was imported: its checkpoints were trained elsewhere and it has no training state, so "
-            f"that nothing of it can be {what}; import it again with more checkpoints, or train a new run that begins "
-            "with its weights (mcinterp train --from)"
         )
 
 

@@ -25,8 +25,8 @@ class Transition:
     Attributes:
         found: whether there is a drop.
         statement: the finding as a sentence, with what it rests on.
-        confidence: 'high', 'moderate', 'none' when there is no drop, or 'undecided' where too few points are there to
-            find one or to rule it out.
+        confidence: 'high', 'moderate', 'none' when there is no drop, or 'undecided' where a run that was trained
+            elsewhere has too few points to find one or to rule it out.
         plateau: the plateau's level; without a drop that of the longest flat stretch (NaN without any).
         plateau_start: where it begins, in units of the axis (NaN likewise).
         start: last point of the plateau (NaN without a drop, as the following).
@@ -128,7 +128,7 @@ def _place(value: float) -> str:
 def _no_drop(points: Floats, values: Floats, axis: str, quantity: str) -> Transition:
     """What is seen of a curve without a drop."""
     if len(points) < FEWEST:
-        return undecided(len(points), quantity)
+        return _none(undecided(len(points), quantity).statement, np.nan, np.nan)
     curve = Curve.of(points, values)
     flat = longest_flat(curve)
     if flat is None:

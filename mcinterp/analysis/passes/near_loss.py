@@ -31,12 +31,14 @@ def near_loss(run: Run, steps: Sequence[int], seed: int) -> tuple[Curve, str]:
         steps: of these.
         seed: of the samples, where it is measured.
     """
-    metrics = run.metrics.dropna(subset=[make_task(run.config.task).progress_score])
+    score, metrics = make_task(run.config.task).progress_score, run.metrics
+    if run.is_imported:  # its curve may be known at some steps only
+        metrics = metrics.dropna(subset=[score])
     if run.is_imported and len(metrics) < RULED_OUT and not missing(("sample_scores",), run.config):
         found = [_measured(run.checkpoint(step), seed) for step in steps]
         return _curve(found), f"n = {SAMPLES} fresh samples, seed {seed}"
     around = max(1, len(metrics) // 200)
-    values = metrics[make_task(run.config.task).progress_score].to_numpy()
+    values = metrics[score].to_numpy()
     at = np.searchsorted(metrics["step"].to_numpy(), steps)
     return _curve([mean_estimate(values[max(0, i - around) : i + around + 1]) for i in at]), NEAR
 
