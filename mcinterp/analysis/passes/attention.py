@@ -69,7 +69,9 @@ def attention_maps(
     families = list(task.inputs_for_attention() if masks is None else masks)
     uniform = uniform_attention(n_pos, blocks.causal)
     # Half of what the pass takes where matrices are large, so each map is put where it is kept.
-    maps = {name: np.empty((len(families), shape.n_layers, shape.n_heads, n_pos, n_pos), np.float32) for name in _ARRAYS}
+    maps = {
+        name: np.empty((len(families), shape.n_layers, shape.n_heads, n_pos, n_pos), np.float32) for name in _ARRAYS
+    }
     key_mass, rows = [], []
     beside: dict[str, list[Floats]] = {}
     for at, family in enumerate(families):
@@ -83,6 +85,7 @@ def attention_maps(
         for number, layer in enumerate(layers):
             layer.put({name: each[at, number] for name, each in maps.items()})
             rows += layer.rows(family, number, uniform, about, task.key_name)
+        del layer, layers  # before the next family's are made
     return Result(
         "attention",
         "Attention maps",
