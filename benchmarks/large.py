@@ -1,9 +1,10 @@
 """What attention maps of large matrices take: python benchmarks/large.py [SIZE] [HEADS] [SAMPLES].
 
-Plants an untrained run of SIZE × SIZE matrices with two layers of HEADS / 2 heads, measures its attention in a process of
-its own, writes the report in another, and opens a page of it in Chromium (MCINTERP_BROWSER names one). Prints the
+Plants an untrained run of SIZE × SIZE matrices with two layers of HEADS / 2 heads, measures its attention in a process
+of its own, writes the report in another, and opens a page of it in Chromium (MCINTERP_BROWSER names one). Prints the
 largest resident memory of both processes, the bytes of the stored arrays, of the page and of what it loads when asked,
-and the heap of the page once its maps stand. Stores results/large.csv.
+and the heap of the page once its maps stand: those it shows first, and then those of single heads one after the other.
+Fewer SAMPLES than the pass's own take less time and as much memory. Stores results/large.csv.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def alone(name: str, run: str, out: str, samples: str) -> None:
 
 
 def opened(page: Path) -> dict[str, object]:
-    """The heap of the page, megabytes: once it stands."""
+    """The heap of the page, megabytes: once it stands, and after single heads were looked at."""
     from explorer import ARGUMENTS
     from playwright.sync_api import sync_playwright
 
@@ -87,13 +88,26 @@ def opened(page: Path) -> dict[str, object]:
         chromium = os.environ.get("MCINTERP_BROWSER", "/usr/bin/chromium")
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         tab = browser.new_page(viewport={"width": 1400, "height": 900})
-        session = tab.context.new_cdp_session(tab)
+        tab.set_default_timeout(300_000)
         tab.goto(page.as_uri(), timeout=300_000)
-        tab.wait_for_selector(".heads canvas", timeout=300_000)
-        tab.wait_for_timeout(3000)
-        found = {"heap MB": session.send("Runtime.getHeapUsage")["usedSize"] / MEGABYTE}
+        found: dict[str, object] = {"heap MB": heap(tab)}
+        if tab.locator(".level-choice").count():
+            tab.select_option(".level-choice", "cells")
+            heaps = [heap(tab)]
+            for head in range(1, 4):
+                tab.select_option(".head-choice", str(head))
+                heaps.append(heap(tab))
+            found["heap MB, head by head"] = max(heaps)
         browser.close()
     return found
+
+
+def heap(tab: Any) -> float:
+    """Of the page's scripts, a while after its maps stand, as it is then: what could be freed counts."""
+    tab.wait_for_selector(".heads canvas")
+    tab.wait_for_timeout(4000)
+    session = tab.context.new_cdp_session(tab)
+    return float(session.send("Runtime.getHeapUsage")["usedSize"]) / MEGABYTE
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ _FIGURE = Markup(
     'const figure = JSON.parse(document.getElementById("{id}-data").textContent, light ? dark : undefined);'
     "{ready}.then(() => Plotly.newPlot(box, figure.data, figure.layout, "
     '{{ responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" }}))'
-    ".catch((error) => {{ box.textContent = `This browser cannot draw the figure: ${{error.message}}`; }}); }})()</script>"
+    ".catch((error) => {{ box.textContent = `This browser cannot draw the figure: ${{error.message}}`; }}); "
+    "}})()</script>"
 )
 views = itertools.count(1)
 """Numbers of what is drawn, so that no two elements of a notebook have one name."""

@@ -170,7 +170,7 @@ class Widget:
 
     @property
     def shown(self) -> list[str]:
-        """Values of the chooser of what is shown, where there is one: names of groupings, and cells one head at a time."""
+        """Values of the chooser of what is shown, where there is one: groupings, and cells a head at a time."""
         return [*(level["name"] for level in self.data["levels"]), *(["cells"] if self.data["folder"] else [])]
 
 

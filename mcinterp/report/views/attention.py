@@ -20,8 +20,8 @@ from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 LARGE_MAPS = (
-    "The maps are large: shown first is the attention of the queries of each group of positions on all keys of each, and "
-    "single positions one head at a time, off by at most 2.3 % of a cell; the stored arrays have the exact values."
+    "The maps are large: shown first is the attention of the queries of each group of positions on all keys of each, "
+    "and single positions one head at a time, off by at most 2.3 % of a cell; the stored arrays have the exact values."
 )
 
 
