@@ -98,7 +98,41 @@
       return;
     }
     const own = controls.scale.value === "own";
+    if (data.one !== undefined) {
+      note.textContent = drawPositions(root, data, mask, own ? 1 : Number(controls.scale.value));
+      return;
+    }
     note.textContent = drawHeads(root, data, shown, mask, own, Number(controls.scale.value));
+  }
+
+  // One head with a pixel a cell: CircuitsVis takes minutes for hundreds of positions. Returns what the colours mean.
+  function drawPositions(root, data, mask, share) {
+    const rows = mcinterp.packed.rows(data.maps[mask][data.one], data.size);
+    const end = Math.max(1e-6, data.maps[mask][data.one][1]) * share;
+    const title = Object.assign(document.createElement("h4"), { textContent: data.heads[data.one] });
+    const told = Object.assign(document.createElement("p"), { className: "hint", textContent: "\u00a0" });
+    const canvas = Object.assign(document.createElement("canvas"), { width: data.size, height: data.size });
+    canvas.style.cssText = "width:min(100%,800px);image-rendering:pixelated;border:1px solid";
+    canvas.setAttribute("aria-label", "attention map; the numbers are in the table below");
+    paint(canvas, rows, end);
+    canvas.addEventListener("mousemove", (event) => {
+      const [query, key] = [event.offsetY / canvas.clientHeight, event.offsetX / canvas.clientWidth]
+        .map((at) => Math.floor(at * data.size));
+      const value = rows[query]?.[key];
+      if (value !== undefined) told.textContent = `query ${data.tokens[query]}, key ${data.tokens[key]}: ${value.toPrecision(2)}`;
+    });
+    root.querySelector(".heads").replaceChildren(title, told, canvas);
+    return `White is 0, the darkest blue ${end.toPrecision(2)} and more.`;
+  }
+
+  function paint(canvas, rows, end) {
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(canvas.width, canvas.height);
+    rows.flat().forEach((value, cell) => {
+      const white = 1 - Math.min(1, value / end);
+      image.data.set([255 * white, 90 + 165 * white, 140 + 115 * white, 255], 4 * cell);
+    });
+    context.putImageData(image, 0, 0);
   }
 
   // Ways to the pages of the heads that were searched for or chosen.
