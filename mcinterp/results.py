@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 import re
 import zipfile
@@ -197,6 +196,6 @@ def _read_table(folder: Path, name: str, columns: Mapping[str, str]) -> Table:
 def _read_arrays(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     if not names:
         return {}
-    # Read first, because numpy leaves the file open when it is damaged.
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+    # Opened here, because numpy leaves the file open when it is damaged.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return {name: stored[name] for name in names}

@@ -74,10 +74,23 @@ class RunningMean:
         self._about_mean = _joined(self._about_mean, Residuals.of(values - mean, len(values)), apart)
         self._mean, self._n = self._mean + apart * (len(values) / n), n
 
+    @property
+    def mean(self) -> Floats:
+        """Of all samples so far."""
+        return self._mean
+
+    def interval(self) -> tuple[Floats, Floats]:
+        """The ends of the mean's interval, without the test, which takes as long."""
+        return self._residuals.spread.interval(self._mean)
+
     def estimate(self) -> Estimate:
         """Of all samples so far, at least 2."""
+        return _estimate(self._mean, self._residuals)
+
+    @property
+    def _residuals(self) -> Residuals:
         sums, n = self._about_mean, self._n
-        return _estimate(self._mean, Residuals(n, sums.squares / n**2, sums.cubes / n**3, sums.fourths / n**4))
+        return Residuals(n, sums.squares / n**2, sums.cubes / n**3, sums.fourths / n**4)
 
 
 def _joined(a: Residuals, b: Residuals, apart: Floats) -> Residuals:

@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from mcinterp.notebook.figures import views
-from mcinterp.report.assets import CIRCUITSVIS, asset
+from mcinterp.notebook.library import carried, ready
+from mcinterp.report.assets import CIRCUITSVIS
 from mcinterp.report.parts import Picture, embed_json
-from mcinterp.report.views.attention import input_picture, payload
+from mcinterp.report.views.attention import (
+    group_names,
+    head_names,
+    input_picture,
+    is_large,
+    levels_of,
+    maps_of,
+    position_names,
+)
 from mcinterp.results import Result
 
 _SCRIPT = Markup(
-    '<div id="{id}"></div>{picture}'
-    '<script type="application/json" id="{id}-data">{data}</script><script>(() => {{ {library}\n'
+    '<div id="{id}"></div>{picture}{library}'
+    '<script type="application/json" id="{id}-data">{data}</script><script>{ready}.then(() => {{'
     'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
-    'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})()</script>'
+    'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})'
+    '.catch((error) => {{ document.getElementById("{id}").textContent = '
+    "`This browser cannot draw the maps: ${{error.message}}`; }})</script>"
 )
+LEAST = 1e-6
+"""Where the colours end of maps that are 0 all over."""
 _PICTURE = Markup(
     '<figure style="margin:1em 0;text-anchor:middle;dominant-baseline:central;font-size:11px">'
     '{drawing}<figcaption style="font-size:13px">{words}</figcaption></figure>'
@@ -28,26 +42,27 @@ _PICTURE = Markup(
 class AttentionView:
     """Attention maps of some heads on one family of inputs; a notebook draws it with CircuitsVis.
 
-    The drawing library (1.3 MB) travels inside the output, so that the saved notebook also opens offline.
+    The drawing library travels packed (0.5 MB) inside the output, so that the saved notebook also opens offline. Of
+    large maps (see `report.packing.LARGE`) those of groups of positions are drawn where no heads are named.
 
     Attributes:
         mask: name of the family of inputs.
         heads: names of the heads shown.
-        props: what CircuitsVis is given: maps, tokens, names, the end of the colour scale.
+        props: what CircuitsVis is given: maps, to four digits, tokens, names, the end of the colour scale.
     """
 
     def __init__(self, result: Result, mask: str, heads: Sequence[str] | None = None) -> None:
-        data = payload(result, None, [mask])
-        heads = data["heads"] if heads is None else heads
-        chosen = [data["heads"].index(head) for head in heads]
-        size = data["size"]
-        maps = [_square(data["maps"][0][index], size) for index in chosen]
-        largest = max(0.001, max(value for rows in maps for row in rows for value in row))
-        self.mask, self.heads = mask, list(heads)
+        maps, tokens = maps_of(result, [mask])[0], position_names(result)
+        names = head_names(*result.arrays["maps"].shape[1:3])
+        if heads is None and is_large(result):
+            maps, tokens, names = _summary(result, maps, tokens, names)
+        self.mask, self.heads = mask, list(names if heads is None else heads)
+        shown = [_rounded(maps[names.index(head)]) for head in self.heads]
+        largest = max(LEAST, max(max(map(max, rows)) for rows in shown))
         self.props: dict[str, Any] = {
-            "attention": maps,
+            "attention": shown,
             "attentionHeadNames": self.heads,
-            "tokens": data["tokens"],
+            "tokens": tokens,
             "minValue": -largest,
             "maxValue": largest,
             "maskUpperTri": False,
@@ -55,11 +70,13 @@ class AttentionView:
         self._picture = input_picture(result, mask)
 
     def _repr_html_(self) -> str:
+        name = f"mcinterp-attention-{next(views)}"
         return _SCRIPT.format(
-            id=f"mcinterp-attention-{next(views)}",
+            id=name,
             picture=self._drawn(),
             data=embed_json(self.props),
-            library=Markup(asset(CIRCUITSVIS)),
+            library=carried("CircuitsVis", CIRCUITSVIS, name),
+            ready=ready("CircuitsVis"),
         )
 
     def _drawn(self) -> Markup:
@@ -71,5 +88,16 @@ def drawn(picture: Picture, name: str) -> Markup:
     return _PICTURE.format(drawing=picture.drawing, words=f"{name}: {picture.words}. {picture.key}")
 
 
-def _square(flat: Sequence[int], size: int) -> list[list[float]]:
-    return [[value / 1000 for value in flat[start : start + size]] for start in range(0, len(flat), size)]
+def _summary(
+    result: Result, maps: np.ndarray, tokens: list[str], names: list[str]
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Maps of the first grouping of positions with their tokens and heads; of one head where there is no grouping."""
+    levels = levels_of(result, maps[None])
+    if not levels:
+        return maps[:1], tokens, names[:1]
+    level = next(iter(levels.values()))[0]
+    return level, group_names(next(iter(levels)), level.shape[-1]), names
+
+
+def _rounded(values: np.ndarray) -> list[list[float]]:
+    return [[float(f"{value:.4g}") for value in row] for row in values.tolist()]

@@ -12,8 +12,8 @@ from plotly.offline import get_plotlyjs
 
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
-MAPS = "maps.js"
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, ATTENTION, MAPS, STYLE)
+MAPS, PACKED = "maps.js", "packed.js"
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, STYLE)
 
 
 @cache

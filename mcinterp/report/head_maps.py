@@ -70,7 +70,9 @@ class HeadMaps:
         }
         first = min(self._exact, default=step)
         family = str(attention.facts["masks"][0])
-        self._exact = {first: self._exact.get(first, (family, maps[0])), step: (family, maps[0])}
+        # A copy, as a view would keep the maps of all families.
+        exact = (family, maps[0].copy())
+        self._exact = {first: self._exact.get(first, exact), step: exact}
 
     def _shown(self, n_positions: int) -> tuple[list[int], int]:
         """Of which steps and of how many families of inputs a page has room for the maps."""
@@ -79,8 +81,8 @@ class HeadMaps:
 
     @staticmethod
     def _of(maps: np.ndarray, attention: Result, shown: bool) -> _Attention:
-        cells, tops = rounded(maps, signed=False)
-        return _Attention(cells if shown else None, tops, _shares(maps, attention))
+        cells, tops = rounded(maps, signed=False) if shown else (None, np.zeros(len(maps)))
+        return _Attention(cells, tops, _shares(maps, attention))
 
     def shares(self, head: str) -> pd.DataFrame:
         """Where the head looks: step, family (`mask`) and the shares; empty where nothing is known."""

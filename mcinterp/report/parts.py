@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
@@ -152,6 +153,7 @@ class Widget:
         pictures: one a family; none where the task draws none.
         label: what the chooser of the family says.
         positions: how the name of a position is to be read.
+        cells: maps that are too large for the page, (family, head, query, key); None where it holds all.
     """
 
     data: Mapping[str, Any]
@@ -159,11 +161,17 @@ class Widget:
     pictures: Sequence[Picture]
     label: str
     positions: str
+    cells: np.ndarray | None = None
 
     @property
     def json(self) -> Markup:
         """The maps, safe inside a script element."""
         return embed_json(self.data)
+
+    @property
+    def shown(self) -> list[str]:
+        """Values of the chooser of what is shown, where there is one: groupings, and cells a head at a time."""
+        return [*(level["name"] for level in self.data["levels"]), *(["cells"] if self.data["folder"] else [])]
 
 
 @dataclass(frozen=True)

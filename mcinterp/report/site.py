@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.heads import PAGE as HEAD_PAGE
 from mcinterp.report.heads import HeadPages, linked, linked_table
 from mcinterp.report.numbers import number
+from mcinterp.report.packing import files
 from mcinterp.report.page import EXPLORER, FOLDER, head_note, render, scripts_for
 from mcinterp.report.parts import Link, Section, embed_json
 from mcinterp.report.scores import Scores
@@ -26,9 +28,9 @@ from mcinterp.report.views.condition import conditions_sentences
 from mcinterp.report.views.provenance import digests_table, provenance_tables, versions
 from mcinterp.report.views.timeline import taxonomy_colours, timelines
 from mcinterp.results import ARRAYS, RECORD, Result
-from mcinterp.runs.files import explained, tidy, write_atomic
+from mcinterp.runs.files import atomic_folder, explained, tidy, write_atomic
 
-DATA, INDEX = "data", "index.html"
+DATA, INDEX, MAPS = "data", "index.html", "maps"
 _STEP_FOLDER = re.compile(r"step-(\d{8,})")
 _STEP_PAGE = re.compile(r"step-\d{8,}\.html")
 
@@ -52,7 +54,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
         CheckpointError: if nothing was analysed, or a stored result is damaged.
     """
     folder = Path(folder)
-    tidy(folder, DATA, FOLDER)
+    tidy(folder, DATA, FOLDER, MAPS)
     steps = _step_folders(folder)
     run = _load(folder / DATA / "training")
     if not steps and run is None:
@@ -74,6 +76,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     paper = _paper_page(folder, (PAGE,), name, single_file)
     _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file))
     _remove_stale(folder, {*pages.values(), *heads.pages.values()})
+    _remove_maps(folder, () if single_file else pages)
     return folder / INDEX
 
 
@@ -82,6 +85,13 @@ def _remove_stale(folder: Path, standing: Collection[str]) -> None:
     for page in folder.glob("*.html"):
         if (_STEP_PAGE.fullmatch(page.name) or HEAD_PAGE.fullmatch(page.name)) and page.name not in standing:
             page.unlink()
+
+
+def _remove_maps(folder: Path, standing: Collection[int]) -> None:
+    """Remove the maps beside pages that do not stand now, or have none any more."""
+    for maps in (folder / MAPS).glob("step-*"):
+        if (match := _STEP_FOLDER.fullmatch(maps.name)) and int(match[1]) not in standing:
+            shutil.rmtree(maps)
 
 
 def _alone(folder: Path, single_file: bool) -> Path:
@@ -124,6 +134,8 @@ def _step_page(
     single_file: bool,
 ) -> str:
     shown = _linked(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
+    if not single_file:
+        shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
     order = list(pages)
     at = order.index(step)
     return render(
@@ -143,6 +155,19 @@ def _step_page(
         sections=shown,
         provenance=provenance_tables(answers(results)),
     )
+
+
+def _beside(folder: Path, maps: str, section: Section) -> Section:
+    """The section with its large maps in files of a folder beside the page."""
+    if section.widget is None or section.widget.cells is None:
+        return section
+    with explained(folder / MAPS):
+        (folder / MAPS).mkdir(exist_ok=True)
+    with atomic_folder(folder / maps) as written:
+        for name, text in files(section.widget.cells):
+            (written / name).write_text(text, encoding="utf-8")
+    widget = replace(section.widget, data={**section.widget.data, "folder": maps}, cells=None)
+    return replace(section, widget=widget)
 
 
 def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool) -> tuple[str, Link] | None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 from forged import Forge
@@ -15,7 +18,7 @@ from markupsafe import escape
 
 import mcinterp
 from mcinterp.errors import InputError
-from mcinterp.notebook import OfflineFigure, cell, show, show_ablation, show_attention, show_curve, show_scores
+from mcinterp.notebook import cell, show, show_ablation, show_attention, show_curve, show_scores
 from mcinterp.notebook.cards import HEIGHT
 from mcinterp.notebook.tables import STYLE
 from mcinterp.report.numbers import number
@@ -30,7 +33,7 @@ def test_attention_is_given_to_circuitsvis() -> None:
     result = FORGE.attention(9000)
     view = show_attention(result, "checkerboard", ["L1H2", "L0H0"])
     assert np.shape(view.props["attention"]) == (2, 25, 25)
-    assert np.array(view.props["attention"][0]) == pytest.approx(result.arrays["maps"][2, 1, 2], abs=5e-4)
+    assert np.array(view.props["attention"][0]) == pytest.approx(result.arrays["maps"][2, 1, 2], rel=5e-4)
     assert view.props["maskUpperTri"] is False
     assert view.props["maxValue"] == np.max(view.props["attention"])
     assert view.props["attentionHeadNames"] == ["L1H2", "L0H0"]
@@ -168,17 +171,18 @@ def test_the_curve_of_a_run_is_at_its_measured_heights(trained: Run, monkeypatch
     assert heights == sorted(heights)
 
 
-def test_figures_bring_their_library_to_every_cell_of_colab(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OfflineFigure, "_library_sent", True)
+def test_every_figure_brings_its_library_packed() -> None:
     figure = show_curve(FORGE.training())
-    assert "plotly.js v" not in figure._repr_html_()
-    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
-    assert "plotly.js v" in figure._repr_html_()
+    for _ in range(2):
+        packed = re.search(r'<script type="text/plain" id="[^"]+-Plotly">([^<]+)</script>', figure._repr_html_())
+        assert packed
+        assert "plotly.js v" in zlib.decompress(base64.b64decode(packed[1])).decode()
+    # Half a megabyte of library and few maps.
+    assert len(show_attention(FORGE.attention(9000), heads=["L0H0"])._repr_html_()) < 600_000
 
 
-def test_figures_are_light_on_dark(tmp_path: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_are_light_on_dark(tmp_path: Path, opened: Callable[..., Any]) -> None:
     for colour, ink in (("#111", "rgb(31, 41, 51)"), ("#eee", "rgb(230, 234, 238)")):
-        monkeypatch.setattr(OfflineFigure, "_library_sent", False)
         path = tmp_path / f"cell{colour[1:]}.html"
         body = f"<body style='color:{colour}'>{show_curve(FORGE.training())._repr_html_()}"
         path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>{body}", encoding="utf-8")
@@ -194,7 +198,6 @@ def test_ipython_is_told_who_draws(monkeypatch: pytest.MonkeyPatch, trained: Run
     display = formatters.DisplayFormatter()
     monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(display_formatter=display))
     mcinterp._show_in_cells()
-    monkeypatch.setattr(OfflineFigure, "_library_sent", True)
     shown = {
         kind: display.format(value)[0]["text/html"]
         for kind, value in (
@@ -236,18 +239,45 @@ def test_a_view_is_drawn_without_the_network(tmp_path: Path, opened: Callable[..
         assert page.locator("svg g", has_text="·").first.evaluate(apart) < 4  # the letter is in its cell's middle
 
 
-def test_figures_are_drawn_without_the_network_and_share_one_library(
-    tmp_path: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lost", [None, 0, 1, 2])
+def test_figures_are_drawn_without_the_network_whatever_cell_is_lost(
+    tmp_path: Path, opened: Callable[..., Any], lost: int | None
 ) -> None:
-    monkeypatch.setattr(OfflineFigure, "_library_sent", False)
-    cells = [show_curve(FORGE.training()), show_ablation(FORGE.ablation(9000)), show_scores(FORGE.taxonomy(9000))]
-    body = "".join(cell._repr_html_() for cell in cells)
-    assert body.count("plotly.js v") == 1
+    shown = [show_curve(FORGE.training()), show_ablation(FORGE.ablation(9000)), show_scores(FORGE.taxonomy(9000))]
+    body = "".join(each._repr_html_() for index, each in enumerate(shown) if index != lost)
     path = tmp_path / "cells.html"
     amd = "<script>window.define = () => {}; window.define.amd = {};</script>"
     path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>{amd}{body}", encoding="utf-8")
     with opened(path) as page:
-        page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 3")
+        n = len(shown) - (lost is not None)
+        page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {n}")
+        assert page.evaluate("typeof Plotly.newPlot") == "function"
+
+
+@pytest.mark.no_cover
+def test_a_saved_notebook_keeps_its_figures(tmp_path: Path, opened: Callable[..., Any]) -> None:
+    """Two cells run, the first of them again, saved, and opened as HTML."""
+    client, convert = pytest.importorskip("nbclient"), pytest.importorskip("nbconvert")
+    FORGE.training().save(tmp_path / "training")
+    FORGE.attention(9000).save(tmp_path / "attention")
+    load = "import mcinterp\nfrom pathlib import Path\nfrom mcinterp.results import Result\n"
+    cells = (
+        f"{load}mcinterp.show_curve(Result.load(Path('training')))",
+        "mcinterp.show_curve(Result.load(Path('training')))",
+        "mcinterp.show_attention(Result.load(Path('attention')), heads=['L0H0'])",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    running = client.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
+    with running.setup_kernel():
+        for index in (0, 1, 2, 0):
+            running.execute_cell(notebook.cells[index], index)
+    urls = ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url")
+    page_of, _ = convert.HTMLExporter(**dict.fromkeys(urls, "")).from_notebook_node(notebook)
+    (tmp_path / "saved.html").write_text(page_of.replace("<head>", "<head><link rel=icon href='data:,'>", 1))
+    with opened(tmp_path / "saved.html") as page:
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2")
+        page.wait_for_selector("canvas")
+        assert page.locator(".js-plotly-plot").count() == 2
 
 
 def test_a_kernel_displays_a_figure_as_html() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forged import DEFINED, FAMILIES, GROUPS, KIND_FACTS, PASSES, Forge
+from unpacking import unpack
 
 from mcinterp.errors import CheckpointError, InputError
 from mcinterp.report import write_report
@@ -118,7 +119,8 @@ def test_embedded_json_is_what_was_stored(report: Path) -> None:
     blocks = [json.loads(text) for text in JSON_IN_PAGE.findall(read(report / STEP_PAGES[1]))]
     widget = next(block for block in blocks if "maps" in block)
     stored = Result.load(report / "data" / "step-00004000" / "attention")
-    assert np.array(widget["maps"]) / 1000 == pytest.approx(stored.arrays["maps"].reshape(3, 16, 625), abs=5e-4)
+    shown = np.array([[unpack(each, 25) for each in heads] for heads in widget["maps"]])
+    assert shown == pytest.approx(stored.arrays["maps"].reshape(3, 16, 25, 25), rel=0.023, abs=1e-5)
     assert widget["tokens"][7] == "1,2"
     figures = [block for block in blocks if "layout" in block]
     assert len(figures) >= 8

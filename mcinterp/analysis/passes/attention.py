@@ -22,6 +22,10 @@ from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 
 _MAP_AXES = ["mask", "layer", "head", "query", "key"]
+_ARRAYS = ("maps", "lows", "highs")
+FEWEST, BYTES = 8, 2**27
+"""Samples that go through together, at least, as far as a layer's patterns of them fit these bytes: what is kept of
+cells is joined with every part."""
 
 
 def columns(task: Any) -> dict[str, str]:
@@ -68,23 +72,22 @@ def attention_maps(
     blocks, n_pos = Blocks(checkpoint.model), checkpoint.model.n_positions
     chosen = _chosen(task, masks, inputs)
     uniform = uniform_attention(n_pos, blocks.causal)
-    maps: dict[str, list[list[Floats]]] = {"maps": [], "lows": [], "highs": []}
+    # Half of what the pass takes where matrices are large, so each map is put where it is kept.
+    maps = {name: np.empty((len(chosen), shape.n_layers, shape.n_heads, n_pos, n_pos), np.float32) for name in _ARRAYS}
     key_mass, rows = [], []
     beside: dict[str, list[Floats]] = {}
-    for family, own in chosen.items():
+    for at, (family, own) in enumerate(chosen.items()):
         batch = checkpoint.sample(samples, seed, **task.attention_choice(own))
         keys = task.attended_keys(batch).float()
         layers = _attention(blocks, batch.inputs, keys)
-        cells = [layer.cells.estimate() for layer in layers]
-        for name, part in (("maps", "value"), ("lows", "low"), ("highs", "high")):
-            # What an interval holds beyond 0 and 1 is no probability.
-            maps[name].append([np.clip(getattr(layer, part), 0.0, 1.0) for layer in cells])
         for name, shown in task.shown_beside(batch).items():
             beside.setdefault(name, []).append(shown)
         key_mass.append(float((uniform @ keys.mean(0).cpu()).mean()))
         about = {"n": samples, "seed": seed}
         for number, layer in enumerate(layers):
+            layer.put({name: each[at, number] for name, each in maps.items()})
             rows += layer.rows(family, number, uniform, about, task.key_name)
+        del layer, layers  # before the next family's are made
     return Result(
         "attention",
         "Attention maps",
@@ -106,10 +109,7 @@ def attention_maps(
             "axes": dict.fromkeys(maps, _MAP_AXES) | {name: ["mask", *axes] for name, axes in task.shown_axes.items()},
         },
         {"heads": Table.of(columns(task), rows)},
-        {
-            **{name: np.array(each, dtype=np.float32) for name, each in maps.items()},
-            **{name: np.stack(shown) for name, shown in beside.items()},
-        },
+        {**maps, **{name: np.stack(shown) for name, shown in beside.items()}},
     )
 
 
@@ -129,72 +129,111 @@ def _groups(task: Any) -> dict[str, list[int]]:
 
 
 @dataclass
+class _Map:
+    """What is kept of the cells of one head's map while the batch goes by.
+
+    Attributes:
+        cells: of every cell.
+        first_half: the maps of the first half of the batch, summed.
+    """
+
+    cells: RunningMean = field(default_factory=RunningMean)
+    first_half: Floats = field(default_factory=lambda: np.zeros(()))
+
+    def add(self, patterns: Tensor, n_first: int) -> None:
+        """Take in patterns (n, query, key), of which `n_first` belong to the first half."""
+        each = _double(patterns)
+        self.cells.add(each)
+        self.first_half = self.first_half + each[:n_first].sum(0)
+
+    def distances(self, uniform: Floats, n: int) -> dict[str, float]:
+        """How far the map of `n` samples is from uniform attention, and its two halves from each other."""
+        second = (self.cells.mean * n - self.first_half) / (n - n // 2)
+        return {
+            "distance_from_uniform": _total_variation(self.cells.mean, uniform),
+            "split_half_distance": _total_variation(self.first_half / (n // 2), second),
+        }
+
+
+@dataclass
 class _Layer:
     """What is kept of the attention of a layer's heads while the batch goes by.
 
     Attributes:
-        cells: of every cell of the maps.
-        first_half: the maps of the first half of the batch, summed.
+        maps: of every head.
         entropy: for each part of the batch, (n, head).
         self_mass: the same.
         key_mass: the same.
     """
 
-    cells: RunningMean = field(default_factory=RunningMean)
-    first_half: Floats = field(default_factory=lambda: np.zeros(()))
+    maps: list[_Map]
     entropy: list[Floats] = field(default_factory=list)
     self_mass: list[Floats] = field(default_factory=list)
     key_mass: list[Floats] = field(default_factory=list)
 
     def add(self, patterns: Tensor, keys: Tensor, n_first: int) -> None:
         """Take in patterns (n, head, query, key) with chosen keys (n, key); `n_first` belong to the first half."""
-        each = patterns.double().cpu().numpy()
-        self.cells.add(each)
-        self.first_half = self.first_half + each[:n_first].sum(0)
-        self.entropy.append(_double(torch.special.entr(patterns).sum(-1).mean(-1)))
+        # One head after the other: what is in float64 then fits a processor's cache, or nearly.
+        for head, own in enumerate(self.maps):
+            own.add(patterns[:, head], n_first)
+        self.entropy.append(np.stack([_entropy(patterns[:, head]) for head in range(len(self.maps))], 1))
         self.self_mass.append(_double(patterns.diagonal(dim1=-2, dim2=-1).mean(-1)))
         self.key_mass.append(_double((patterns.mean(2) @ keys[:, :, None])[..., 0]))
+
+    def put(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the maps and the ends of their intervals into arrays (head, query, key), by name."""
+        for head, own in enumerate(self.maps):
+            for array, values in zip(arrays.values(), (own.cells.mean, *own.cells.interval()), strict=True):
+                # What an interval holds beyond 0 and 1 is no probability.
+                array[head] = np.clip(values, 0.0, 1.0)
 
     def rows(
         self, family: str, layer: int, uniform: Tensor, about: dict[str, int], key_name: str
     ) -> list[dict[str, Any]]:
         """A row of the table for each head."""
-        average, n = self.cells.estimate().value, about["n"]
-        first = self.first_half / (n // 2)
-        second = (average * n - self.first_half) / (n - n // 2)
-        from_uniform, halves = _total_variation(average, uniform.double().numpy()), _total_variation(first, second)
         measured = {"entropy": self.entropy, "self_mass": self.self_mass, key_name: self.key_mass}
         measures = {name: mean_estimate(np.concatenate(parts)) for name, parts in measured.items()}
+        alike = _double(uniform)
         return [
             {
                 "mask": family,
                 "head": str(Head(layer, head)),
                 **about,
                 **{key: value for name, each in measures.items() for key, value in each.columns(name, head).items()},
-                "distance_from_uniform": float(from_uniform[head]),
-                "split_half_distance": float(halves[head]),
+                **own.distances(alike, about["n"]),
             }
-            for head in range(len(average))
+            for head, own in enumerate(self.maps)
         ]
 
 
 def _attention(blocks: Blocks, inputs: Tensor, keys: Tensor) -> list[_Layer]:
     """Every layer's attention, part by part of the batch."""
-    layers = [_Layer() for _ in blocks.blocks]
+    layers = [_Layer([_Map() for _ in range(block.n_heads)]) for block in blocks.blocks]
     half = len(inputs) // 2
-    n_heads, n_pos = blocks.blocks[0].n_heads, inputs.shape[1]
-    # One layer's patterns in float64, and their distances from the mean.
-    for samples in blocks.parts(len(inputs), kept=4 * n_heads * n_pos):
+    for samples in _parts(blocks, *inputs.shape):
         n_first = min(max(half - samples.start, 0), samples.stop - samples.start)
         for layer, patterns in zip(layers, blocks.patterns(inputs[samples]), strict=True):
             layer.add(patterns, keys[samples], n_first)
     return layers
 
 
+def _parts(blocks: Blocks, n: int, n_pos: int) -> list[slice]:
+    """Which of n samples go through together."""
+    cells = blocks.blocks[0].n_heads * n_pos**2
+    # A layer's patterns in float64, and their distances from the mean.
+    size = max(blocks.at_once(kept=4 * cells // n_pos), min(FEWEST, BYTES // (4 * cells)))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _entropy(patterns: Tensor) -> Floats:
+    """Of patterns (n, query, key), averaged over queries, nats."""
+    return _double(torch.special.entr(patterns).sum(-1).mean(-1))
+
+
 def _double(values: Tensor) -> Floats:
     return values.double().cpu().numpy()
 
 
-def _total_variation(p: Floats, q: Floats) -> Floats:
-    """Half the L1 distance of two maps, averaged over queries: (…, query, key) to (…)."""
-    return np.asarray(np.abs(p - q).sum(-1).mean(-1) / 2)
+def _total_variation(p: Floats, q: Floats) -> float:
+    """Half the L1 distance of two maps (query, key), averaged over queries."""
+    return float(np.abs(p - q).sum(-1).mean() / 2)

@@ -11,14 +11,17 @@
       layer: root.querySelector(".layer-choice"),
       scale: root.querySelector(".scale-choice"),
       find: root.querySelector(".head-search"),
+      level: root.querySelector(".level-choice"),
+      head: root.querySelector(".head-choice"),
     };
     const layers = [...new Set(data.layers)];
     controls.layer.append(new Option("all", "all"), ...layers.map((index) => new Option(String(index), String(index))));
+    controls.head?.append(...data.heads.map((name, index) => new Option(name, String(index))));
     // Many large maps at once would take seconds to draw.
-    if (data.heads.length * data.size * data.size > 160000) controls.layer.value = "0";
+    if (data.maps.length && data.heads.length * data.size * data.size > 160000) controls.layer.value = "0";
     takeFromAddress(data, controls);
     for (const [name, control] of Object.entries(controls)) {
-      control.addEventListener(name === "find" ? "input" : "change", () => {
+      control?.addEventListener(name === "find" ? "input" : "change", () => {
         keepInAddress(data, controls);
         draw(root, data, controls);
       });
@@ -27,7 +30,7 @@
   }
 
   function takeFromAddress(data, controls) {
-    const { mask, layer, scale, find, head } = mcinterp.place();
+    const { mask, layer, scale, find, head, level } = mcinterp.place();
     const known = data.masks.indexOf(mask);
     if (known >= 0) controls.mask.value = String(known);
     if (head) controls.layer.value = "all";
@@ -35,10 +38,20 @@
       if ([...control.options].some((option) => option.value === value)) control.value = value;
     }
     controls.find.value = find ?? "";
+    takeHead(data, controls, level ?? (head ? "cells" : undefined));
   }
 
-  function keepInAddress(data, { mask, layer, scale, find }) {
-    mcinterp.keep({ at: "attention", mask: data.masks[mask.value], layer: layer.value, scale: scale.value, find: find.value });
+  // Of large maps, what is shown of them, and the head whose positions are.
+  function takeHead(data, { level, head }, wanted) {
+    if (!level) return;
+    if ([...level.options].some((option) => option.value === wanted)) level.value = wanted;
+    head.value = String(Math.max(0, data.heads.findIndex((name) => headOf(name) === mcinterp.place().head)));
+  }
+
+  function keepInAddress(data, { mask, layer, scale, find, level, head }) {
+    const place = { at: "attention", mask: data.masks[mask.value], layer: layer.value, scale: scale.value, find: find.value };
+    const one = level?.value === "cells" ? { head: headOf(data.heads[head.value]) } : {};
+    mcinterp.keep({ ...place, level: level?.value, ...one });
   }
 
   function wantedHeads(data, { layer, find }) {
@@ -49,27 +62,77 @@
       .filter((index) => words.length === 0 || words.some((word) => data.heads[index].toLowerCase().includes(word)));
   }
 
-  function square(flat, size) {
-    const rows = [];
-    for (let start = 0; start < flat.length; start += size) {
-      rows.push(flat.slice(start, start + size).map((value) => value / 1000));
-    }
-    return rows;
+  // What is drawn of large maps: the groups of a level, or one head, which has to be loaded.
+  async function shownOf(data, { mask, level, head }) {
+    if (data.maps.length) return data;
+    if (level?.value !== "cells") return { ...data, ...data.levels.find((one) => one.name === level?.value) };
+    const at = `${mask.value}-${head.value}.js`;
+    const maps = { [mask.value]: { [head.value]: await mcinterp.packed.load(data.folder, at) } };
+    return { ...data, maps, one: Number(head.value) };
   }
 
-  function draw(root, data, controls) {
+  async function draw(root, data, controls) {
     const mask = controls.mask.value;
     for (const figure of root.querySelectorAll(".pictures figure")) figure.hidden = figure.dataset.family !== mask;
-    const shown = wantedHeads(data, controls);
-    linkHeads(root, data, controls.find.value.trim() ? shown : []);
+    const turn = (root.turn = (root.turn ?? 0) + 1);
+    const cells = controls.level?.value === "cells";
+    if (controls.head) controls.head.parentElement.hidden = !cells;
+    if (cells) {
+      // A head that was chosen in a summary is the one whose positions are asked for.
+      if (document.activeElement === controls.level) takeHead(data, controls, "cells");
+      linkHeads(root, data, []);
+    }
+    const view = data.maps.length ? data : await shownOf(data, controls).catch((error) => ({ ...data, failed: error.message }));
+    // Another choice may have been made while a map was loading.
+    if (turn === root.turn) drawView(root, view, controls, mask);
+  }
+
+  function drawView(root, data, controls, mask) {
+    const shown = data.one === undefined ? wantedHeads(data, controls) : [data.one];
+    if (data.one === undefined) linkHeads(root, data, controls.find.value.trim() ? shown : []);
     const note = root.querySelector(".scale-note");
-    if (shown.length === 0) {
+    const missing = data.failed ?? (mask in data.maps ? "" : "These maps are too large for a page that is one file; a report in a folder has them.");
+    if (shown.length === 0 || missing) {
       root.querySelector(".heads").replaceChildren();
-      note.textContent = "No head of this layer has these words in its name or classes.";
+      note.textContent = missing || "No head of this layer has these words in its name or classes.";
       return;
     }
     const own = controls.scale.value === "own";
+    if (data.one !== undefined) {
+      note.textContent = drawPositions(root, data, mask, own ? 1 : Number(controls.scale.value));
+      return;
+    }
     note.textContent = drawHeads(root, data, shown, mask, own, Number(controls.scale.value));
+  }
+
+  // One head with a pixel a cell: CircuitsVis takes minutes for hundreds of positions. Returns what the colours mean.
+  function drawPositions(root, data, mask, share) {
+    const rows = mcinterp.packed.rows(data.maps[mask][data.one], data.size);
+    const end = Math.max(1e-6, data.maps[mask][data.one][1]) * share;
+    const title = Object.assign(document.createElement("h4"), { textContent: data.heads[data.one] });
+    const told = Object.assign(document.createElement("p"), { className: "hint", textContent: "\u00a0" });
+    const canvas = Object.assign(document.createElement("canvas"), { width: data.size, height: data.size });
+    canvas.style.cssText = "width:min(100%,800px);image-rendering:pixelated;border:1px solid";
+    canvas.setAttribute("aria-label", "attention map; the numbers are in the table below");
+    paint(canvas, rows, end);
+    canvas.addEventListener("mousemove", (event) => {
+      const [query, key] = [event.offsetY / canvas.clientHeight, event.offsetX / canvas.clientWidth]
+        .map((at) => Math.floor(at * data.size));
+      const value = rows[query]?.[key];
+      if (value !== undefined) told.textContent = `query ${data.tokens[query]}, key ${data.tokens[key]}: ${value.toPrecision(2)}`;
+    });
+    root.querySelector(".heads").replaceChildren(title, told, canvas);
+    return `White is 0, the darkest blue ${end.toPrecision(2)} and more.`;
+  }
+
+  function paint(canvas, rows, end) {
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(canvas.width, canvas.height);
+    rows.flat().forEach((value, cell) => {
+      const white = 1 - Math.min(1, value / end);
+      image.data.set([255 * white, 90 + 165 * white, 140 + 115 * white, 255], 4 * cell);
+    });
+    context.putImageData(image, 0, 0);
   }
 
   // Ways to the pages of the heads that were searched for or chosen.
@@ -86,8 +149,8 @@
 
   // Returns what the colours mean.
   function drawHeads(root, data, shown, mask, own, share) {
-    const maps = shown.map((index) => square(data.maps[mask][index], data.size));
-    const largest = maps.map((map) => Math.max(0.001, ...map.map((row) => Math.max(...row))));
+    const maps = shown.map((index) => mcinterp.packed.rows(data.maps[mask][index], data.size));
+    const largest = maps.map((map) => Math.max(1e-6, ...map.map((row) => Math.max(...row))));
     const end = own ? 1 : Math.max(...largest) * share;
     const names = shown.map((index) => data.heads[index]);
     const target = document.createElement("div");
