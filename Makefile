@@ -5,13 +5,18 @@ BIN := $(VENV)/bin
 # Packages are compiled when they are first imported; where nothing of that is kept, every process does it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage check docs bench soak clean
+.PHONY: demo test browser coverage check docs bench soak clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
 
 test: $(VENV)/.development
+	-@$(BIN)/python tests/browsers.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Tests of pages want one: the system's, playwright's own, or the package manager's, in the order in which they are had.
+browser: $(VENV)/.development
+	$(BIN)/python tests/browsers.py
 
 # The same tests; it prints which branches of the package none of them takes, and fails where those are more than a tenth.
 coverage: $(VENV)/.development
