@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from processes import started
 from small_sweep import assert_same_numbers, begun_and_holder, write_grid
 
 from mcinterp.errors import CheckpointError, ConfigError, UsageError
@@ -36,8 +37,7 @@ def short(tmp_path: Path) -> Path:
     return write_grid(tmp_path / "short.yaml", {"training.seed": [0, 1, 2]})
 
 
-@contextmanager
-def command(grid: Path, out: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+def command(grid: Path, out: Path, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """The command in a session of its own, as a terminal has it."""
     line = [
         sys.executable,
@@ -52,15 +52,7 @@ def command(grid: Path, out: Path, *words: str) -> Iterator[subprocess.Popen[str
         "--threads",
         "1",
     ]
-    process = subprocess.Popen(
-        [*line, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        with process:
-            yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    return started([*line, *words], Path())
 
 
 def wait_for_training(out: Path, steps: int, name: str = "") -> int:
