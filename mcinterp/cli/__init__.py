@@ -16,14 +16,21 @@ from pathlib import Path
 import typer
 
 from mcinterp.cli import analysis, compare, explore, listing, study, sweep, training, view
+from mcinterp.cli.progress import say
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
+from mcinterp.interrupt import interrupts
 from mcinterp.launch import is_main, refuse_several
 
 TOGETHER = ("train", "densify", "retrain")
 """Commands that several processes may run together."""
+RESUMED = ("demo", "train", "densify", "retrain", "sweep", "reproduce", "report", "analyze", "compare")
+"""Commands that keep what they have done, and go on from there."""
+INTERRUPTED = 130
+"""The exit code that typer gives to a command that was interrupted."""
 DEBUG = "--debug"
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """What torch says then, in a RuntimeError."""
+
 
 app = typer.Typer(
     name="mcinterp",
@@ -68,8 +75,14 @@ def main() -> None:
         _check_words(words)
         if words and words[0] not in TOGETHER:
             refuse_several(f"mcinterp {words[0]}")
-        with nullcontext() if is_main() else _silence():
+        with interrupts(), nullcontext() if is_main() else _silence(), _processes_ended(words):
             app(words)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if getattr(ended, "code", INTERRUPTED) != INTERRUPTED:
+            raise
+        going_on = "; what is done is kept, and the same command goes on from there"
+        say(f"stopped{going_on if words and words[0] in RESUMED else ''}")
+        sys.exit(1)
     except Exception as error:  # what no layer foresaw is a mistake of the package, and still told in a sentence
         _fail(error, DEBUG in sys.argv)
 
@@ -84,6 +97,17 @@ def _check_words(words: Sequence[str]) -> None:
         if not word.strip() or (word.startswith("--") and word.find("=") == len(word) - 1):
             given = f"{before} {word!r}".strip() if not word.strip() else word
             raise UsageError(f"{given}: an empty word, as a variable leaves that is not set")
+
+
+@contextmanager
+def _processes_ended(words: Sequence[str]) -> Iterator[None]:
+    """Leave none behind that a command with --jobs has started, and wait for none."""
+    try:
+        yield
+    finally:
+        fanout = sys.modules.get("mcinterp.runs.fanout")
+        if fanout and any(word.startswith("--jobs") for word in words):
+            fanout.end_processes()
 
 
 def _let_through_any_name() -> None:

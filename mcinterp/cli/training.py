@@ -178,7 +178,8 @@ def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = Fa
 
 def _tell(trained: Run) -> None:
     """What came of training; a run that was stopped ends the command."""
-    if not trained.finished:
-        say(f"stopped at step {trained.steps[-1]}; the same command goes on from there")
+    if not trained.complete:
+        at = "while saving more checkpoints across the drop" if trained.finished else f"at step {trained.steps[-1]}"
+        say(f"stopped {at}; the same command goes on from there")
         raise typer.Exit(1)
     say(f"trained: {trained.told}")

@@ -147,6 +147,11 @@ class Run:
         """Whether training has done all its steps."""
         return self.config.training.steps in self.steps
 
+    @property
+    def complete(self) -> bool:
+        """Whether training has done all its steps, and all checkpoints across its drops are there."""
+        return self.finished and not self.missing_dense_steps()
+
     def fingerprint(self) -> str:
         """Digest of the run's measurements and of all its checkpoints, hexadecimal."""
         digest = hashlib.sha256((self.path / METRICS).read_bytes())

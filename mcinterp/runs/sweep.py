@@ -136,7 +136,7 @@ def _prepared(sweep: Sweep, folder: Path) -> Path:
 
 def _complete(path: Path) -> bool:
     """Whether a run is finished, with its checkpoints across the drop."""
-    return (path / CONFIG).is_file() and (run := Run(path)).finished and not run.missing_dense_steps()
+    return (path / CONFIG).is_file() and Run(path).complete
 
 
 class _Log:
