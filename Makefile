@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 # Packages are compiled when they are first imported; where nothing of that is kept, every process does it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test browser coverage check docs bench soak clean
+# Pythons that `make newest` tries.
+PYTHONS ?= python3.11 python3.13
+
+.PHONY: demo test browser coverage check docs bench soak newest clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
@@ -22,6 +25,17 @@ browser: $(VENV)/.development
 coverage: $(VENV)/.development
 	PYTEST_ADDOPTS="--cov --cov-report=term" $(MAKE) test
 	$(BIN)/coverage json -q -o - | $(BIN)/python benchmarks/branches.py
+
+# The tests with the newest of everything that pyproject.toml allows, without constraints.txt, in an environment for each
+# Python. PyPI's torch is gigabytes; a Python that is not here is an error, after the others with `make -k newest`.
+newest: $(PYTHONS:%=newest-%)
+
+newest-%:
+	@command -v $* >/dev/null || { echo "make newest: no $* here; PYTHONS=… names others" >&2; exit 1; }
+	$* -m venv --clear build/$@
+	build/$@/bin/pip install --quiet --no-compile --upgrade pip
+	build/$@/bin/pip install --quiet --no-compile --editable '.[test]'
+	OMP_NUM_THREADS=1 build/$@/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.development
 	OMP_NUM_THREADS=1 MCINTERP_KILLS=50 $(BIN)/python -m pytest tests/runs/test_soak.py

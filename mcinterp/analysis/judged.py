@@ -1,6 +1,8 @@
 """The one place where an estimate and a reference become a verdict, and a verdict a word.
 
-A sentence that says more, less, nearer or as much asks here, so that it says no more than its interval.
+A sentence that says more, less, nearer or as much asks here, so that it says no more than its interval; so does the
+rule of a claim, once for each of its bounds. Only what is said of an ablation is decided elsewhere, as it is about all
+tests of a page together and not about one interval: `passes.ablation_verdicts`.
 """
 
 from __future__ import annotations

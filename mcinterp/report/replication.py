@@ -128,7 +128,7 @@ def _of_seed(row: pd.Series, failed: Container[int]) -> Cell:
     """A claim's verdict in a seed, which leads to the claim on that seed's page."""
     if row["seed"] in failed:
         return verdict_cell(row["verdict"], note="the seed failed")
-    note = f"{int(row['holds'])} of {int(row['findings'])} findings hold"
+    note = f"{int(row['holds'])} of {int(row['findings'])} findings"
     return verdict_cell(row["verdict"], note, f"{_folder(row['seed'])}/{PAGE}#{anchor(row['claim'])}")
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mcinterp.analysis.judged import Judged
+from mcinterp.analysis.statistics import share_estimate
 from mcinterp.results import Result, Table
 
 Verdict = Literal["holds", "does not hold", "undecided"]
@@ -29,6 +31,7 @@ FINDING_COLUMNS = {
     "rule_low": "lower end of where it holds; -inf without one",
     "rule_high": "upper end, likewise",
     "n": "samples behind the value",
+    "counted": "whether the value is the share of them that are so, with its exact binomial interval",
     "value": "the value",
     "value_low": "value: lower end of the 95 % interval (the value itself where there is nothing to average)",
     "value_high": "… upper end",
@@ -44,17 +47,35 @@ FINDING_COLUMNS = {
 
 @dataclass(frozen=True)
 class Number:
-    """A value with its 95 % interval; NaN where it could not be measured."""
+    """A value with its 95 % interval; NaN where it could not be measured.
+
+    Attributes:
+        value: it.
+        low: lower end of the interval.
+        high: upper end.
+        n: samples behind it.
+        counted: whether it is the share of them that are so, with their exact binomial interval. Over seeds the
+            samples of such numbers are put together, where other numbers are averaged.
+    """
 
     value: float
     low: float
     high: float
     n: int = 0
+    counted: bool = False
 
     @classmethod
     def exact(cls, value: float, n: int = 1) -> Number:
         """A number without sampling, which is its own interval."""
         return cls(float(value), float(value), float(value), n)
+
+    @classmethod
+    def share(cls, count: int, n: int) -> Number:
+        """`count` of `n` samples, with the exact binomial interval; missing without a sample."""
+        if not n:
+            return MISSING
+        found = share_estimate(count, n)
+        return cls(float(found.value), float(found.low), float(found.high), n, counted=True)
 
     def plus(self, shift: float) -> Number:
         """The same, moved by a shift that is taken as known."""
@@ -86,11 +107,12 @@ class Rule:
 
     def verdict(self, number: Number) -> Verdict:
         """`holds` inside, `does not hold` outside, `undecided` across an end or without a number."""
-        if self.low <= number.low and number.high <= self.high:
-            return "holds"
-        if number.high < self.low or number.low > self.high:
+        if math.isnan(number.low) or math.isnan(number.high):
+            return "undecided"
+        least, most = (Judged(number.value, number.low, number.high, end).side for end in (self.low, self.high))
+        if least == "below" or most == "above":
             return "does not hold"
-        return "undecided"
+        return "undecided" if "undecided" in (least, most) else "holds"
 
     def __str__(self) -> str:
         if self.low == -float("inf"):
@@ -191,6 +213,7 @@ def _finding_row(claim: str, finding: Finding) -> dict[str, Any]:
         "rule_low": finding.rule.low,
         "rule_high": finding.rule.high,
         "n": finding.number.n,
+        "counted": finding.number.counted,
         "value": finding.number.value,
         "value_low": finding.number.low,
         "value_high": finding.number.high,
@@ -231,8 +254,12 @@ class Evidence:
         """The value, with its interval where the table has one, of the first row that fits."""
         return next(iter(self.numbers(key, table, column, **equal)), MISSING)
 
+    def share(self, key: str, table: str, column: str, **equal: object) -> Number:
+        """The same of a column that is the share of the row's n with its exact binomial interval."""
+        return replace(self.number(key, table, column, **equal), counted=True)
+
     def numbers(self, key: str, table: str, column: str, **equal: object) -> list[Number]:
-        """The same of every row that fits."""
+        """The numbers of all rows that fit."""
         return [number_of(row, column) for _, row in self.rows(key, table, **equal).iterrows()]
 
 

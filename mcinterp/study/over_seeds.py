@@ -47,7 +47,11 @@ FINDING_COLUMNS = {
     "rule_high": "upper end, likewise",
     "seeds": "that the study was carried out with",
     "n": "seeds that have a value, which the following describe",
-    **interval_columns("value", "mean over seeds (t interval; the value itself where all seeds have the same)"),
+    **interval_columns(
+        "value",
+        "mean over seeds (t interval; the value itself where all seeds have the same); of a share of samples that of "
+        "all seeds' samples together (exact binomial interval)",
+    ),
     "sd": "standard deviation over seeds",
     "least": "smallest of the seeds' values",
     "most": "largest",
@@ -74,9 +78,10 @@ ALIKE = ["claim", "finding", "rule"]
 def over_seeds(found: Mapping[int, Result], failed: Mapping[int, str]) -> Result:
     """What became of the claims over seeds.
 
-    A finding's verdict over seeds is that of its rule on the 95 % t interval of its mean over seeds, so that it may be
-    decided where no single training can decide it. It is undecided where a seed has no value (an average of the others
-    would leave failures out), and where the control, averaged likewise, is not null.
+    A finding's verdict over seeds is that of its rule on the 95 % t interval of its mean over seeds (of all seeds'
+    samples together where it is a share of samples), so that it may be decided where no single training can decide it.
+    It is undecided where a seed has no value (an average of the others would leave failures out), and where the
+    control, averaged likewise, is not null.
 
     Args:
         found: seed → its claims, as `claims_result` made them; at least one.
@@ -121,6 +126,15 @@ def mean_over_seeds(values: pd.Series) -> Number:
     return Number(float(estimate.value), float(estimate.low), float(estimate.high), len(present))
 
 
+def over_all(rows: pd.DataFrame) -> Number:
+    """A finding's number over seeds: of all samples together where it counts samples, else the mean of its values."""
+    if not rows["counted"].any():
+        return mean_over_seeds(rows["value"])
+    present = rows.dropna(subset="value")
+    together = Number.share(round((present["value"] * present["n"]).sum()), int(present["n"].sum()))
+    return replace(together, n=len(present))
+
+
 def _values(found: Mapping[int, Result]) -> pd.DataFrame:
     """Every seed's findings, one below the other, numbered within their claims."""
     frames = [result.table("findings").assign(seed=seed) for seed, result in sorted(found.items())]
@@ -136,7 +150,7 @@ def _over(rows: pd.DataFrame, seeds: int) -> Finding:
     first = rows.iloc[0]
     null = _control(rows)
     control = null and replace(null, number=_whole(null.number, seeds))
-    number, rule = _whole(mean_over_seeds(rows["value"]), seeds), Rule(first["rule_low"], first["rule_high"])
+    number, rule = _whole(over_all(rows), seeds), Rule(first["rule_low"], first["rule_high"])
     return Finding(str(first["finding"]), number, rule, str(first["evidence"]), control)
 
 
@@ -178,7 +192,7 @@ def _verdict(claim: str, seed: int, found: Mapping[int, Result]) -> dict[str, An
 
 
 def _finding(rows: pd.DataFrame, finding: Finding, seeds: int) -> dict[str, Any]:
-    first, mean = rows.iloc[0], mean_over_seeds(rows["value"])
+    first, mean = rows.iloc[0], over_all(rows)
     return {
         **{name: first[name] for name in ("claim", "number", "finding", "rule", "rule_low", "rule_high")},
         "seeds": seeds,

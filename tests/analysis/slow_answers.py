@@ -192,11 +192,12 @@ def slow_positions(checkpoint: Checkpoint, result: Result, n: int, seed: int) ->
         row |= Errors.of(0 * targets, targets, where["masked"]).columns("zero_mse")
         for name in before:
             own = [one.mse for one in errors[name]]
-            row |= before[name].columns(f"{name}_mse_clean") | {f"{name}_mse": float(np.mean(own))}
+            row |= before[name].columns(f"{name}_mse_clean")
             row |= {f"{name}_spread": float(np.std(own, ddof=1)) if len(own) > 1 else np.nan}
             sampled = nulls.get(kind) != "exactly" and len(own) == len(result.arrays["order all positions"])
             changes = [Errors(one.sums - before[name].sums, one.counts) for one in errors[name]]
-            for column, under in ((f"{name}_delta", changes), (f"{name}_moved", errors[f"moved {name[0]}"])):
+            measured = {"mse": errors[name], "delta": changes, "moved": errors[f"moved {name[0]}"]}
+            for column, under in ((f"{name}_{measure}", under) for measure, under in measured.items()):
                 average = Errors.averaged(under)
                 row |= _crossed(column, under) if sampled else average.columns(column)
         rows.append(row | {"masked_ratio": row["masked_mse"] / before["masked"].mse})

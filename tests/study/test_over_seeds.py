@@ -99,6 +99,33 @@ def test_what_no_single_training_decides_is_decided_by_the_mean_over_seeds(
         assert math.isnan(row["sd"])
 
 
+@pytest.mark.parametrize(
+    ("counts", "together", "verdict"),
+    [
+        ([(2, 2)] * 5, (10, 10), "holds"),
+        ([(0, 2)] * 5, (0, 10), "does not hold"),
+        ([(2, 2)] * 2, (4, 4), "undecided"),  # 0.025 ** (1 / 4) is below ½
+        ([(2, 2), (0, 2), (2, 2)], (4, 6), "undecided"),
+        ([(10, 10), (0, 1)], (10, 11), "holds"),  # every sample counts the same, whichever seed it is of
+    ],
+)
+def test_samples_that_are_counted_are_put_together_over_seeds(
+    counts: list[tuple[int, int]], together: tuple[int, int], verdict: str
+) -> None:
+    found = over_seeds(of_seeds(*(decided(finding(Number.share(*each))) for each in counts)), {})
+    row, (count, n) = found.table("findings").iloc[0], together
+    low = stats.beta.ppf(0.025, count, n - count + 1) if count else 0.0
+    high = stats.beta.ppf(0.975, count + 1, n - count) if count < n else 1.0
+    assert row[["value", "value_low", "value_high"]].tolist() == pytest.approx([count / n, low, high])
+    assert (row["n"], row["verdict"]) == (len(counts), verdict)
+
+
+def test_a_seed_without_samples_leaves_the_count_of_all_undecided() -> None:
+    shares = [Number.share(2, 2)] * 5 + [Number.share(0, 0)]
+    row = over_seeds(of_seeds(*(decided(finding(each)) for each in shares)), {}).table("findings").iloc[0]
+    assert (row["n"], row["value"], row["verdict"]) == (5, 1, "undecided")
+
+
 def test_an_interval_by_hand() -> None:
     """1, 2, 3: mean 2, standard error 1/√3, t = 4.303 with two degrees of freedom."""
     number = mean_over_seeds(pd.Series([1.0, 2.0, 3.0]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcinterp.analysis.judged import NEGLIGIBLE
+from mcinterp.analysis.judged import NEGLIGIBLE, Judged
 from mcinterp.analysis.passes.ablation_controls import Beside, Controls
 from mcinterp.analysis.statistics import false_discovery
 
@@ -55,8 +55,9 @@ def _words(controls: Controls, beside: Beside, q_value: float, excess_q: float, 
     said = _outstanding(beside, q_value < SIGNIFICANT) if excess_q < SIGNIFICANT else ""
     if not said:
         return f"beyond the range of {others}, undecided"
-    largest = max(abs(float(beside.excess.low)), abs(float(beside.excess.high)))
-    return f"{said}, by less than {100 * NEGLIGIBLE:g} %" if largest <= NEGLIGIBLE * clean else said
+    value, low, high = (float(end) for end in (beside.excess.value, beside.excess.low, beside.excess.high))
+    excess = Judged(value, low, high, negligible=NEGLIGIBLE * clean)
+    return f"{said}, by less than {100 * NEGLIGIBLE:g} %" if excess.side == "equal" else said
 
 
 def _outstanding(beside: Beside, changed: bool) -> str:

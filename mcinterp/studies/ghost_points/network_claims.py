@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mcinterp.studies.ghost_points.fields import FIELDS, NEAR_ZERO
 from mcinterp.studies.ghost_points.networks import GAINS, NETWORKS, RANKS, RATES, STRICT
 from mcinterp.studies.ghost_points.revival import DEADLY, LOWER, REVIVAL, UPDATES
@@ -24,13 +26,13 @@ def drop(e: Evidence) -> Claim:
     lowest = min(RATES)
     null = Control(
         f"share found at the learning rate {lowest:g}, at which none leaves the plateau in time",
-        e.number(TRAINED, "drops", "found", rate=lowest),
+        e.share(TRAINED, "drops", "found", rate=lowest),
         FEWER,
     )
     rate = _reference(e)
     finding = Finding(
         f"share of networks in whose loss a drop is found, at {_said(rate)}",
-        e.number(TRAINED, "drops", "found", rate=rate),
+        e.share(TRAINED, "drops", "found", rate=rate),
         MOST,
         TRAINED,
         null,
@@ -113,17 +115,17 @@ def have_ghosts(e: Evidence) -> Claim:
         "Before the drop the velocity of a network of rank one has no root on the way to the threshold, but comes near "
         "zero there: a ghost."
     )
-    null = Control("share that has one before training", e.number(SEEN, "windows", "ghost", window="untrained"), FEWER)
+    null = Control("share that has one before training", e.share(SEEN, "windows", "ghost", window="untrained"), FEWER)
     findings = (
         Finding(
             "share of networks whose velocity leads to the threshold, without a root, at a checkpoint before the drop",
-            e.number(SEEN, "windows", "rootless", window="plateau"),
+            e.share(SEEN, "windows", "rootless", window="plateau"),
             MOST,
             SEEN,
         ),
         Finding(
             f"share with a ghost there: no root, and inside the way a speed below {NEAR_ZERO:g} of its fastest",
-            e.number(SEEN, "windows", "ghost", window="plateau"),
+            e.share(SEEN, "windows", "ghost", window="plateau"),
             MOST,
             SEEN,
             null,
@@ -144,4 +146,4 @@ def _said(rate: float) -> str:
 def _outcome(e: Evidence, sweep: str, value: float, column: str) -> Number:
     rows = e.rows(TRAINED, "outcomes", sweep=sweep)
     rows = rows[rows[sweep] == value] if len(rows) else rows
-    return number_of(rows.iloc[0], column) if len(rows) else MISSING
+    return replace(number_of(rows.iloc[0], column), counted=True) if len(rows) else MISSING

@@ -105,7 +105,7 @@ def _transitions() -> Rows:
     rows = [{"component": "whole model", "kind": "run", "seed": 0, "found": True, "start": 4000.0, "half_at": 5000.0}]
     starts = {"mlp": 0.0, "tokens": 0.0, "attention": 1000.0, "positions": 2000.0}
     for name, start in starts.items():
-        for seed in (1, 2, 3):
+        for seed in range(1, 7):
             found = {"component": name, "kind": "component", "seed": seed, "found": start > 0}
             rows.append(found | {"start": start + seed if start else float("nan"), "half_at": start + 100.0 + seed})
     return rows
@@ -160,7 +160,10 @@ def tables() -> Tables:
         "after/probes": {"probes": _probes()},
         "after/shift": {
             "shift": [
-                {"sweep": "law", "condition": law, "n": 1024} | with_interval("masked_mse", 0.01, 0.001) for law in laws
+                {"sweep": "law", "condition": law, "n": 1024}
+                | with_interval("masked_mse", 0.01, 0.001)
+                | with_interval("masked_ratio", 0.1, 0.01)
+                for law in laws
             ]
         },
         "study/unclassified": {"ablation": [_ablated("L1H0,L1H1", 0.01, 0.001, 0.001)]},

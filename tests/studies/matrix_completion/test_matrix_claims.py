@@ -12,6 +12,7 @@ from forged_evidence import FACTS, GROUPS, TRANSITION, evidence, tables
 from forging import spoilt, with_interval
 
 from mcinterp.studies.matrix_completion.claims import matrix_claims
+from mcinterp.studies.matrix_completion.claims.components import SPELLED
 from mcinterp.study import Claim, Evidence, Finding
 
 ALL = {"group": "all", "method": "uniform"}
@@ -45,23 +46,24 @@ def token_cases() -> list[Spoilt]:
 
 def component_cases() -> list[Spoilt]:
     dropped = {"found": True, "start": 2500.0}
+    unfinished = {"found": False, "start": float("nan"), "half_at": float("nan")}
     return [
         *(
             (
                 "dynamics of components",
-                f"{name} alone: steps before",
+                f"{SPELLED.get(name, name)} alone: share of trainings",
                 "run/components",
                 "transitions",
                 {"component": name},
                 wrong,
-                {},
+                unfinished,
             )
             for name, wrong in {"mlp": dropped, "tokens": dropped, "attention": {"found": False}}.items()
         ),
         *(
             (
                 "dynamics of components",
-                f"{name} alone: steps to half",
+                f"{SPELLED.get(name, name)} alone: steps to half",
                 "run/components",
                 "transitions",
                 {"component": name},
@@ -72,12 +74,12 @@ def component_cases() -> list[Spoilt]:
         ),
         (
             "dynamics of components",
-            "positions' steps before their drop less",
+            "share of trainings in which positions' drop is later",
             "run/components",
             "transitions",
             {"component": "positions"},
             {"start": 800.0},
-            {},
+            unfinished,
         ),
     ]
 
@@ -381,14 +383,18 @@ SPOILT: list[Spoilt] = [
     *(
         (
             "other laws",
-            f"L_mask on {law}",
+            f"{measure} on {law}",
             "after/shift",
             "shift",
             {"condition": law},
-            with_interval("masked_mse", 0.05, 0.005),
-            with_interval("masked_mse", 0.02, 0.005),
+            with_interval(column, wrong * usual, 0.5 * usual),
+            with_interval(column, 2 * usual, 0.5 * usual),
         )
         for law in ("Gaussian factors", "Laplace factors")
+        for column, measure, usual, wrong in (
+            ("masked_mse", "L_mask", 0.01, 5),
+            ("masked_ratio", "L_mask over the error of answering 0", 0.1, 6),
+        )
     ),
 ]
 
@@ -551,16 +557,34 @@ def test_one_training_decides_nothing_about_trainings() -> None:
     parts["transitions"] = [row for row in parts["transitions"] if row["kind"] == "run" or row["seed"] == 1]
     found = claims(evidence(changed))["dynamics of components"]
     assert found.verdict == "undecided"
-    longest = finding(found, "positions' steps before their drop")
-    assert longest.number.value == pytest.approx(0.2)
-    assert np.isnan(longest.number.low)
+    longest = finding(found, "share of trainings in which positions' drop is later")
+    assert (longest.number.value, longest.number.n, longest.number.high) == (1, 1, 1)
+    assert longest.number.low == pytest.approx(0.025)  # Clopper and Pearson: 2.5 % of it would give 1 of 1
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(2, "undecided"), (5, "undecided"), (6, "holds")])
+def test_trainings_that_all_agree_decide_only_where_half_of_them_is_ruled_out(n: int, verdict: str) -> None:
+    """0.025 ** (1 / n) is above ½ from 6 on."""
+    changed = tables()
+    parts = changed["run/components"]
+    parts["transitions"] = [row for row in parts["transitions"] if row["kind"] == "run" or row["seed"] <= n]
+    found = claims(evidence(changed))["dynamics of components"]
+    for begins in ("MLPs alone: share", "attention alone: share", "share of trainings in which positions"):
+        assert finding(found, begins).verdict == verdict
+
+
+def test_a_component_that_stands_on_its_plateau_at_the_end_has_not_shown_whether_it_drops() -> None:
+    where, values = {"component": "positions"}, {"found": False, "start": float("nan"), "half_at": float("nan")}
+    found = claims(evidence(spoilt(tables(), "run/components", "transitions", where, values)))["dynamics of components"]
+    assert np.isnan(finding(found, "positions alone: share").number.value)
+    assert found.verdict == "undecided"
 
 
 def test_a_straight_decline_of_the_attention_alone_is_no_plateau_and_drop() -> None:
     """It takes long to reach half, but the detector sees nothing sudden."""
     where, values = {"component": "attention"}, {"found": False, "start": float("nan"), "half_at": 2500.0}
     changed = spoilt(tables(), "run/components", "transitions", where, values)
-    waits = finding(claims(evidence(changed))["dynamics of components"], "attention alone: steps before")
+    waits = finding(claims(evidence(changed))["dynamics of components"], "attention alone: share of trainings")
     assert waits.number.value == 0
     assert waits.verdict == "does not hold"
 

@@ -129,19 +129,22 @@ def _steered(e: Evidence, direction: str) -> Finding:
 def carries_over(e: Evidence) -> Claim:
     """Other laws of the factors."""
     text = "After the drop the error on matrices of Gaussian and of Laplace factors is like that on the training law."
-    key = "after/shift"
-    usual = e.number(key, "shift", "masked_mse", condition="training", sweep="law")
-    fresh = e.number(key, "shift", "masked_mse", condition="training, fresh batch", sweep="law").over(usual)
-    control = Control("L_mask on a fresh batch of the training law, over that of the first", fresh, SIMILAR)
     findings = tuple(
-        share(
-            f"L_mask on {law}, over that on the training law",
-            e.number(key, "shift", "masked_mse", condition=law, sweep="law"),
-            usual,
-            SIMILAR,
-            key,
-            control,
-        )
+        _carried(e, law, column, measure)
         for law in ("Gaussian factors", "Laplace factors")
+        for column, measure in (("masked_mse", "L_mask"), ("masked_ratio", "L_mask over the error of answering 0"))
     )
     return Claim("other laws", text, f"{PAPER}, App. J.2", findings)
+
+
+def _carried(e: Evidence, law: str, column: str, measure: str) -> Finding:
+    key = "after/shift"
+    other, usual, fresh = (
+        e.number(key, "shift", column, condition=condition, sweep="law")
+        for condition in (law, "training", "training, fresh batch")
+    )
+    text = f"{measure} on {law}, over that on the training law"
+    control = Control(
+        f"{measure} on a fresh batch of the training law, over that of the first", fresh.over(usual), SIMILAR
+    )
+    return share(text, other, usual, SIMILAR, key, control)

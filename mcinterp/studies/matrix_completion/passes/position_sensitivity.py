@@ -44,15 +44,15 @@ COLUMNS = {
     "n": "matrices, the same under every permutation",
     "seed": "seed of matrices, masks and permutations",
     **interval_columns("observed_mse_clean", "L_obs of the model as it is"),
-    "observed_mse": "L_obs with permuted positions",
+    **interval_columns("observed_mse", "L_obs with permuted positions"),
     **interval_columns(
         "observed_delta",
-        "observed_mse − observed_mse_clean, paired over matrices; its interval, and those below, are for the mean over "
-        "all matrices and all permutations of the kind, of which those here are a sample",
+        "observed_mse − observed_mse_clean, paired over matrices; its interval, as all of permuted positions, is for "
+        "the mean over all matrices and all permutations of the kind, of which those here are a sample",
     ),
     "observed_spread": "standard deviation of observed_mse over the permutations",
     **interval_columns("masked_mse_clean", "L_mask of the model as it is"),
-    "masked_mse": "L_mask with permuted positions",
+    **interval_columns("masked_mse", "L_mask with permuted positions"),
     "masked_ratio": "masked_mse / masked_mse_clean",
     **interval_columns("masked_delta", "masked_mse − masked_mse_clean, paired over matrices"),
     "masked_spread": "standard deviation of masked_mse over the permutations",
@@ -186,7 +186,7 @@ class _Kind:
         for entries in _ENTRIES:
             row |= {
                 **clean.mse(entries).columns(f"{entries}_mse_clean"),
-                f"{entries}_mse": float(np.mean(mse[entries])),
+                **self._average(self.errors, entries).columns(f"{entries}_mse"),
                 f"{entries}_spread": float(np.std(mse[entries], ddof=1)) if len(self.errors) > 1 else float("nan"),
                 **self._average(self.errors, entries, clean).columns(f"{entries}_delta"),
                 **self._average(self.moved, entries).columns(f"{entries}_moved"),
