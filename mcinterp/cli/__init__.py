@@ -16,7 +16,9 @@ from pathlib import Path
 import typer
 
 from mcinterp.cli import analysis, compare, explore, listing, study, sweep, training, view
+from mcinterp.cli.commands import Commands
 from mcinterp.cli.progress import say
+from mcinterp.cli.tables import WIDEST
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
 from mcinterp.interrupt import interrupts
 from mcinterp.launch import is_main, refuse_several
@@ -34,6 +36,8 @@ OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 app = typer.Typer(
     name="mcinterp",
+    cls=Commands,
+    context_settings={"max_content_width": WIDEST},
     help="Train a transformer through its sudden drop, and take every checkpoint apart.",
     epilog=f"What fails is told in a sentence; {DEBUG}, anywhere in a command, also shows where it came from.",
     no_args_is_help=True,
@@ -41,27 +45,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
-    training.demo,
-    training.train,
-    training.densify,
-    training.retrain,
-    training.excerpt,
-    sweep.sweep,
-    study.reproduce,
-    analysis.report,
-    analysis.analyze,
-    analysis.ablate,
-    analysis.switch,
-    compare.compare,
-    explore.explore,
-    view.view,
-    listing.presets,
-    listing.passes,
-    listing.runs,
-    listing.show_config,
-):
-    app.command()(command)
+for heading, commands in {
+    "To begin with": (training.demo, study.reproduce),
+    "Train": (training.train, sweep.sweep, training.densify, training.retrain, training.excerpt),
+    "Take apart": (analysis.report, analysis.analyze, analysis.ablate, analysis.switch, compare.compare),
+    "Look": (view.view, explore.explore),
+    "List": (listing.presets, listing.passes, listing.runs, listing.show_config),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=heading)(command)
 
 
 def main() -> None:
