@@ -37,8 +37,9 @@ def training_progress(total: int, activity: str = "training") -> Iterator[Callab
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TextColumn("{task.fields[scores]} "),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("elapsed,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(activity, total=total, scores="")
