@@ -190,8 +190,12 @@ class RunConfig(FrozenConfig):
         return yaml.safe_dump(sections, sort_keys=False)
 
     def differences(self, other: RunConfig) -> list[str]:
-        """Name every field that differs, with both values: `"training.seed: 0 here, 1 there"`."""
-        return [f"{name}: {here!r} here, {there!r} there" for name, (here, there) in self.unlike(other).items()]
+        """Name every field of a run's that another configuration asks to be otherwise.
+
+        Each as `"training.seed: 0 in the run, 1 asked for"`.
+        """
+        unlike = self.unlike(other).items()
+        return [f"{name}: {here!r} in the run, {there!r} asked for" for name, (here, there) in unlike]
 
     def unlike(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
         """Every field that differs, by its dotted name, with both values; None where one has no such field."""

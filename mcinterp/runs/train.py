@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError, StoppedError, TrainingError
+from mcinterp.errors import CheckpointError, InputError, PeerError, StoppedError, TrainingError, reason
 from mcinterp.interrupt import stop_signal
 from mcinterp.model.plain import trainable
 from mcinterp.model.size import refuse_untrainable
@@ -307,8 +307,7 @@ def _open_or_create(path: Path, config: RunConfig) -> Run:
             path.mkdir(parents=True, exist_ok=True)
             write_atomic(path / CONFIG, config.to_yaml().encode())
         except OSError as error:
-            raise CheckpointError(f"a run cannot be written to {path}: {error}") from None
+            raise CheckpointError(f"a run cannot be written to {path}: {reason(error)}") from None
     run = Run(path)
-    if differences := run.config.differences(config):
-        raise ConfigError(f"run {run.name} stands with another configuration ({'; '.join(differences)})")
+    run.refuse_other(config)
     return run

@@ -235,7 +235,8 @@ def test_runs_with_another_configuration_are_refused_before_anything_is_trained(
     run_sweep(load_sweep(write_grid(tmp_path / "one.yaml", {"training.seed": [2]}, steps=30)), out, device="cpu")
     declared = (out / "sweep.yaml").read_bytes()
     with pytest.raises(
-        ConfigError, match=r"seed=2 stands with another configuration \(training\.steps: 30 here, 40 there\)"
+        ConfigError,
+        match=r"seed=2 stands with another configuration \(training\.steps: 30 in the run, 40 asked for\); .* --from",
     ):
         run_sweep(load_sweep(short), out, device="cpu")
     assert not (out / "seed=0").exists()
