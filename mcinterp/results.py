@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcinterp.errors import CheckpointError, InputError, nearest_name
+from mcinterp.errors import CheckpointError, InputError, nearest_name, reason
 from mcinterp.runs.files import atomic_folder, explained
 
 RECORD = "result.json"
@@ -136,7 +136,7 @@ class Result:
             facts = StoredFacts(folder, record["facts"])
             return cls(**{**record, "facts": facts, "tables": tables, "arrays": arrays})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"the result in {folder} cannot be read: {error}") from None
+            raise CheckpointError(f"the result in {folder} cannot be read: {reason(error)}") from None
 
 
 class StoredFacts(dict[str, Any]):

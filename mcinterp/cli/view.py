@@ -54,7 +54,7 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
     """
     if not (folder / "index.html").is_file():
         near = nearest_name(folder.name, (page.parent.name for page in folder.parent.glob("*/index.html")))
-        raise CheckpointError(f"{folder} holds no report{near}; write one with mcinterp report")
+        raise CheckpointError(f"{folder} holds no report{near}; write one with mcinterp report RUN")
     try:
         return _Server((HOST, port), partial(_Pages, directory=str(folder)))
     except OSError as error:

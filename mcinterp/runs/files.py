@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from mcinterp.errors import CheckpointError, DamagedError, WriteError
+from mcinterp.errors import CheckpointError, DamagedError, WriteError, reason
 
 SEAL = "seal"
 """What a sealed file's header holds: the configuration it belongs to, and the digest of its tensors."""
@@ -133,7 +133,7 @@ def read_sealed(path: Path, config_hash: str, like: Mapping[str, Tensor]) -> dic
         tensors = safetensors.torch.load(content)
         seal = _seal(content)
     except Exception as error:  # safetensors raises its own kinds
-        raise DamagedError(f"{path} cannot be read: {error}") from None
+        raise DamagedError(f"{path} cannot be read: {reason(error)}") from None
     if seal is None:
         return tensors
     owner, _, digest = seal.partition(" ")

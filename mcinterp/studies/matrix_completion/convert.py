@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import CheckpointError, reason
 from mcinterp.model.plain import load_weights
 from mcinterp.studies.matrix_completion.config import ModelConfig
 from mcinterp.studies.matrix_completion.encoder import MatrixEncoder
@@ -205,7 +205,7 @@ def _checked_archive(path: Path) -> int:
             strange = large or any(b"bytearray" in archive.read(entry) for entry in pickles)
         size = path.stat().st_size
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}") from None
+        raise CheckpointError(f"cannot read {path} as a file of tensors: {reason(error)}") from None
     if strange:
         raise CheckpointError(f"cannot read {path} as a file of tensors: it holds other things, left unopened")
     return size
