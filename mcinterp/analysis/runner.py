@@ -104,7 +104,7 @@ def _check_samples(samples: int | None, passes: Sequence[Pass]) -> None:
 def _refuse_other_run(run: Run, out: Path) -> None:
     """One report is about one run: results left by another would stand between its own."""
     stored = _stored(out / DATA / "training")
-    if stored and stored.facts.get("config_hash") != run.config.hash:
+    if stored and stored.facts.get("config_hash") not in run.config.known_as:
         raise UsageError(
             f"{out} holds results of a run with another configuration ({stored.facts.get('config_hash')}, not "
             f"{run.config.hash}); choose another folder with --out, or delete that one"

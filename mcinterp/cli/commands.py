@@ -14,10 +14,14 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each heading with its commands."""
         widest = max(map(len, self.commands))
-        for heading, commands in groupby(self.commands.values(), lambda command: command.rich_help_panel):
+        for heading, commands in groupby(self.commands.values(), _heading):
             with formatter.section(heading):
                 # As wide in every list, so that sentences begin below one another.
                 formatter.write_dl([(f"{command.name:{widest}}", _first(command.help or "")) for command in commands])
+
+
+def _heading(command: Any) -> str:
+    return str(command.rich_help_panel)
 
 
 def _first(text: str) -> str:

@@ -165,7 +165,7 @@ def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str)
     record = _read_record(folder / RECORD)
     if folder.name != f"step-{record['step']:08d}":
         raise DamagedError(f"{folder / RECORD} belongs to step {record['step']}: the folder was moved or swapped")
-    if record["config_hash"] != config.hash:
+    if record["config_hash"] not in config.known_as:
         raise CheckpointError(
             f"{folder / RECORD} belongs to configuration {record['config_hash']}, its run to {config.hash}: one of the "
             "two was put there or changed later"

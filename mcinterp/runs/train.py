@@ -12,15 +12,16 @@ from pathlib import Path
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError, InputError, PeerError, StoppedError, TrainingError, reason
+from mcinterp.errors import InputError, PeerError, StoppedError, TrainingError
 from mcinterp.interrupt import stop_signal
 from mcinterp.model.plain import trainable
 from mcinterp.model.size import refuse_untrainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
+from mcinterp.runs.extension import open_or_create
 from mcinterp.runs.files import explained, write_atomic
 from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.metrics import MetricsWriter, metrics_file
-from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
+from mcinterp.runs.run import REPLAY, STATE, Run
 from mcinterp.runs.space import until_space
 from mcinterp.runs.start import starting_model
 from mcinterp.runs.state import (
@@ -62,6 +63,10 @@ def train(
     torchrun has started together share every batch; all of them see the run's folder, and the main one writes. Their
     number may change when a run goes on, but then numbers agree to rounding only.
 
+    A configuration that differs from the run's in a larger number of steps alone extends it in place, bit-identical on
+    a CPU to a run of so many steps from the start; the learning rate has to be constant, where it does not depend on
+    how many steps there are.
+
     Whatever is damaged is told in a warning: a newest checkpoint is set aside and trained again, and a training state
     passed over for the one before.
 
@@ -74,7 +79,8 @@ def train(
         wait_for_space: on a full disk wait until there is space again, instead of ending with an error.
 
     Raises:
-        ConfigError: if the run stands with another configuration; the fields that differ are named.
+        ConfigError: if the run stands with another configuration; the fields that differ are named. If it cannot be
+            extended.
         InputError: if the machine has not the memory for it.
         CheckpointError: if what is on disk belongs to another configuration, or cannot be written.
         TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, no
@@ -83,7 +89,7 @@ def train(
     together = join(resolve_device(device))
     with together.working():
         refuse_untrainable(config)
-        run = together.from_main(lambda: _open_or_create(Path(path), config))
+        run = together.from_main(lambda: open_or_create(Path(path), config))
         with _writing(run, together), stop_signal() as signalled:
             asked = _either(signalled, stop)
             session = _Session(run, together, wait_for_space)
@@ -299,15 +305,3 @@ class _Session:
 def _writing(run: Run, together: Alone) -> AbstractContextManager[None]:
     """Hold the run's folder, in the process that writes to it."""
     return sole_writer(run.path, REPLAY) if together.is_main else nullcontext()
-
-
-def _open_or_create(path: Path, config: RunConfig) -> Run:
-    if not (path / CONFIG).exists():
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomic(path / CONFIG, config.to_yaml().encode())
-        except OSError as error:
-            raise CheckpointError(f"a run cannot be written to {path}: {reason(error)}") from None
-    run = Run(path)
-    run.refuse_other(config)
-    return run
