@@ -26,14 +26,21 @@ def counted(progress: Report | None, total: int) -> Report | None:
     return (lambda line: progress(f"{next(done)}/{total} {line}")) if progress else None
 
 
-def all_done(work: Sequence[Work], jobs: int, progress: Report | None) -> Failures:
+def all_done(work: Sequence[Work], jobs: int, progress: Report | None, slight: Sequence[Work] = ()) -> Failures:
     """Do all of it, `jobs` pieces at the same time, each in a process of its own; what failed.
 
     Lines come when they are said. Whatever ends this early, such as Ctrl-C, ends the processes.
+
+    Args:
+        work: what takes long enough for a process of its own.
+        jobs: how many processes; 1 is this very one.
+        progress: told every line.
+        slight: what is done here and first, such as pieces whose results stand.
     """
+    failures = [failure for each in slight for failure in each(progress)]
     if jobs == 1 or len(work) <= 1:
-        return [failure for each in work for failure in each(progress)]
-    return _in_parallel(work, jobs, progress)
+        return failures + [failure for each in work for failure in each(progress)]
+    return failures + _in_parallel(work, jobs, progress)
 
 
 def _in_parallel(work: Sequence[Work], jobs: int, progress: Report | None) -> Failures:
