@@ -61,6 +61,16 @@ def interrupts() -> Iterator[None]:
 
 
 @contextmanager
+def waiting_signals() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM wait until this ends; processes that are started meanwhile never get them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def handling(numbers: Iterable[signal.Signals], handler: Any) -> Iterator[None]:
     """Have signals handled so, then as before; in other threads than the main one, which get none, nothing changes."""
     if threading.current_thread() is not threading.main_thread():

@@ -165,8 +165,8 @@ def _step_stands(step: int, names: list[str], run: Run, out: Path, samples: int 
         digest = saved_digest(run.folder(step))
     except CheckpointError:
         return False
-    entries = select_passes(names, run.config)
-    identities = {entry.name: _identity(entry, run.config, digest, run.device, samples, seed) for entry in entries}
+    chosen = select_passes(names, run.config)
+    identities = {entry.name: _identity(entry, run.config, digest, run.device, samples, seed) for entry in chosen}
     return all(stands(step_folder(out, step) / name, identity) for name, identity in identities.items())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
@@ -15,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from mcinterp.errors import TrainingError, UsageError
-from mcinterp.interrupt import STOPPING, handling
+from mcinterp.interrupt import STOPPING, handling, waiting_signals
 
 PAUSE_SECONDS = 5.0
 """Between two rounds, so that trainings of a broken round can finish their step and save."""
@@ -150,11 +149,8 @@ def processes_without_signals() -> Iterator[None]:
     # Some versions unblock both signals when they start these, which they do once.
     resource_tracker.ensure_running()
     joblibs.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    try:
+    with waiting_signals():
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_processes() -> None:
