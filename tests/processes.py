@@ -32,8 +32,8 @@ def ticking(main):
 
 signal.signal(signal.SIGUSR1, tick)
 threading.Thread(target=ticking, args=(threading.main_thread().ident,), daemon=True).start()
-print("begun", flush=True)
 from mcinterp.cli import main
+print("begun", flush=True)
 main()
 """
 """The command line, half of the time inside a weak reference's callback: what is raised there, Python drops."""

@@ -79,7 +79,8 @@ def test_an_analysis_ends_its_processes_and_says_how_it_goes_on(own_copy: Path) 
     words = ["report", str(own_copy), "--steps", "all", "--samples", "512", "--jobs", "2", "--out", "out"]
     with started(lossy(*words, "--passes", "attention,ablation,patching"), own_copy.parent) as report:
         assert report.stderr
-        assert report.stderr.readline().startswith("1/")
+        while not report.stderr.readline().startswith("1/"):
+            assert report.poll() is None
         report.terminate()
         out, said = report.communicate(timeout=SECONDS)
         wait_until(lambda: not living(report.pid))
