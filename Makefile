@@ -10,17 +10,22 @@ unexport PYTHONDONTWRITEBYTECODE
 # Pythons that `make newest` tries.
 PYTHONS ?= python3.11 python3.13
 
-.PHONY: demo test future coverage check docs bench soak newest clean
+.PHONY: demo test future browser coverage check docs bench soak newest clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
 
 test: $(VENV)/.development
+	-@$(BIN)/python tests/browsers.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The same tests on the newest TransformerLens, which has no HookedEncoder, in an environment of its own.
 future: $(FUTURE)/constraints.txt
 	$(MAKE) test VENV=$(FUTURE) CONSTRAINTS=$<
+
+# Tests of pages want one: the system's, playwright's own, or the package manager's, in the order in which they are had.
+browser: $(VENV)/.development
+	$(BIN)/python tests/browsers.py
 
 # The same tests; it prints which branches of the package none of them takes, and fails where those are more than a tenth.
 coverage: $(VENV)/.development

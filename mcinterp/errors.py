@@ -76,15 +76,21 @@ class UsageError(McinterpError):
     """A command was called with words it does not understand (exit code 2)."""
 
 
+def reason(error: Exception) -> str:
+    """Why something failed, without the name of the file, which the sentence that this goes into has said."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def nearest_name(name: str, valid: Iterable[str]) -> str:
     """Say which valid name was probably meant.
 
     Returns:
-        `"; did you mean 'X'?"` when one of `valid` is close to `name`, otherwise `"; valid: A, B, …"`.
+        `"; did you mean 'X'?"` when one of `valid` is close to `name`, otherwise `"; valid: A, B, …"`; nothing where no
+        name is valid.
     """
     options = sorted(valid)
     folded = {option.casefold(): option for option in reversed(options)}
     close = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
     if close:
         return f"; did you mean {folded[close[0]]!r}?"
-    return f"; valid: {', '.join(options)}"
+    return f"; valid: {', '.join(options)}" if options else ""

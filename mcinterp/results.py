@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.declared import load
-from mcinterp.errors import CheckpointError, InputError, nearest_name
+from mcinterp.errors import CheckpointError, InputError, nearest_name, reason
 from mcinterp.runs.files import atomic_folder, explained
 
 LATEX = "mcinterp.report.latex:latex_table"
@@ -146,20 +146,25 @@ class Result:
             (temporary / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Result:
+    def load(cls, folder: Path, numbers: bool = True) -> Result:
         """Read what `save` wrote.
+
+        Args:
+            folder: that it was written to.
+            numbers: whether tables and arrays are read too, which takes time where they are large.
 
         Raises:
             CheckpointError: if the folder is missing, damaged or lacks a table or an array.
         """
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            tables = {name: _read_table(folder, name, columns) for name, columns in record["tables"].items()}
-            arrays = _read_arrays(folder / ARRAYS, record["arrays"])
+            columns_of, named = (record["tables"], record["arrays"]) if numbers else ({}, [])
+            tables = {name: _read_table(folder, name, columns) for name, columns in columns_of.items()}
+            arrays = _read_arrays(folder / ARRAYS, named)
             facts = StoredFacts(folder, record["facts"])
             return cls(**{**record, "facts": facts, "tables": tables, "arrays": arrays})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"the result in {folder} cannot be read: {error}") from None
+            raise CheckpointError(f"the result in {folder} cannot be read: {reason(error)}") from None
 
 
 class StoredFacts(dict[str, Any]):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from left_out import pytest_unconfigure
 from small_run import small_config
 
 from mcinterp import installed
@@ -18,6 +19,7 @@ from mcinterp.config import RunConfig
 from mcinterp.declared import Study
 from mcinterp.runs import Run, train
 
+__all__ = ["pytest_unconfigure"]
 # A busy machine is no failure, and a run on one commit gives the same answer as the next.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")

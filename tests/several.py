@@ -33,14 +33,14 @@ def together(function: Callable[..., Any], *arguments: Any, n: int = 2) -> list[
     context.set_forkserver_preload(["mcinterp.runs.retrain", "mcinterp.model.fused", "accelerate", "several"])
     port = _free_port()
     started, ends = [], []
-    for rank in range(n):
-        here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(function, arguments, rank, n, port, there))
-        process.start()
-        there.close()
-        started.append(process)
-        ends.append(here)
     try:
+        for rank in range(n):
+            here, there = context.Pipe(duplex=False)
+            process = context.Process(target=_work, args=(function, arguments, rank, n, port, there))
+            process.start()
+            started.append(process)
+            there.close()
+            ends.append(here)
         return [_ended(end) for end in ends]
     finally:
         for process in started:

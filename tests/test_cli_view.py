@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from processes import started
 
 from mcinterp.cli.view import server
 from mcinterp.errors import CheckpointError
@@ -21,11 +21,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "reports" / "own" / "index.html").write_text("<p>own")
     (tmp_path / "secret").write_text("secret")
     return tmp_path
-
-
-def heed_interrupts() -> None:
-    """What runs in the background, as tests may, passes on that interrupts are ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def get(port: int, path: str, host: str | None = None) -> tuple[int, str]:
@@ -40,9 +35,8 @@ def get(port: int, path: str, host: str | None = None) -> tuple[int, str]:
 
 def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
     words = [sys.executable, "-m", "mcinterp", "view", "own", "--no-browser"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    serving = subprocess.Popen(words, cwd=folder, preexec_fn=heed_interrupts, **pipes)
-    try:
+    with started(words, folder) as serving:
+        assert serving.stdout
         address = urlsplit(serving.stdout.readline().strip())
         assert address.hostname == "127.0.0.1"
         port = address.port or 0
@@ -52,8 +46,6 @@ def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
         assert get(port, "/index.html", host=f"elsewhere.example:{port}")[0] == 403
         serving.send_signal(signal.SIGINT)
         _, said = serving.communicate(timeout=60)
-    finally:
-        serving.kill()
     assert serving.returncode == 0
     assert said.splitlines() == ["Ctrl-C ends it", "ended"]
 

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import AbstractContextManager
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from processes import started
 
 pytestmark = pytest.mark.no_cover
 
@@ -63,20 +65,17 @@ def test_it_says_what_it_is_and_whose(wheel: Path) -> None:
     assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
-def started(installed: Path, here: Path, *words: str) -> subprocess.Popen[str]:
+def command(installed: Path, here: Path, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """A command of the wheel's package in a folder of its own."""
     env = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
     code = f"import mcinterp; assert mcinterp.__file__.startswith({str(installed)!r}); import mcinterp.__main__"
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *words], cwd=here, env=env, stdout=pipe, stderr=pipe, text=True
-    )
+    return started([sys.executable, "-c", code, *words], here, env)
 
 
 def test_the_demo_reports_a_run_that_is_there(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests" / "data" / "tiny", tmp_path / "checkpoints" / "tiny")
-    demo = started(installed, tmp_path, "demo", "--samples", "8")
-    out, err = demo.communicate(timeout=500)
+    with command(installed, tmp_path, "demo", "--samples", "8") as demo:
+        out, err = demo.communicate(timeout=500)
     assert (demo.returncode, out) == (0, "reports/tiny/index.html\n"), err
     assert "checkpoints/tiny is trained already" in err
     page = (tmp_path / "reports" / "tiny" / "index.html").read_text(encoding="utf-8")
@@ -85,13 +84,13 @@ def test_the_demo_reports_a_run_that_is_there(installed: Path, tmp_path: Path) -
 
 
 def test_the_demo_trains_a_run_that_is_not_there(installed: Path, tmp_path: Path) -> None:
-    demo = started(installed, tmp_path, "demo")
-    assert demo.stderr
-    for line in demo.stderr:
-        if line.startswith("training: step"):
-            break
-    demo.send_signal(signal.SIGINT)
-    _, err = demo.communicate(timeout=100)
+    with command(installed, tmp_path, "demo") as demo:
+        assert demo.stderr
+        for line in demo.stderr:
+            if line.startswith("training: step"):
+                break
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=100)
     assert demo.returncode == 1
     assert "the same command goes on from there" in " ".join(err.split())
     assert (tmp_path / "checkpoints" / "tiny" / "config.yaml").is_file()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,11 @@ from mcinterp.analysis.registry import (
     select_conditioned,
     select_passes,
 )
+from mcinterp.analysis.source import sources
+from mcinterp.analysis.standing import KEPT, LEFT_OUT, standing_result, stands, stored_result
 from mcinterp.analysis.summary import training_summary
 from mcinterp.analysis.work import Failures, Report, Work, all_done, counted
+from mcinterp.config import RunConfig
 from mcinterp.declared import Comparison, Pass
 from mcinterp.errors import (
     CheckpointError,
@@ -34,17 +36,13 @@ from mcinterp.errors import (
     UnansweredError,
     UsageError,
 )
-from mcinterp.installed import BUILT_IN, studies
 from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
-from mcinterp.runs.checkpoint import package_versions
+from mcinterp.runs.checkpoint import package_versions, saved_digest
 from mcinterp.runs.files import tidy
 from mcinterp.task import make_task
 
 DATA = "data"
-NOT_OF_RESULTS = {"report", "cli", "study", "notebook", "__main__", "views", "figures", "claims", "explorer"}
-"""Parts of the package, and of a study's folder, that only show or judge results."""
-KEPT = "kept"
 
 
 def analyse(
@@ -100,10 +98,14 @@ def analyse(
     asked = _Asked(run.path, run.device, out, samples, seed, inputs, all_of_them)
     # What takes longest comes first, so that no process is left with it at the end.
     compared = [entry.name for entry in select_comparisons(passes, config)]
-    work: list[Work] = [partial(_compare, name, asked) for name in compared]
-    work += [partial(_analyse_step, step, names, asked) for step in steps if names]
+    work: dict[Work, bool] = {partial(_compare, name, asked): _comparison_stands(name, run, asked) for name in compared}
+    work |= {
+        partial(_analyse_step, step, names, asked): _step_stands(step, names, run, asked)
+        for step in (steps if names else ())
+    }
     tell = counted(progress, len(compared) + len(names) * len(steps))
-    failures = all_done(work, jobs, tell)
+    left = [each for each, stands in work.items() if not stands]
+    failures = all_done(left, jobs, tell, [each for each, stands in work.items() if stands])
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
     if failures:
         raise FailedPassesError(f"{len(failures)} of the passes failed, all others are done: {'; '.join(failures)}")
@@ -111,8 +113,8 @@ def analyse(
 
 def _refuse_other_run(run: Run, out: Path) -> None:
     """One report is about one run: results left by another would stand between its own."""
-    stored = _stored(out / DATA / "training")
-    if stored and stored.facts.get("config_hash") != run.config.hash:
+    stored = stored_result(out / DATA / "training")
+    if stored and stored.facts.get("config_hash") not in run.config.known_as:
         raise UsageError(
             f"{out} holds results of a run with another configuration ({stored.facts.get('config_hash')}, not "
             f"{run.config.hash}); choose another folder with --out, or delete that one"
@@ -165,16 +167,29 @@ def _analyse_step(step: int, names: list[str], asked: _Asked, progress: Report |
     return failures
 
 
+def _step_stands(step: int, names: list[str], run: Run, asked: _Asked) -> bool:
+    """Whether no pass on a checkpoint has anything to compute."""
+    try:
+        digest = saved_digest(run.folder(step))
+    except CheckpointError:
+        return False
+    task = make_task(run.config.task)
+    identities = {
+        entry.name: _identity(entry, run.config, task, digest, asked) for entry in select_passes(names, run.config)
+    }
+    return all(stands(step_folder(asked.out, step) / name, identity) for name, identity in identities.items())
+
+
+def _comparison_stands(name: str, run: Run, asked: _Asked) -> bool:
+    """Whether a comparison has nothing to compute."""
+    return stands(comparison_folder(asked.out, name), _compared_identity(COMPARISONS[name], run, asked))
+
+
 def _compare(name: str, asked: _Asked, progress: Report | None) -> Failures:
     """One comparison of all checkpoints of a run."""
     start, failures = time.perf_counter(), Failures()
-    entry, run = COMPARISONS[name], Run(asked.path, asked.device)
-    folder, samples = comparison_folder(asked.out, name), asked.samples or entry.samples
-    identity = {
-        "config_hash": run.config.hash,
-        "fingerprint": entry.fingerprint(run),
-        **circumstances(samples, asked.seed, run.device),
-    }
+    entry, run, folder = COMPARISONS[name], Run(asked.path, asked.device), comparison_folder(asked.out, name)
+    identity, samples = _compared_identity(entry, run, asked), asked.samples or entry.samples
     try:
         _, how = kept_or_made(
             folder,
@@ -201,7 +216,7 @@ def _without_answer(
     left_out = isinstance(error, UnansweredError)
     if left_out and not all_of_them:
         raise error
-    line = f"{'left out' if left_out else 'failed'}: {error}"
+    line = f"{LEFT_OUT if left_out else 'failed'}: {error}"
     Result.without_answer(entry.name, entry.question, line).save(folder)
     return line, [] if left_out else [f"{entry.name} at {where} ({error})"]
 
@@ -210,15 +225,26 @@ def _result(
     entry: Pass, checkpoint: Checkpoint, earlier: dict[str, Result], folder: Path, asked: _Asked
 ) -> tuple[Result, str]:
     """The stored result if it was made from the same, else a fresh one; and which it is."""
+    identity = _identity(entry, checkpoint.config, checkpoint.task, checkpoint.digest, asked)
     samples, seed, inputs = asked.samples or entry.samples, asked.seed, asked.inputs
-    identity = {
-        "config_hash": checkpoint.config.hash,
-        "digest": checkpoint.digest,
-        "inputs": Condition.of("analyse", checkpoint.task, inputs).told,
-        **circumstances(samples, seed, checkpoint.device),
-    }
     about, made = {"run": checkpoint.run_name, "step": checkpoint.step}, folder / entry.name
     return kept_or_made(made, identity, about, lambda: entry.run(checkpoint, earlier, samples, seed, inputs))
+
+
+def _identity(entry: Pass, config: RunConfig, task: Any, digest: str, asked: _Asked) -> dict[str, Any]:
+    """All that decides the numbers of a pass on the weights of that digest."""
+    return {
+        "config_hash": config.hash,
+        "digest": digest,
+        "inputs": Condition.of("analyse", task, asked.inputs).told,
+        **circumstances(asked.samples or entry.samples, asked.seed, asked.device),
+    }
+
+
+def _compared_identity(entry: Comparison, run: Run, asked: _Asked) -> dict[str, Any]:
+    """All that decides the numbers of a comparison."""
+    common = circumstances(asked.samples or entry.samples, asked.seed, run.device)
+    return {"config_hash": run.config.hash, "fingerprint": entry.fingerprint(run), **common}
 
 
 def kept_or_made(
@@ -232,7 +258,7 @@ def kept_or_made(
         about: what else its provenance says.
         make: a fresh one.
     """
-    stored, how = _standing(folder, identity)
+    stored, how = standing_result(folder, identity)
     if stored:
         return stored, how
     start = time.perf_counter()
@@ -252,31 +278,9 @@ def code_digest() -> str:
     The studies of other packages are part of it.
     """
     code = hashlib.sha256()
-    for source in (Path(__file__).parents[1], *_other_studies()):
-        for place, file in _files(source):
-            if not _only_shows(place.parts[2:] if place.parts[0] == "studies" else place.parts):
-                code.update(place.as_posix().encode() + b"\0" + file.read_bytes())
+    for place, file in sources(Path(__file__).parents[1]):
+        code.update(place.as_posix().encode() + b"\0" + file.read_bytes())
     return code.hexdigest()[:16]
-
-
-def _other_studies() -> Iterator[Path]:
-    """Where studies of other packages stand: folders, or files of a single module."""
-    for name, study in studies().items():
-        spec = find_spec(study.package) if name not in BUILT_IN else None
-        if spec and spec.origin:
-            yield Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
-
-
-def _files(source: Path) -> list[tuple[Path, Path]]:
-    """Every file of a folder with its place in it, in order; or the one file that it is."""
-    if source.is_file():
-        return [(Path(source.name), source)]
-    return [(file.relative_to(source), file) for file in sorted(source.rglob("*.py"))]
-
-
-def _only_shows(parts: Sequence[str]) -> bool:
-    """Whether no number comes from a file at this place of the package or of a study."""
-    return bool(parts) and parts[0].removesuffix(".py") in NOT_OF_RESULTS
 
 
 def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float) -> Result:
@@ -288,19 +292,3 @@ def _save(result: Result, folder: Path, provenance: dict[str, Any], start: float
 
 def _done(start: float, how: str) -> str:
     return how if how == KEPT else f"{time.perf_counter() - start:.1f} s{how}"
-
-
-def _standing(folder: Path, identity: Mapping[str, Any]) -> tuple[Result | None, str]:
-    """The stored result if it was made from the same; and `KEPT`, or why it does not do."""
-    stored = _stored(folder)
-    if stored is None or stored.why_unanswered:
-        return None, ""
-    changed = [name for name, value in identity.items() if stored.provenance.get(name) != value]
-    return (None, f" (again: other {', '.join(changed)})") if changed else (stored, KEPT)
-
-
-def _stored(folder: Path) -> Result | None:
-    try:
-        return Result.load(folder)
-    except CheckpointError:
-        return None

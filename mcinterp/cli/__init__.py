@@ -16,17 +16,28 @@ from pathlib import Path
 import typer
 
 from mcinterp.cli import analysis, compare, explore, importing, listing, study, sweep, training, view
+from mcinterp.cli.commands import Commands
+from mcinterp.cli.progress import say
+from mcinterp.cli.tables import WIDEST
 from mcinterp.errors import ConfigError, InputError, McinterpError, UsageError
+from mcinterp.interrupt import interrupts
 from mcinterp.launch import is_main, refuse_several
 
 TOGETHER = ("train", "densify", "retrain")
 """Commands that several processes may run together."""
+RESUMED = ("demo", "train", "densify", "retrain", "sweep", "reproduce", "report", "analyze", "compare")
+"""Commands that keep what they have done, and go on from there."""
+INTERRUPTED = 130
+"""The exit code that typer gives to a command that was interrupted."""
 DEBUG = "--debug"
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """What torch says then, in a RuntimeError."""
 
+
 app = typer.Typer(
     name="mcinterp",
+    cls=Commands,
+    context_settings={"max_content_width": WIDEST},
     help="Train a transformer through its sudden drop, and take every checkpoint apart.",
     epilog=f"What fails is told in a sentence; {DEBUG}, anywhere in a command, also shows where it came from.",
     no_args_is_help=True,
@@ -34,29 +45,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
-    training.demo,
-    training.train,
-    training.densify,
-    training.retrain,
-    training.excerpt,
-    sweep.sweep,
-    study.reproduce,
-    analysis.report,
-    analysis.analyze,
-    analysis.ablate,
-    analysis.switch,
-    compare.compare,
-    explore.explore,
-    view.view,
-    listing.presets,
-    listing.passes,
-    listing.runs,
-    listing.show_config,
-):
-    app.command()(command)
-# A word of Python's own, which no function can be called.
-app.command("import")(importing.import_run)
+for heading, commands in {
+    "To begin with": (training.demo, study.reproduce),
+    "Train": (training.train, sweep.sweep, training.densify, training.retrain, training.excerpt, importing.import_run),
+    "Take apart": (analysis.report, analysis.analyze, analysis.ablate, analysis.switch, compare.compare),
+    "Look": (view.view, explore.explore),
+    "List": (listing.presets, listing.passes, listing.runs, listing.show_config),
+}.items():
+    for command in commands:
+        # `import` is a word of Python's own, which no function can be called.
+        name = "import" if command is importing.import_run else None
+        app.command(name, rich_help_panel=heading)(command)
 
 
 def main() -> None:
@@ -70,8 +69,14 @@ def main() -> None:
         _check_words(words)
         if words and words[0] not in TOGETHER:
             refuse_several(f"mcinterp {words[0]}")
-        with nullcontext() if is_main() else _silence():
+        with interrupts(), nullcontext() if is_main() else _silence(), _processes_ended(words):
             app(words)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if getattr(ended, "code", INTERRUPTED) != INTERRUPTED:
+            raise
+        going_on = "; what is done is kept, and the same command goes on from there"
+        say(f"stopped{going_on if words and words[0] in RESUMED else ''}")
+        sys.exit(1)
     except Exception as error:  # what no layer foresaw is a mistake of the package, and still told in a sentence
         _fail(error, DEBUG in sys.argv)
 
@@ -86,6 +91,17 @@ def _check_words(words: Sequence[str]) -> None:
         if not word.strip() or (word.startswith("--") and word.find("=") == len(word) - 1):
             given = f"{before} {word!r}".strip() if not word.strip() else word
             raise UsageError(f"{given}: an empty word, as a variable leaves that is not set")
+
+
+@contextmanager
+def _processes_ended(words: Sequence[str]) -> Iterator[None]:
+    """Leave none behind that a command with --jobs has started, and wait for none."""
+    try:
+        yield
+    finally:
+        fanout = sys.modules.get("mcinterp.runs.fanout")
+        if fanout and any(word.startswith("--jobs") for word in words):
+            fanout.end_processes()
 
 
 def _let_through_any_name() -> None:

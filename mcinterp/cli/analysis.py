@@ -25,7 +25,7 @@ from mcinterp.cli.options import (
     open_run,
     split_names,
 )
-from mcinterp.cli.progress import say
+from mcinterp.cli.progress import analysis_progress
 from mcinterp.cli.tables import Columns, Format, TableFile, TableFormat, check_file, readable, with_bounds, write_table
 from mcinterp.errors import FailedPassesError
 
@@ -56,7 +56,10 @@ def report(
     steps: Steps = "auto",
     passes: Passes = None,
     out: Out = None,
-    single_file: Annotated[bool, typer.Option("--single-file", help="Inline scripts and styles in each page.")] = False,
+    alone: Annotated[
+        bool,
+        typer.Option("--self-contained", help="Put scripts, style and numbers into each page, which then opens alone."),
+    ] = False,
     samples: Samples = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -70,7 +73,7 @@ def report(
         failed, folder = error, out or REPORTS / find_run(run).resolve().name
     from mcinterp.report import write_report
 
-    print(write_report(folder, single_file))
+    print(write_report(folder, alone))
     if failed:
         raise failed
 
@@ -157,7 +160,8 @@ def _analyse(
     from mcinterp.analysis import analyse
 
     folder = out or REPORTS / opened.name
-    analyse(opened, folder, opened.select_steps(steps), names, samples, seed, jobs, say)
+    with analysis_progress() as tell:
+        analyse(opened, folder, opened.select_steps(steps), names, samples, seed, jobs, tell)
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcinterp.cli.options import CHECKPOINTS, CONFIG, REPORTS, Device, Seed, check_steps, find_run, one_step, open_run
-from mcinterp.cli.progress import say
+from mcinterp.cli.progress import analysis_progress
 from mcinterp.config.steps import AUTO
 from mcinterp.errors import UsageError
 
@@ -51,7 +51,8 @@ def compare(
     from mcinterp.report import write_comparison_report
 
     folder = out or REPORTS / _folder_name(labels)
-    compare(chosen, folder, samples, seed, say)
+    with analysis_progress() as tell:
+        compare(chosen, folder, samples, seed, tell)
     print(write_comparison_report(folder, single_file))
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from textwrap import indent, wrap
 from typing import Annotated
 
 import typer
 
 from mcinterp.cli.options import CHECKPOINTS, CONFIG, Config, Overrides, Preset, chosen_config
 from mcinterp.cli.progress import say
+from mcinterp.cli.tables import listed, text_width
 from mcinterp.errors import CheckpointError, McinterpError
 from mcinterp.installed import preset_files
 
 
 def presets() -> None:
     """List the configurations that come with studies."""
-    width = max(map(len, preset_files())) + 2
-    for name, file in sorted(preset_files().items()):
-        comment = file.read_text(encoding="utf-8").splitlines()[0]
-        print(f"{name:{width}s}{comment.lstrip('# ')}")
+    print(listed({name: _described(file) for name, file in sorted(preset_files().items())}))
 
 
 def passes() -> None:
@@ -27,8 +27,7 @@ def passes() -> None:
 
     for heading, entries in (("of each checkpoint", PASSES), ("of all checkpoints together", COMPARISONS)):
         print(f"{heading}:")
-        for entry in entries.values():
-            print(f"  {entry.name:12s}{entry.question}")
+        print(indent(listed({entry.name: entry.question for entry in entries.values()}), "  "))
 
 
 def runs(
@@ -47,20 +46,45 @@ def runs(
     if verify:
         _verify(paths)
         return
-    for path in paths:
-        print(f"{path}: {_state(path)}")
+    print(_table([_state(path) for path in paths]))
 
 
-def _state(path: Path) -> str:
-    """How far a run is, and its drop, or why it cannot be told."""
+def _described(preset: Traversable) -> str:
+    """What a preset says of itself: the comment that it begins with, up to a line that ends with a sentence."""
+    lines: list[str] = []
+    for line in preset.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#") or (lines and lines[-1].endswith(".")):
+            break
+        lines.append(line.lstrip("# "))
+    return " ".join(lines)
+
+
+def _state(path: Path) -> dict[str, str]:
+    """How far a run is, and its drops, or why it cannot be told."""
     from mcinterp.runs import Run
 
     try:
         run = Run(path)
-        done = "imported" if run.is_imported else f"{run.steps_done}/{run.config.training.steps} steps"
-        return f"{done}, {len(run.steps)} checkpoints; {run.told}"
+        steps = "imported" if run.is_imported else f"{run.steps_done}/{run.config.training.steps}"
+        drops = [f"{drop.start:.0f} … {drop.end:.0f}, fastest at {drop.steepest:.0f}" for drop in run.transitions]
+        trust = [drop.confidence for drop in run.transitions]
+        said = {"drop, by step": "\n".join(drops) or run.told, "confidence": "\n".join(trust)}
+        return {"run": str(path), "steps": steps, "checkpoints": str(len(run.steps)), **said}
     except McinterpError as error:
-        return f"unreadable: {error}"
+        return {"run": str(path), "drop, by step": f"unreadable: {error}"}
+
+
+def _table(states: list[dict[str, str]]) -> str:
+    """A row a run, sentences broken to what the others leave of the terminal."""
+    from tabulate import tabulate
+
+    names = ("run", "steps", "checkpoints", "drop, by step", "confidence")
+    taken = sum(max(len(name), *(len(state.get(name, "")) for state in states)) for name in names[:3])
+    room = max(30, text_width() - taken - len(names[-1]) - 2 * (len(names) - 1))
+    rows = [[state.get(name, "") for name in names] for state in states]
+    for row in rows:
+        row[3] = "\n".join(part for line in row[3].splitlines() for part in wrap(line, room))
+    return tabulate(rows, names, tablefmt="simple", disable_numparse=True)
 
 
 def _verify(paths: list[Path]) -> None:

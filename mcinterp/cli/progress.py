@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from mcinterp.runs.sweep import Outcome
     from mcinterp.training import StepRecord
 
+SILENCE_SECONDS = 5.0
+"""What is at work says so after this time without a line, where there is no bar."""
 REFRESH_STEPS = 20
 """The bar is updated every so many steps; drawing it at each would slow training."""
 
@@ -37,8 +41,9 @@ def training_progress(total: int, activity: str = "training") -> Iterator[Callab
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TextColumn("{task.fields[scores]} "),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("elapsed,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(activity, total=total, scores="")
@@ -67,14 +72,56 @@ def sweep_progress(total: int) -> Iterator[Callable[[Outcome], None]]:
 
     console = _console()
     columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} runs"), BarColumn(bar_width=None), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    saying = nullcontext(say) if console.is_terminal else _never_silent()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar, saying as told:
         task = bar.add_task("runs", total=total)
 
         def tell(outcome: Outcome) -> None:
-            say(_outcome_line(outcome))
+            told(_outcome_line(outcome))
             bar.advance(task)
 
         yield tell
+
+
+@contextmanager
+def analysis_progress() -> Iterator[Callable[[str], None]]:
+    """Tell what was done, and between two lines that work goes on."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = _console()
+    if not console.is_terminal:
+        with _never_silent() as tell:
+            yield tell
+        return
+    columns = (SpinnerColumn(), TextColumn("at work"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        bar.add_task("at work", total=None)
+        yield say
+
+
+@contextmanager
+def _never_silent() -> Iterator[Callable[[str], None]]:
+    """Tell lines, and after `SILENCE_SECONDS` without one that work goes on."""
+    start, ended = time.monotonic(), Event()
+    told = start
+
+    def tell(line: str) -> None:
+        nonlocal told
+        told = time.monotonic()
+        say(line)
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            if time.monotonic() - told >= SILENCE_SECONDS:
+                tell(f"still at work, {time.monotonic() - start:.0f} s after the start")
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield tell
+    finally:
+        ended.set()
+        thread.join()
 
 
 def say(line: str) -> None:

@@ -10,6 +10,7 @@ import typer
 from mcinterp.cli.names import check_names
 from mcinterp.cli.options import CHECKPOINTS, REPORTS, Device, Samples
 from mcinterp.cli.progress import say, training_progress
+from mcinterp.cli.tables import listed
 from mcinterp.errors import UsageError
 from mcinterp.installed import broken, studies, study_named
 
@@ -106,8 +107,8 @@ def _replicate(study: Study, setting: Setting, seeds: int) -> None:
 
 def _list() -> None:
     """Print the studies, and tell of those that cannot be used."""
-    for known in studies().values():
-        print(f"{known.name}  {known.title} ({known.source}); presets {', '.join(known.presets)}")
+    about = "{0.title} ({0.source}); presets {1}".format
+    print(listed({name: about(known, ", ".join(known.presets)) for name, known in studies().items()}))
     for why in broken().values():
         say(why)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcinterp.results import Result
+
+
+WIDEST = 120
+"""Columns of a line of text; also where there is no terminal."""
 
 
 class Format(StrEnum):
@@ -67,6 +73,21 @@ def write_table(
 def readable(view: pd.DataFrame) -> str:
     """A table of texts, aligned for a terminal."""
     return str(view.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+
+
+def text_width() -> int:
+    """Columns that a line of text may have."""
+    return min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST)
+
+
+def listed(entries: Mapping[str, str]) -> str:
+    """Names, each with what it is beside it, broken between words where the terminal ends."""
+    indent = " " * (max(map(len, entries), default=0) + 2)
+    width = max(text_width(), len(indent) + 20)
+    return "\n".join(
+        fill(text, width, initial_indent=name.ljust(len(indent)), subsequent_indent=indent, break_on_hyphens=False)
+        for name, text in entries.items()
+    )
 
 
 def with_bounds(table: pd.DataFrame, column: str) -> list[str]:

@@ -50,7 +50,8 @@ def train(
 ) -> None:
     """Train a run, or go on with one that stands; prints its folder.
 
-    Ctrl-C finishes the step, saves and exits with 1; the same command goes on from there.
+    A run whose learning rate is constant is extended in place by more steps, as with --set training.steps=40000. Ctrl-C
+    finishes the step, saves and exits with 1; the same command goes on from there.
     """
     if run is None and preset is None:
         raise UsageError("say where the run goes with --run DIR")
@@ -168,9 +169,10 @@ def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:
 def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = False) -> Run:
     from mcinterp.runs import Run, train
 
-    trained = (path / CONFIG).is_file() and Run(path).finished
-    say(f"{path} is trained already" if trained else f"training {path} ({config.training.steps} steps)")
-    with training_progress(config.training.steps) as progress:
+    steps = config.training.steps
+    trained = (path / CONFIG).is_file() and steps in Run(path).steps
+    say(f"{path} is trained already" if trained else f"training {path} ({steps} steps)")
+    with training_progress(steps) as progress:
         run = train(path, config, device, progress, wait_for_space=wait_for_space)
     _tell(run)
     return run
@@ -178,7 +180,8 @@ def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = Fa
 
 def _tell(trained: Run) -> None:
     """What came of training; a run that was stopped ends the command."""
-    if not trained.finished:
-        say(f"stopped at step {trained.steps[-1]}; the same command goes on from there")
+    if not trained.complete:
+        at = "while saving more checkpoints across the drop" if trained.finished else f"at step {trained.steps[-1]}"
+        say(f"stopped {at}; the same command goes on from there")
         raise typer.Exit(1)
     say(f"trained: {trained.told}")

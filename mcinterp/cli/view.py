@@ -16,8 +16,17 @@ import typer
 from mcinterp.cli.options import REPORTS
 from mcinterp.cli.progress import say
 from mcinterp.errors import CheckpointError, nearest_name
+from mcinterp.interrupt import stop_signal
 
 HOST = "127.0.0.1"
+
+
+LOOK_SECONDS = 0.2
+"""How often the server looks whether it is to end."""
+
+
+class _Server(ThreadingHTTPServer):
+    timeout = LOOK_SECONDS
 
 
 class _Pages(SimpleHTTPRequestHandler):
@@ -45,9 +54,9 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
     """
     if not (folder / "index.html").is_file():
         near = nearest_name(folder.name, (page.parent.name for page in folder.parent.glob("*/index.html")))
-        raise CheckpointError(f"{folder} holds no report{near}; write one with mcinterp report")
+        raise CheckpointError(f"{folder} holds no report{near}; write one with mcinterp report RUN")
     try:
-        return ThreadingHTTPServer((HOST, port), partial(_Pages, directory=str(folder)))
+        return _Server((HOST, port), partial(_Pages, directory=str(folder)))
     except OSError as error:
         raise CheckpointError(f"port {port} of {HOST} cannot be used ({error.strerror}); leave out --port") from error
 
@@ -59,13 +68,12 @@ def view(
 ) -> None:
     """Serve a run's report to this machine's browser and open it there, until Ctrl-C; prints the address."""
     folder = run if (run / "index.html").is_file() else REPORTS / run.name
-    with server(folder, port) as serving:
+    with server(folder, port) as serving, stop_signal() as asked:
         address = f"http://{HOST}:{serving.server_port}/index.html"
         print(address, flush=True)
         say("Ctrl-C ends it")
         if browser:
             webbrowser.open(address)
-        try:
-            serving.serve_forever()
-        except KeyboardInterrupt:
-            say("ended")
+        while not asked():
+            serving.handle_request()
+        say("ended")

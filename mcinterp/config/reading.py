@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from mcinterp.config.kinds import FIELD, kinds, no_kind, section_class, unnamed
 from mcinterp.config.schema import RunConfig
 from mcinterp.config.strict_yaml import read_yaml
-from mcinterp.errors import ConfigError, nearest_name
+from mcinterp.errors import ConfigError, nearest_name, reason
 from mcinterp.installed import preset_files
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -50,7 +50,7 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> RunConfig:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read configuration {path}: {error}") from error
+        raise ConfigError(f"cannot read configuration {path}: {reason(error)}") from error
     return parse_config(text, source=str(path), overrides=overrides)
 
 

@@ -93,6 +93,11 @@ class TrainConfig(FrozenConfig):
         le=100_000,
         description="Checkpoints added across the drop, by replaying training once it is found; 0 for none.",
     )
+    extended: tuple[int, ...] = Field(
+        (),
+        strict=False,
+        description="Numbers of steps that the run had before it was extended in place, in order; written by train.",
+    )
 
     @field_validator("optimiser")
     @classmethod
@@ -184,14 +189,31 @@ class RunConfig(FrozenConfig):
         canonical = json.dumps(tree, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
+    @cached_property
+    def known_as(self) -> frozenset[str]:
+        """Its hash, and those that the run had before it was extended, which its earlier checkpoints carry."""
+        lengths = self.training.extended
+        before = [self.of_length(steps, lengths[:at]) for at, steps in enumerate(lengths)]
+        return frozenset({self.hash, *(config.hash for config in before)})
+
+    def of_length(self, steps: int, extended: tuple[int, ...]) -> RunConfig:
+        """The same with another number of steps, and with those that it had before."""
+        training = TrainConfig(**{**self.training.model_dump(), "steps": steps, "extended": extended})
+        return RunConfig(task=self.task, model=self.model, training=training, start=self.start)
+
     def to_yaml(self) -> str:
         """The resolved configuration as YAML, in field order; a section that is not there is left out."""
         sections = {name: section for name, section in self.model_dump().items() if section is not None}
         return yaml.safe_dump(sections, sort_keys=False)
 
     def differences(self, other: RunConfig) -> list[str]:
-        """Name every field that differs, with both values: `"training.seed: 0 here, 1 there"`."""
-        return [f"{name}: {here!r} here, {there!r} there" for name, (here, there) in self.unlike(other).items()]
+        """Name every field of a run's that another configuration asks to be otherwise.
+
+        Each as `"training.seed: 0 in the run, 1 asked for"`; that it was extended is no difference.
+        """
+        unlike = self.unlike(other)
+        unlike.pop("training.extended", None)
+        return [f"{name}: {here!r} in the run, {there!r} asked for" for name, (here, there) in unlike.items()]
 
     def unlike(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
         """Every field that differs, by its dotted name, with both values; None where one has no such field."""
@@ -210,6 +232,7 @@ YOUNGER: Mapping[str, Any] = {
     "training.data_seed": None,
     "training.chain_seed": None,
     "training.spacing": "log",
+    "training.extended": (),
 }
 """Fields that came after the first runs, by dotted name, with the default that means what those runs did."""
 

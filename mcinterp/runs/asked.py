@@ -11,7 +11,7 @@ import yaml
 from mcinterp.config import RunConfig, TaskSection, load_preset, parse_config
 from mcinterp.config.strict_yaml import read_yaml
 from mcinterp.declared import load
-from mcinterp.errors import ConfigError, UsageError
+from mcinterp.errors import ConfigError, UsageError, reason
 from mcinterp.installed import preset_files, studies
 
 OURS = ("task", "model", "training")
@@ -56,7 +56,7 @@ def _of_file(path: Path, overrides: list[str]) -> RunConfig:
         text = path.read_text(encoding="utf-8")
         tree = read_yaml(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read configuration {path}: {error}") from None
+        raise ConfigError(f"cannot read configuration {path}: {reason(error)}") from None
     theirs = _theirs(tree, str(path)) if isinstance(tree, Mapping) else None
     return parse_config(text if theirs is None else yaml.safe_dump(theirs), str(path), overrides)
 

@@ -18,7 +18,7 @@ import torch
 
 from mcinterp.config import RunConfig
 from mcinterp.config.seeds import LARGEST_SEED
-from mcinterp.errors import CheckpointError, DamagedError, InputError
+from mcinterp.errors import CheckpointError, DamagedError, InputError, reason
 from mcinterp.model.build import build_model, template
 from mcinterp.model.finite import check_answers, check_finite
 from mcinterp.model.plain import check_weights, load_weights
@@ -166,7 +166,7 @@ def load_checkpoint(folder: Path, config: RunConfig, run_name: str, device: str)
     record = _read_record(folder / RECORD)
     if folder.name != f"step-{record['step']:08d}":
         raise DamagedError(f"{folder / RECORD} belongs to step {record['step']}: the folder was moved or swapped")
-    if record["config_hash"] != config.hash:
+    if record["config_hash"] not in config.known_as:
         raise CheckpointError(
             f"{folder / RECORD} belongs to configuration {record['config_hash']}, its run to {config.hash}: one of the "
             "two was put there or changed later"
@@ -232,7 +232,7 @@ def _read_weights(path: Path, digest: str, config: RunConfig) -> dict[str, torch
     try:
         weights = safetensors.torch.load(content)
     except Exception as error:  # safetensors raises its own kinds
-        raise DamagedError(f"{path} cannot be read: {error}") from None
+        raise DamagedError(f"{path} cannot be read: {reason(error)}") from None
     try:
         check_weights(expected, weights, str(path))
     except CheckpointError as error:
@@ -245,7 +245,7 @@ def _read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(read_bounded(path, RECORD_SIZE))
     except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path} cannot be read: {error}") from None
+        raise DamagedError(f"{path} cannot be read: {reason(error)}") from None
     fields = record if isinstance(record, dict) else {}
     if missing := FIELDS.keys() - fields.keys():
         raise DamagedError(f"{path} lacks {', '.join(sorted(missing))}")

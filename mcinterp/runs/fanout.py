@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import Any
 from uuid import uuid4
 
 from mcinterp.errors import TrainingError, UsageError
+from mcinterp.interrupt import STOPPING, handling, waiting_signals
 
 PAUSE_SECONDS = 5.0
 """Between two rounds, so that trainings of a broken round can finish their step and save."""
@@ -23,7 +23,6 @@ LOOK_SECONDS = 0.5
 CONNECT_SECONDS = 10.0
 """How long a Dask scheduler may take to answer."""
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss)://)?[\w.\-\[\]:%]*[\w.\-\]]:[0-9]{1,5}")
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 FanOut = Callable[[Callable[..., Any], list[tuple[Any, ...]]], Iterator[Any]]
 
@@ -83,23 +82,17 @@ class Stop:
 def stop_on_signal(folder: Path) -> Iterator[Stop]:
     """Turn the first Ctrl-C into a request; a second one is an ordinary interrupt."""
     stop = Stop(folder)
-    previous: dict[signal.Signals, Any] = {}
+    with ExitStack() as asking:
 
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        def ask(_signal: int, _frame: FrameType | None) -> None:
+            asking.close()
+            stop.ask()
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        restore()
-        stop.ask()
-
-    if threading.current_thread() is threading.main_thread():
-        previous.update({number: signal.signal(number, ask) for number in STOPPING})
-    try:
-        yield stop
-    finally:
-        restore()
-        stop.file.unlink(missing_ok=True)
+        asking.enter_context(handling(STOPPING, ask))
+        try:
+            yield stop
+        finally:
+            stop.file.unlink(missing_ok=True)
 
 
 def looking_for(file: Path) -> Callable[[], bool]:
@@ -119,7 +112,7 @@ def _answers(function: Callable[..., Any], tasks: list[tuple[Any, ...]], n_jobs:
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs, backend, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-    with _processes_without_signals():
+    with processes_without_signals():
         return iter(parallel(delayed(function)(*task) for task in tasks))
 
 
@@ -145,21 +138,26 @@ def _dask_backend(client: Any) -> Any:
 
 
 @contextmanager
-def _processes_without_signals() -> Iterator[None]:
+def processes_without_signals() -> Iterator[None]:
     """Start processes that Ctrl-C in a terminal does not reach: an idle one would die of it and break all others.
 
-    Processes inherit that a signal is ignored. Blocking it would not do: starting multiprocessing's resource tracker,
-    which comes first, unblocks both signals.
+    Processes inherit that a signal is blocked. One that comes to this process meanwhile waits; were it ignored, it
+    would be lost.
     """
-    if threading.current_thread() is not threading.main_thread():
+    from joblib.externals.loky.backend import resource_tracker as joblibs
+
+    # Some versions unblock both signals when they start these, which they do once.
+    resource_tracker.ensure_running()
+    joblibs.ensure_running()
+    with waiting_signals():
         yield
-        return
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+
+
+def end_processes() -> None:
+    """End the processes of this machine that wait for more work: by themselves they take seconds to do so."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(reuse=True).shutdown(kill_workers=True)
 
 
 def _client(scheduler: str) -> Any:

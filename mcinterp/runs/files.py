@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import safetensors
@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from mcinterp.errors import CheckpointError, DamagedError, WriteError
+from mcinterp.errors import CheckpointError, DamagedError, WriteError, reason
 
 SEAL = "seal"
 """What a sealed file's header holds: the configuration it belongs to, and the digest of its tensors."""
@@ -116,12 +116,12 @@ def sealed_bytes(tensors: Mapping[str, Tensor], config_hash: str) -> bytes:
     return safetensors.torch.save(whole, {SEAL: f"{config_hash} {tensors_digest(whole)}"})
 
 
-def read_sealed(path: Path, config_hash: str, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def read_sealed(path: Path, known_as: Collection[str], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Load what `sealed_bytes` made; a file of an earlier version, which has no seal, is taken as it is.
 
     Args:
         path: of the file.
-        config_hash: of the run that it must belong to.
+        known_as: hashes of the run's configuration, to one of which it must belong.
         like: tensors of about the same size, beyond which no memory is taken.
 
     Raises:
@@ -133,14 +133,14 @@ def read_sealed(path: Path, config_hash: str, like: Mapping[str, Tensor]) -> dic
         tensors = safetensors.torch.load(content)
         seal = _seal(content)
     except Exception as error:  # safetensors raises its own kinds
-        raise DamagedError(f"{path} cannot be read: {error}") from None
+        raise DamagedError(f"{path} cannot be read: {reason(error)}") from None
     if seal is None:
         return tensors
     owner, _, digest = seal.partition(" ")
     if digest != tensors_digest(tensors):
         raise DamagedError(f"{path} is damaged: its digest is not the one it was saved with")
-    if owner != config_hash:
-        raise CheckpointError(f"{path} belongs to configuration {owner}, its run to {config_hash}")
+    if owner not in known_as:
+        raise CheckpointError(f"{path} belongs to configuration {owner}, its run to {' or '.join(sorted(known_as))}")
     return tensors
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mcinterp.config.base import MOST_STEPS
-from mcinterp.errors import CheckpointError, UsageError
+from mcinterp.errors import CheckpointError, UsageError, reason
 from mcinterp.runs.files import HEADER
 from mcinterp.runs.torch_file import read_torch
 
@@ -154,7 +154,7 @@ def _json(path: Path) -> Mapping[str, Any]:
             raise ValueError("it is too long")
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from None
+        raise CheckpointError(f"{path} cannot be read: {reason(error)}") from None
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} must hold names with values, got {type(content).__name__}")
     return content

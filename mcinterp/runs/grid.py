@@ -22,7 +22,7 @@ import yaml
 
 from mcinterp.config import RunConfig, load_preset, validate_config
 from mcinterp.config.strict_yaml import read_yaml
-from mcinterp.errors import CheckpointError, ConfigError, nearest_name
+from mcinterp.errors import CheckpointError, ConfigError, nearest_name, reason
 from mcinterp.runs.files import write_atomic
 
 SWEEP = "sweep.yaml"
@@ -130,7 +130,7 @@ def _read(path: Path) -> Tree:
     try:
         tree = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read grid {path}: {error}") from None
+        raise ConfigError(f"cannot read grid {path}: {reason(error)}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not a valid grid: {error}") from None
     if not isinstance(tree, dict):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mcinterp.errors import CheckpointError, RunBusyError
+from mcinterp.errors import CheckpointError, RunBusyError, reason
 from mcinterp.runs.files import tidy
 
 LOCK = ".lock"
@@ -44,7 +44,7 @@ def sole_writer(folder: Path, *parts: str) -> Iterator[None]:
         # Not through a link: what it points to would be emptied.
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
-        raise CheckpointError(f"a run cannot be written to {folder}: {error}") from None
+        raise CheckpointError(f"a run cannot be written to {folder}: {reason(error)}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

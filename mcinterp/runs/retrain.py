@@ -117,7 +117,7 @@ def retraining(
         raise InputError(f"retrain: seed must be in 0 … {LARGEST_SEED}, got {seed}")
     tree = run.config.model_dump()
     steps = -(-tree["training"]["steps"] // SHARE) if steps is None else steps
-    tree["training"] |= {**_seeds(run.config, seed), "steps": steps, "dense_checkpoints": 0}
+    tree["training"] |= {**_seeds(run.config, seed), "steps": steps, "dense_checkpoints": 0, "extended": ()}
     tree["start"] = start_at(run, chosen.name, seed, reinitialised=not control).model_dump()
     return parse_config(yaml.safe_dump(tree), f"the retraining of {run.name}", overrides)
 

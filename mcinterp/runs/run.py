@@ -30,7 +30,7 @@ import yaml
 from mcinterp.config import RunConfig, load_config
 from mcinterp.config.steps import chosen_steps, nearest_step, saved_steps
 from mcinterp.config.strict_yaml import read_yaml
-from mcinterp.errors import CheckpointError, DamagedError
+from mcinterp.errors import CheckpointError, ConfigError, DamagedError, reason
 from mcinterp.runs.checkpoint import Checkpoint, load_checkpoint, saved_digest
 from mcinterp.task import make_task
 from mcinterp.task.offers import curve_labels
@@ -95,7 +95,7 @@ class Run:
             whole = io.StringIO(text[: text.rfind("\n") + 1])
             metrics = pd.read_csv(whole, dtype=float).astype({"step": int})
         except (OSError, ValueError, KeyError) as error:
-            raise DamagedError(f"{path} cannot be read: {error}") from None
+            raise DamagedError(f"{path} cannot be read: {reason(error)}") from None
         if (found := list(map(str, metrics))) != self.measured:
             raise DamagedError(f"{path} begins with {','.join(found)}, expected {','.join(self.measured)}")
         steps = metrics["step"].to_numpy()
@@ -181,6 +181,29 @@ class Run:
     def finished(self) -> bool:
         """Whether training has done all its steps."""
         return self.config.training.steps in self.steps
+
+    @property
+    def complete(self) -> bool:
+        """Whether training has done all its steps, and all checkpoints across its drops are there."""
+        return self.finished and not self.missing_dense_steps()
+
+    def refuse_other(self, config: RunConfig) -> None:
+        """Go no further where the run stands with another configuration.
+
+        Raises:
+            ConfigError: if so; with each field that differs, and how a run like that is begun instead.
+        """
+        differences = self.config.differences(config)
+        if not differences:
+            return
+        sections = {text.partition(".")[0].partition(":")[0] for text in differences}
+        cure = ""
+        if "start" in sections:
+            cure = "; a run begins with another's weights, or does not, from its first step: give the same --from"
+        elif "model" not in sections:
+            cure = f"; a new run can go on from its weights: --run NEW --from {self.path}"
+        told = "; ".join(differences)
+        raise ConfigError(f"run {self.name} stands with another configuration ({told}){cure}")
 
     def fingerprint(self) -> str:
         """Digest of the run's measurements and of all its checkpoints, hexadecimal."""

@@ -32,7 +32,7 @@ def load_state(run: Run, file: Path, state: TrainState) -> str | None:
         CheckpointError: if it belongs to another configuration.
     """
     expected = state.tensors()
-    stored = read_sealed(file, run.config.hash, expected)
+    stored = read_sealed(file, run.config.known_as, expected)
     drawn = {name for name in expected.keys() | stored.keys() if name.partition(".")[0] == "generator"}
     wanted, found = ({name: each[name] for name in each.keys() - drawn} for each in (expected, stored))
     try:

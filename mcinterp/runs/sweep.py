@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError, ConfigError, McinterpError, RunBusyError, UsageError
+from mcinterp.errors import CheckpointError, ConfigError, McinterpError, RunBusyError, UsageError, reason
 from mcinterp.launch import refuse_several
 from mcinterp.runs.fanout import FanOut, Stop, fan_out, is_lost_worker, looking_for, stop_on_signal
 from mcinterp.runs.files import write_atomic
@@ -113,7 +113,7 @@ def read_failures(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder / FAILURES} cannot be read: {error}") from None
+        raise CheckpointError(f"{folder / FAILURES} cannot be read: {reason(error)}") from None
 
 
 def _prepared(sweep: Sweep, folder: Path) -> Path:
@@ -122,21 +122,18 @@ def _prepared(sweep: Sweep, folder: Path) -> Path:
         raise ConfigError(f"{folder} is the folder of a run; a sweep needs one of its own")
     for run in sweep.runs:
         if (folder / run.name / CONFIG).is_file():
-            differences = Run(folder / run.name).config.differences(run.config)
-            if differences:
-                text = "; ".join(differences)
-                raise ConfigError(f"run {folder / run.name} stands with another configuration ({text})")
+            Run(folder / run.name).refuse_other(run.config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sweep.save(folder)
     except OSError as error:
-        raise CheckpointError(f"a sweep cannot be written to {folder}: {error}") from None
+        raise CheckpointError(f"a sweep cannot be written to {folder}: {reason(error)}") from None
     return folder.resolve()
 
 
 def _complete(path: Path) -> bool:
     """Whether a run is finished, with its checkpoints across the drop."""
-    return (path / CONFIG).is_file() and (run := Run(path)).finished and not run.missing_dense_steps()
+    return (path / CONFIG).is_file() and Run(path).complete
 
 
 class _Log:

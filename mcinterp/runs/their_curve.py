@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mcinterp.errors import CheckpointError, InputError
+from mcinterp.errors import CheckpointError, InputError, reason
 from mcinterp.task import make_task
 from mcinterp.task.batch import Task
 
@@ -65,7 +65,7 @@ def read_curve(path: Path, task: Task[Any]) -> tuple[pd.DataFrame, list[str]]:
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as a table: {error}") from None
+        raise CheckpointError(f"{path} cannot be read as a table: {reason(error)}") from None
     known = ["loss", *task.score_names]
     kept = [name for name in known if name in table]
     if "step" not in table or not kept:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.errors import CheckpointError
+from mcinterp.errors import CheckpointError, reason
 
 LARGEST_PICKLE = 1 << 24
 """Bytes that names and shapes of a file may take."""
@@ -51,7 +51,7 @@ def _check_archive(path: Path) -> None:
             strange = large or any(b"bytearray" in archive.read(part) for part in pickles)
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
         old = "; if torch before 1.6 wrote it, open and save it with a newer one" if "not a zip" in str(error) else ""
-        raise CheckpointError(f"cannot read {path} as a file of tensors: {error}{old}") from None
+        raise CheckpointError(f"cannot read {path} as a file of tensors: {reason(error)}{old}") from None
     if strange:
         raise _other_things(path, [])
 

@@ -12,14 +12,16 @@ from pathlib import Path
 import torch
 
 from mcinterp.config import RunConfig
-from mcinterp.errors import CheckpointError, ConfigError, InputError, PeerError, TrainingError
+from mcinterp.errors import InputError, PeerError, StoppedError, TrainingError
+from mcinterp.interrupt import stop_signal
 from mcinterp.model.plain import trainable
 from mcinterp.model.size import refuse_untrainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
+from mcinterp.runs.extension import open_or_create
 from mcinterp.runs.files import explained, write_atomic
 from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.metrics import MetricsWriter, metrics_file
-from mcinterp.runs.run import CONFIG, REPLAY, STATE, Run
+from mcinterp.runs.run import REPLAY, STATE, Run
 from mcinterp.runs.space import until_space
 from mcinterp.runs.start import refuse_imported, starting_model
 from mcinterp.runs.state import (
@@ -35,7 +37,7 @@ from mcinterp.task import make_task
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.memory import keep_freed_memory
 from mcinterp.training.schedule import checkpoint_steps, replay_steps
-from mcinterp.training.together import Alone, join, stop_signal
+from mcinterp.training.together import Alone, join
 
 STATE_SECONDS = 60.0
 """The training state is saved at least this often, so that a kill loses no more."""
@@ -57,9 +59,13 @@ def train(
     """Train a run, or go on with one that stands, and keep checkpoints densely across the drop once it is found.
 
     Continuing is bit-identical on a CPU to never having stopped. Ctrl-C finishes the step, saves and returns; whether
-    all steps are done is then `run.finished`. Processes that `accelerate launch` or torchrun has started together share
-    every batch; all of them see the run's folder, and the main one writes. Their number may change when a run goes on,
-    but then numbers agree to rounding only.
+    all is done, checkpoints across the drop included, is then `run.complete`. Processes that `accelerate launch` or
+    torchrun has started together share every batch; all of them see the run's folder, and the main one writes. Their
+    number may change when a run goes on, but then numbers agree to rounding only.
+
+    A configuration that differs from the run's in a larger number of steps alone extends it in place, bit-identical on
+    a CPU to a run of so many steps from the start; the learning rate has to be constant, where it does not depend on
+    how many steps there are.
 
     Whatever is damaged is told in a warning: a newest checkpoint is set aside and trained again, and a training state
     passed over for the one before.
@@ -73,7 +79,8 @@ def train(
         wait_for_space: on a full disk wait until there is space again, instead of ending with an error.
 
     Raises:
-        ConfigError: if the run stands with another configuration; the fields that differ are named.
+        ConfigError: if the run stands with another configuration; the fields that differ are named. If it cannot be
+            extended.
         InputError: if the machine has not the memory for it.
         CheckpointError: if what is on disk belongs to another configuration, or cannot be written.
         TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, no
@@ -82,8 +89,9 @@ def train(
     together = join(resolve_device(device))
     with together.working():
         refuse_untrainable(config)
-        run = together.from_main(lambda: _open_or_create(Path(path), config))
-        with _writing(run, together):
+        run = together.from_main(lambda: open_or_create(Path(path), config))
+        with _writing(run, together), stop_signal() as signalled:
+            asked = _either(signalled, stop)
             session = _Session(run, together, wait_for_space)
             damaged = together.from_main(lambda: damaged_newest(run))
             if damaged or not together.from_main(lambda: run.finished):
@@ -91,10 +99,10 @@ def train(
                 # Not before there is something to train them again from.
                 together.from_main(lambda: set_aside(run, damaged))
                 session.resume(source)
-                session.train(progress, stop)
+                session.train(progress, asked)
             missing = together.from_main(run.missing_dense_steps)
-            if missing:
-                session.replay(missing, progress, stop)
+            if missing and not asked():
+                session.replay(missing, progress, asked)
     return run
 
 
@@ -109,6 +117,7 @@ def densify(
     Raises:
         InputError: if the steps do not lie within the run.
         TrainingError: if the replay is not bit-identical to the first time, or another process is training the run.
+        StoppedError: by Ctrl-C, once a step is finished; what was added stands, and the same call goes on.
     """
     run = Run(path)
     refuse_imported(run, "replayed")
@@ -119,9 +128,19 @@ def densify(
     with together.working():
         missing = together.from_main(lambda: [at for at in range(first, last + 1, every) if at not in run.steps])
         if missing:
-            with _writing(run, together):
-                _Session(run, together).replay(missing, progress)
+            with _writing(run, together), stop_signal() as signalled:
+                _Session(run, together).replay(missing, progress, signalled)
+    left = [step for step in missing if step not in run.steps]
+    if left:
+        added = len(missing) - len(left)
+        raise StoppedError(
+            f"stopped with {added} of {len(missing)} checkpoints added; the same call goes on from there"
+        )
     return missing
+
+
+def _either(signalled: Stop, stop: Stop | None) -> Stop:
+    return signalled if stop is None else lambda: signalled() or stop()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -166,21 +185,20 @@ class _Session:
         if self.together.from_main(lambda: self.state.step) != self.state.step:
             raise TrainingError(f"not all processes see the same files in {self.run.path}")
 
-    def train(self, progress: Progress | None, stop: Stop | None = None) -> None:
-        """Train to the end, until Ctrl-C, or until `stop` says so."""
+    def train(self, progress: Progress | None, stop: Stop) -> None:
+        """Train to the end, or until `stop` says so."""
         training = self.config.training
         at_checkpoint, at_replay = set(checkpoint_steps(training)), set(replay_steps(training))
-        with stop_signal() as signalled:
-            self.stop = lambda: signalled() or (stop is not None and stop())
-            if self.state.step == 0:
-                self._save_checkpoint({})
-                self._save_state(replay_file(self.run, 0))
-            steps = self._steps(at_checkpoint | at_replay, self.stop)
-            with self._metrics() as metrics:
-                if metrics is None:
-                    deque(steps, maxlen=0)
-                else:
-                    self._keep(steps, metrics, at_checkpoint, at_replay, progress)
+        self.stop = stop
+        if self.state.step == 0:
+            self._save_checkpoint({})
+            self._save_state(replay_file(self.run, 0))
+        steps = self._steps(at_checkpoint | at_replay, stop)
+        with self._metrics() as metrics:
+            if metrics is None:
+                deque(steps, maxlen=0)
+            else:
+                self._keep(steps, metrics, at_checkpoint, at_replay, progress)
 
     def _keep(
         self,
@@ -212,8 +230,9 @@ class _Session:
             self._write(metrics.flush)
             self._save_state(self.run.path / STATE)
 
-    def replay(self, steps: list[int], progress: Progress | None, stop: Stop | None = None) -> None:
+    def replay(self, steps: list[int], progress: Progress | None, stop: Stop) -> None:
         """Train again from the nearest kept state, bit-identical to the first time, saving checkpoints at `steps`."""
+        self.stop = stop
         start, other = replay_start(self.run, steps[0], self.state)
         if other:
             raise TrainingError(f"{start} was saved on {other}, and can be replayed on such a device only")
@@ -221,7 +240,7 @@ class _Session:
         known = set(self.run.steps)
         if self.state.step in steps:
             self._save_checkpoint(self._logged(self.state.step))
-        for record in self._steps(known.union(steps), stop or bool):
+        for record in self._steps(known.union(steps), stop):
             if record.loss != logged.get(record.step):
                 raise self._replay_differs(record.step)
             if record.step in known and weights_digest(self.model) != saved_digest(self.run.folder(record.step)):
@@ -287,17 +306,3 @@ class _Session:
 def _writing(run: Run, together: Alone) -> AbstractContextManager[None]:
     """Hold the run's folder, in the process that writes to it."""
     return sole_writer(run.path, REPLAY) if together.is_main else nullcontext()
-
-
-def _open_or_create(path: Path, config: RunConfig) -> Run:
-    if not (path / CONFIG).exists():
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_atomic(path / CONFIG, config.to_yaml().encode())
-        except OSError as error:
-            raise CheckpointError(f"a run cannot be written to {path}: {error}") from None
-    run = Run(path)
-    refuse_imported(run, "trained on")
-    if differences := run.config.differences(config):
-        raise ConfigError(f"run {run.name} stands with another configuration ({'; '.join(differences)})")
-    return run

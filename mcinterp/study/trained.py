@@ -33,7 +33,7 @@ def train_preset(setting: Setting, config: RunConfig) -> Run:
         config = changed(config, {"training.seed": setting.seed})
     with setting.watch(config.training.steps, "training") as progress:
         run = train(setting.run, config, setting.device, progress)
-    if not run.finished:
+    if not run.complete:
         raise StoppedError(f"training was stopped at step {run.steps[-1]}; the same command goes on from there")
     return run
 

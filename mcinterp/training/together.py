@@ -11,12 +11,9 @@ anything they meet, and a process that fails goes to the next meeting to say so.
 from __future__ import annotations
 
 import atexit
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from types import FrameType
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from mcinterp.errors import InputError, PeerError
+from mcinterp.interrupt import stop_signal
 from mcinterp.launch import n_launched, refuse_lost_processes
 
 T = TypeVar("T")
@@ -214,23 +212,3 @@ def _joined(kind: str) -> Together:
     state = PartialState(cpu=kind == "cpu")
     atexit.register(state.destroy_process_group)
     return Together(state.device)
-
-
-@contextmanager
-def stop_signal() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C into a question to ask at each step, so that no update is cut in half."""
-    asked = False
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

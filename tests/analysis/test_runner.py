@@ -183,3 +183,23 @@ def test_passes_and_comparisons_share_their_names() -> None:
 def test_nothing_to_do_is_done(jobs: int) -> None:
     """As where a study asks for no pass of a run without comparisons."""
     assert all_done([], jobs, None) == []
+
+
+def test_what_stands_starts_no_process(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def analysed(*steps: int, jobs: int = 2) -> list[str]:
+        lines: list[str] = []
+        names = ["taxonomy", "patching", "count"]
+        analyse(trained, tmp_path, steps, names, 8, jobs=jobs, progress=lines.append)
+        return [line.partition(" ")[2] for line in lines]
+
+    def started(*_: object) -> list[str]:
+        raise AssertionError("a process was started")
+
+    assert len(analysed(0, 40, jobs=1)) == 5
+    monkeypatch.setattr("mcinterp.analysis.work._in_parallel", started)
+    kept = [f"step {step}: {name} kept" for step in (0, 40) for name in ("taxonomy", "patching")]
+    assert analysed(0, 40) == ["all steps: count kept", *kept]
+    (tmp_path / "data/step-00000040/patching/result.json").unlink()
+    assert [line.partition(" 0.")[0] for line in analysed(0, 40)] == ["all steps: count kept", *kept[:3], kept[3][:-5]]
+    with pytest.raises(AssertionError, match="a process was started"):
+        analyse(trained, tmp_path, [0, 40], ["taxonomy", "patching", "count"], 4, jobs=2)

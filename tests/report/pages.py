@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import browsers
 import pytest
 from forged import Forge
 from small_run import small_config
@@ -48,9 +48,9 @@ def browser() -> Iterator[Any]:
         yield _RUNNING[0]
         return
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = Path(os.environ.get("MCINTERP_BROWSER", "/usr/bin/chromium"))
-    if not path.exists():
-        pytest.skip(f"no browser at {path}; name one in MCINTERP_BROWSER")
+    path = browsers.browser()
+    if path is None:
+        pytest.skip(f"there is no browser; make browser gets one, or name one in {browsers.VARIABLE}")
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=str(path), args=list(ARGUMENTS))
         _RUNNING.append(chromium)

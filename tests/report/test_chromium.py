@@ -88,6 +88,23 @@ def test_the_mask_choice_redraws_maps_and_mask(folder: Path, opened: Opened) -> 
         assert "each head's own maximum" in page.locator(".scale-note").inner_text()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_bar_says_what_the_colours_of_the_maps_are(scheme: str, report: Path, opened: Opened) -> None:
+    with opened(report / STEP, 500, scheme) as page:
+        page.wait_for_selector(".circuitsvis canvas")
+        bar, note = page.locator(".attention .colour-bar"), page.locator(".scale-note").inner_text()
+        low, _, high = [bar.locator("span").nth(at).inner_text() for at in range(3)]
+        assert (low, f"darkest blue {high} and more" in note) == ("0", True)
+        assert "rgb(255, 255, 255), rgb(0, 90, 140)" in bar.locator(".ramp").evaluate("(one) => one.style.background")
+        assert bar.bounding_box()["y"] < page.locator(".heads").bounding_box()["y"]
+        page.locator("select.scale-choice").select_option("0.5")
+        assert bar.inner_text().split("\n")[-1] == f"{float(high) / 2:.2g} and more"
+        page.locator("select.scale-choice").select_option("own")
+        assert bar.inner_text().endswith("its maximum")
+        page.locator(".head-search").fill("nothing")
+        assert not bar.is_visible()
+
+
 def test_a_head_is_chosen_with_the_keyboard(report: Path, opened: Opened) -> None:
     with opened(report / STEP) as page:
         tile = page.get_by_role("button", name="Show L0H3 row large")

@@ -362,6 +362,13 @@ def test_maps_are_drawn_chosen_and_read(pages: Path, opened: Opened) -> None:
         page.locator("#circuits select.map-scale").select_option("own")
         assert page.locator("#circuits canvas").first.evaluate("(one) => [one.width, one.height]") == [5, 5]
         assert "orange below" in page.locator("#circuits .scale-note").inner_text()
+        low, high = (page.locator("#circuits .colour-bar span").nth(at) for at in (0, 2))
+        assert (low.inner_text(), high.inner_text()) == ("−its maximum", "its maximum")
+        page.locator("#circuits select.map-scale").select_option("all")
+        assert low.inner_text() == f"−{high.inner_text()}"
+        assert float(high.inner_text()) > 0
+        ramp = page.locator("#circuits .ramp")
+        assert ramp.evaluate("(one) => one.style.background.match(/rgba?\\([^)]*\\)|transparent/g).length") == 3
 
 
 def test_an_address_opens_the_mask_again(pages: Path, opened: Opened) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from processes import started
 
 pytest.importorskip("jupyterlab", reason="jupyterlab is not installed: pip install 'mcinterp[notebook]'")
 
@@ -81,16 +82,15 @@ def lab(tmp_path: Path) -> Iterator[str]:
     environment = {**os.environ, **places, "MCINTERP_RUN": str(TINY), "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *words], env=environment, stdout=log, stderr=log)
-        try:
+        how = {"stdout": log, "stderr": log}
+        with started([sys.executable, "-m", "jupyterlab", *words], tmp_path, environment, **how) as server:
             _wait_for(f"http://{HOST}:{port}/api?token={token}", server, tmp_path / "log")
             yield f"http://{HOST}:{port}/lab/tree/cells.ipynb?token={token}"
-        finally:
             server.terminate()
             server.wait(timeout=30)
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(address: str, server: subprocess.Popen[str], log: Path) -> None:
     for _ in range(120):
         if server.poll() is not None:
             break

@@ -15,6 +15,7 @@ from small_run import interrupt_at, small_config
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, TrainingError
 from mcinterp.runs import Run, train
+from mcinterp.runs.start import further, keep_start
 from mcinterp.training.loop import StepRecord
 
 pytestmark = pytest.mark.no_cover
@@ -111,8 +112,19 @@ def test_another_configuration_is_refused_with_the_fields_that_differ(own_copy: 
     with pytest.raises(ConfigError) as caught:
         train(own_copy, other, "cpu")
     assert str(caught.value) == (
-        "run copy stands with another configuration (model.d_mlp: 32 here, 64 there; training.seed: 0 here, 9 there)"
+        "run copy stands with another configuration (model.d_mlp: 32 in the run, 64 asked for; training.seed: 0 in the "
+        "run, 9 asked for)"
     )
+    with pytest.raises(ConfigError, match=rf"; a new run can go on from its weights: --run NEW --from {own_copy}$"):
+        train(own_copy, small_config(training={"seed": 9}), "cpu")
+
+
+def test_a_run_that_began_with_anothers_weights_is_told_to_say_so_again(own_copy: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    keep_start(begun, Run(own_copy))
+    train(begun, further(small_config(), Run(own_copy)), "cpu")
+    with pytest.raises(ConfigError, match=r"start\.digest: .* in the run, None asked for.*give the same --from$"):
+        train(begun, small_config(), "cpu")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def killed(folder: Path, moment: random.Random) -> bool:
     """Train in a process of its own and kill it at some moment; False if it had ended by then."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mcinterp.runs.train", "mcinterp.model.fused"])
-    process = context.Process(target=go_on, args=(folder,))
+    process = context.Process(target=go_on, args=(folder,), daemon=True)
     process.start()
     lines = (folder / "metrics.csv").read_bytes() if (folder / "metrics.csv").exists() else b""
     waited = time.monotonic() + 60

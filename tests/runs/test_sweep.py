@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from processes import started
 from small_sweep import assert_same_numbers, begun_and_holder, write_grid
 
 from mcinterp.errors import CheckpointError, ConfigError, UsageError
@@ -36,8 +37,7 @@ def short(tmp_path: Path) -> Path:
     return write_grid(tmp_path / "short.yaml", {"training.seed": [0, 1, 2]})
 
 
-@contextmanager
-def command(grid: Path, out: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+def command(grid: Path, out: Path, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """The command in a session of its own, as a terminal has it."""
     line = [
         sys.executable,
@@ -52,15 +52,7 @@ def command(grid: Path, out: Path, *words: str) -> Iterator[subprocess.Popen[str
         "--threads",
         "1",
     ]
-    process = subprocess.Popen(
-        [*line, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        with process:
-            yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    return started([*line, *words], Path())
 
 
 def wait_for_training(out: Path, steps: int, name: str = "") -> int:
@@ -243,7 +235,8 @@ def test_runs_with_another_configuration_are_refused_before_anything_is_trained(
     run_sweep(load_sweep(write_grid(tmp_path / "one.yaml", {"training.seed": [2]}, steps=30)), out, device="cpu")
     declared = (out / "sweep.yaml").read_bytes()
     with pytest.raises(
-        ConfigError, match=r"seed=2 stands with another configuration \(training\.steps: 30 here, 40 there\)"
+        ConfigError,
+        match=r"seed=2 stands with another configuration \(training\.steps: 30 in the run, 40 asked for\); .* --from",
     ):
         run_sweep(load_sweep(short), out, device="cpu")
     assert not (out / "seed=0").exists()

@@ -10,7 +10,8 @@ from pathlib import Path
 from mcinterp.analysis.compare.checkpoint_comparison import ASKS, compare_checkpoints
 from mcinterp.analysis.compare.run_comparison import compare_runs
 from mcinterp.analysis.registry import without
-from mcinterp.analysis.runner import DATA, KEPT, circumstances, kept_or_made
+from mcinterp.analysis.runner import DATA, circumstances, kept_or_made
+from mcinterp.analysis.standing import KEPT
 from mcinterp.errors import CheckpointError, UsageError, WriteError
 from mcinterp.results import RECORD, Result
 from mcinterp.runs import Checkpoint, Run

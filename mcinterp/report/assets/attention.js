@@ -2,6 +2,7 @@
 // Attention maps: which family of inputs, layers and heads are drawn by CircuitsVis. The choice is part of the page's address.
 (() => {
   const MOST_LINKS = 12;
+  const ABOVE = "#005A8C";
   let drawn = 0;
 
   function setUp(root) {
@@ -92,6 +93,7 @@
     if (data.one === undefined) linkHeads(root, data, controls.find.value.trim() ? shown : []);
     const note = root.querySelector(".scale-note");
     const missing = data.failed ?? (mask in data.maps ? "" : "These maps are too large for a page that is one file; a report in a folder has them.");
+    root.querySelector(".colour-bar").hidden = shown.length === 0 || Boolean(missing);
     if (shown.length === 0 || missing) {
       root.querySelector(".heads").replaceChildren();
       note.textContent = missing || "No head of this layer has these words in its name or classes.";
@@ -164,15 +166,25 @@
       tokens: data.tokens,
       minValue: -end,
       maxValue: end,
-      positiveColor: "#005A8C",
+      positiveColor: ABOVE,
       negativeColor: "#D55E00",
       maskUpperTri: false,
     });
     whenDrawn(target, names.length, (tiles) => setUpTiles(tiles, names, () => linkHeads(root, data, [])));
     nameMaps(target);
+    showBar(root.querySelector(".colour-bar"), own ? "its maximum" : `${end.toPrecision(2)}${share < 1 ? " and more" : ""}`);
     return own
       ? "White is 0, the darkest blue each head's own maximum; the values shown are fractions of it."
       : `White is 0, the darkest blue ${end.toPrecision(2)} and more.`;
+  }
+
+  // CircuitsVis draws on white, whatever the theme.
+  function showBar(bar, end) {
+    const [low, ramp, high] = bar.children;
+    low.textContent = "0";
+    ramp.style.background = `linear-gradient(to right, #fff, ${ABOVE})`;
+    high.textContent = end;
+    bar.setAttribute("aria-label", `Colours from 0, white, to ${end}, dark blue`);
   }
 
   function whenDrawn(target, n, then) {

@@ -52,6 +52,17 @@
     root.querySelector(".scale-note").textContent = drawn.length
       ? `The page's own colour is 0, ${sides}, ${until}.`
       : "No step has this map stored.";
+    root.querySelector(".colour-bar").hidden = !drawn.length;
+    showBar(root.querySelector(".colour-bar"), choice.signed, own ? "its maximum" : end.toPrecision(2));
+  }
+
+  function showBar(bar, signed, end) {
+    const [above, below] = COLOURS[mcinterp.isDark() ? "dark" : "light"].map((colour) => `rgb(${colour})`);
+    const [low, ramp, high] = bar.children;
+    low.textContent = signed ? `−${end}` : "0";
+    ramp.style.background = `linear-gradient(to right, ${signed ? `${below}, ` : ""}transparent, ${above})`;
+    high.textContent = end;
+    bar.setAttribute("aria-label", `Colours from ${low.textContent} to ${end}`);
   }
 
   function draw(canvas, map, signed, end) {
