@@ -75,22 +75,17 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     comparisons = _comparisons(folder, run, single_file)
     paper = _paper_page(folder, (PAGE,), name, single_file)
     _write(folder / INDEX, _index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file))
-    _remove_stale(folder, {*pages.values(), *heads.pages.values()})
-    _remove_maps(folder, () if single_file else pages)
+    _remove_stale(folder, {*pages.values(), *heads.pages.values()}, () if single_file else pages)
     return folder / INDEX
 
 
-def _remove_stale(folder: Path, standing: Collection[str]) -> None:
-    """Remove pages of checkpoints and heads that were not written now."""
+def _remove_stale(folder: Path, standing: Collection[str], steps: Collection[int]) -> None:
+    """Remove pages of checkpoints and heads that were not written now, and maps beside pages of other steps."""
     for page in folder.glob("*.html"):
         if (_STEP_PAGE.fullmatch(page.name) or HEAD_PAGE.fullmatch(page.name)) and page.name not in standing:
             page.unlink()
-
-
-def _remove_maps(folder: Path, standing: Collection[int]) -> None:
-    """Remove the maps beside pages that do not stand now, or have none any more."""
     for maps in (folder / MAPS).glob("step-*"):
-        if (match := _STEP_FOLDER.fullmatch(maps.name)) and int(match[1]) not in standing:
+        if (match := _STEP_FOLDER.fullmatch(maps.name)) and int(match[1]) not in steps:
             shutil.rmtree(maps)
 
 

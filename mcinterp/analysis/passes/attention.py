@@ -72,7 +72,7 @@ def attention_maps(
     blocks, n_pos = Blocks(checkpoint.model), checkpoint.model.n_positions
     chosen = _chosen(task, masks, inputs)
     uniform = uniform_attention(n_pos, blocks.causal)
-    # Half of what the pass takes where matrices are large, so each map is put where it is kept.
+    # Half of what the pass takes where there are many positions, so each map is put where it is kept.
     maps = {name: np.empty((len(chosen), shape.n_layers, shape.n_heads, n_pos, n_pos), np.float32) for name in _ARRAYS}
     key_mass, rows = [], []
     beside: dict[str, list[Floats]] = {}
