@@ -93,6 +93,8 @@ class Pass:
         asks: what the task or the model must offer.
         least: the fewest samples that it has an answer with.
         conditioned: whether it looks at inputs of one's own where they are given, as arguments that the task names.
+        cost: from a run's configuration to a sentence on what a checkpoint takes, where that is much; empty else. Told
+            before an analysis begins.
     """
 
     name: str
@@ -103,6 +105,11 @@ class Pass:
     asks: tuple[str, ...] = ()
     least: int = 2
     conditioned: bool = False
+    cost: Place | Callable[[Any], str] | None = None
+
+    def costs(self, config: Any) -> str:
+        """What it takes of a run's checkpoint, in a sentence, where that is much."""
+        return "" if self.cost is None else str(resolved(self.cost)(config))
 
     def run(
         self, checkpoint: Any, earlier: Mapping[str, Any], samples: int, seed: int, inputs: Mapping[str, Any] = _NOTHING

@@ -217,6 +217,15 @@ def test_yaml_and_back_is_the_identity(rows: int, seed: int, rate: float, std: f
     assert again.hash == config.hash
 
 
+def test_a_copy_with_another_section_has_its_own_hash() -> None:
+    config = RunConfig()
+    assert config.hash in config.known_as  # both are kept once they are asked for
+    deeper = config.model_copy(update={"model": config.model.model_copy(update={"n_layers": 3})})
+    assert deeper.hash not in {config.hash, *config.known_as}
+    assert deeper.known_as == {deeper.hash}
+    assert config.model_copy().hash == config.hash
+
+
 def test_the_hash_is_stable_across_versions() -> None:
     # Checkpoints on disk carry this number: a change of it orphans every run of the paper's configuration.
     assert RunConfig().hash == "404852e78ea1b2cf"

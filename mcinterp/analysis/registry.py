@@ -28,6 +28,7 @@ PASSES: dict[str, Pass] = {
             f"{_HERE}.attention:attention_maps",
             asks=("heads", "inputs_for_attention"),
             conditioned=True,
+            cost=f"{_HERE}.attention_size:told_of_maps",
         ),
         Pass(
             "taxonomy",

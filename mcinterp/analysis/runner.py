@@ -93,6 +93,9 @@ def analyse(
     undefined = [name for name in undefined if name not in defined_for(config)]
     if undefined and progress:
         progress(f"left out, not offered by {config.task.kind}: {', '.join(undefined)}")
+    for entry in select_passes(passes, config):
+        if progress and (told := entry.costs(config)):
+            progress(told)
     # Written before the results too, so that a folder says whose it is even if its analysis is cut short.
     training_summary(run, analysed_steps(out)).save(out / DATA / "training")
     asked = _Asked(run.path, run.device, out, samples, seed, inputs, all_of_them)

@@ -189,6 +189,13 @@ class RunConfig(FrozenConfig):
         canonical = json.dumps(tree, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> RunConfig:
+        """A copy with other sections, which has a hash of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("hash", "known_as"):
+            copied.__dict__.pop(name, None)
+        return copied
+
     @cached_property
     def known_as(self) -> frozenset[str]:
         """Its hash, and those that the run had before it was extended, which its earlier checkpoints carry."""

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from small_run import small_config
 
 from mcinterp.analysis import analyse, runner
+from mcinterp.analysis.passes import attention_size
 from mcinterp.analysis.registry import COMPARISONS, PASSES, select_comparisons, select_passes
 from mcinterp.analysis.work import Report, Work, all_done, counted
 from mcinterp.declared import Comparison, Pass, Study
@@ -16,6 +18,7 @@ from mcinterp.errors import FailedPassesError, SolverError, UsageError
 from mcinterp.report import write_report
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run, densify
+from mcinterp.task import make_task
 
 
 def _count(run: Run, steps: Sequence[int], samples: int, seed: int) -> Result:
@@ -203,3 +206,20 @@ def test_what_stands_starts_no_process(trained: Run, tmp_path: Path, monkeypatch
     assert [line.partition(" 0.")[0] for line in analysed(0, 40)] == ["all steps: count kept", *kept[:3], kept[3][:-5]]
     with pytest.raises(AssertionError, match="a process was started"):
         analyse(trained, tmp_path, [0, 40], ["taxonomy", "patching", "count"], 4, jobs=2)
+
+
+def test_maps_that_take_much_are_told_of_before_they_are_made(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = small_config(task={"rows": 20, "cols": 20}, model={"n_layers": 4, "n_heads": 8})
+    families = len(make_task(large.task).inputs_for_attention())
+    gigabytes = 3 * 4 * families * 32 * 400**2 / 1e9
+    assert f" × 32 heads × 400 × 400 positions take {gigabytes:.1f} GB" in PASSES["attention"].costs(large)
+    assert PASSES["attention"].costs(trained.config) == PASSES["ablation"].costs(large) == ""
+    lines: list[str] = []
+    analyse(trained, tmp_path / "little", [trained.steps[-1]], ["attention"], samples=4, progress=lines.append)
+    monkeypatch.setattr(attention_size, "MUCH", 1)
+    told: list[str] = []
+    analyse(trained, tmp_path / "much", [trained.steps[-1]], ["attention"], samples=4, progress=told.append)
+    assert told[0].startswith("attention: ")
+    assert len(told) == len(lines) + 1
