@@ -64,7 +64,7 @@ def test_another_kind_of_model_is_refused_in_a_sentence(own_copy: Path, tmp_path
 def test_a_run_that_stands_without_them_is_not_changed(own_copy: Path, tmp_path: Path) -> None:
     config = small_config(task=HARDER)
     train(tmp_path / "fresh", config, "cpu")
-    with pytest.raises(ConfigError, match=r"start\.component: None here, 'everything' there"):
+    with pytest.raises(ConfigError, match=r"start\.component: None in the run, 'everything' asked for"):
         train(tmp_path / "fresh", begun(tmp_path / "fresh", Run(own_copy), config), "cpu")
     assert not (tmp_path / "fresh" / "start.safetensors").exists()
 
