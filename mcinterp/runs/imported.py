@@ -166,8 +166,9 @@ def _add(folder: Path, step: int, source: Path, asked: RunConfig, last: int, mad
         text = str(error)
         raise type(error)(text if str(source) in text else f"{source}: {text}") from None
     config = _resolved(asked, model, last, source)
-    if made.config is not None and (unlike := made.config.differences(config)):
-        raise CheckpointError(f"{source} is of another model than the checkpoints before it ({'; '.join(unlike)})")
+    if made.config is not None and (unlike := made.config.unlike(config)):
+        told = "; ".join(f"{name}: {before!r} in those, {here!r} in it" for name, (before, here) in unlike.items())
+        raise CheckpointError(f"{source} is of another model than the checkpoints before it ({told})")
     made.config = config
     made.notes |= dict.fromkeys(notes)
     model.requires_grad_(False).eval()

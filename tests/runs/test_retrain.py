@@ -106,8 +106,10 @@ def test_a_schedule_stretches_over_the_retrainings_own_steps(tmp_path: Path) -> 
 
 def test_the_same_folder_with_other_settings_is_refused(own_copy: Path) -> None:
     retrain(own_copy, "tokens", steps=3, device="cpu")
-    with pytest.raises(ConfigError, match=r"training\.steps: 3 here, 4 there\)"):
-        retrain(own_copy, "tokens", steps=4, device="cpu")
+    with pytest.raises(ConfigError, match=r"training\.steps: 3 in the run, 2 asked for\)"):
+        retrain(own_copy, "tokens", steps=2, device="cpu")
+    # More steps at a constant rate are the same retraining gone on.
+    assert retrain(own_copy, "tokens", steps=4, device="cpu").steps_done == 4
     weights = Run(own_copy).folder(40) / "model.safetensors"
     assert weights.is_file()
 
@@ -156,9 +158,9 @@ def test_the_start_is_part_of_the_configuration(own_copy: Path) -> None:
     assert parse_config(config.to_yaml(), "again") == config
     without = RunConfig(task=config.task, model=config.model, training=config.training)
     assert without.hash != config.hash
-    assert "start.component: 'mlp' here, None there" in config.differences(without)
-    assert "start.component: None here, 'mlp' there" in without.differences(config)
+    assert "start.component: 'mlp' in the run, None asked for" in config.differences(without)
+    assert "start.component: None in the run, 'mlp' asked for" in without.differences(config)
     other = parse_config(config.to_yaml(), "other", ["start.seed=7"])
-    assert config.differences(other) == ["start.seed: 1 here, 7 there"]
+    assert config.differences(other) == ["start.seed: 1 in the run, 7 asked for"]
     with pytest.raises(ConfigError, match=r"start\.sed is not a field; did you mean 'seed'"):
         parse_config(config.to_yaml(), "wrong", ["start.sed=7"])

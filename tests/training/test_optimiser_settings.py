@@ -27,7 +27,7 @@ def test_settings_of_its_own_are_hashed_read_and_varied(tmp_path: Path) -> None:
     assert (other.training.setting("slow"), other.training.setting("every")) == (0.1, 2)
     assert other.hash != plain.hash
     assert {other: 1}[parse_config(other.to_yaml(), "again")] == 1
-    assert "training.optimiser_settings.slow: None here, 0.1 there" in plain.differences(other)
+    assert "training.optimiser_settings.slow: None in the run, 0.1 asked for" in plain.differences(other)
     state = TrainState.fresh(trainable(build_model(other)), other.training)
     assert isinstance(state.optimiser, TwoSpeeds)
     assert (state.optimiser.slow, state.optimiser.every, state.optimiser.quick) == (0.1, 2, 0.9)
