@@ -12,6 +12,7 @@ from pathlib import Path
 import forged_tokens
 import pandas as pd
 import pytest
+from listings import entries
 from small_run import interrupt_at
 
 from mcinterp.analysis import switch
@@ -74,9 +75,8 @@ def test_retrain_trains_lists_and_continues(cli: Cli, own_copy: Path, monkeypatc
     assert (code, out.splitlines()) == (0, [str(folder) for folder in folders])
     assert "step 14/14" in err
     assert all(Run(folder).config.training.batch_size == 4 for folder in folders)
-    listed = cli("runs", str(own_copy / "retrained"))[1].splitlines()
-    assert len(listed) == 4
-    assert all("14/14 steps" in line for line in listed)
+    listed = entries(cli("runs", str(own_copy / "retrained"))[1])[2:]  # after the heads and the line beneath them
+    assert [line.split()[:2] for line in listed] == [[str(folder), "14/14"] for folder in sorted(folders)]
     before = (folders[0] / "metrics.csv").read_bytes()
     words = ("--component", "attention", "--set", "training.batch_size=4", "--device", "cpu")
     assert cli("retrain", str(own_copy), *words)[:2] == (0, f"{folders[0]}\n")

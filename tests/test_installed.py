@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from listings import entries
 
 from mcinterp import installed
 from mcinterp.analysis.registry import COMPARISONS, PASSES
@@ -146,7 +147,7 @@ def test_studies_are_listed_and_broken_ones_told(put: Put, cli: Callable[..., tu
     put("parity_l")
     code, out, err = cli("reproduce", "--list")
     assert code == 0
-    assert out.splitlines()[-1] == "parity_l  A title (nowhere); presets parity_l-run"
+    assert entries(out)[-1] == "parity_l A title (nowhere); presets parity_l-run"
     assert "study parity_k of parity_k:STUDY cannot be used: it gives a NoneType, not a Study" in " ".join(err.split())
     code, out, err = cli("reproduce", "parity_k")
     assert (code, out) == (2, "")

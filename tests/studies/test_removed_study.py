@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from listings import entries
 
 pytestmark = pytest.mark.no_cover
 
@@ -58,8 +59,9 @@ def test_all_other_tests_are_found_and_the_quick_ones_pass(without: Path) -> Non
 
 @pytest.mark.parametrize("line", ["presets", "passes", "reproduce --list"])
 def test_lists_leave_it_out_and_nothing_else(without: Path, line: str) -> None:
-    here, there = (python(copy, "mcinterp", *line.split()).stdout.splitlines() for copy in (ROOT, without))
-    assert [entry.split() for entry in there] == [words for entry in here if (words := entry.split())[0] != NAME]
+    here, there = (entries(python(copy, "mcinterp", *line.split()).stdout) for copy in (ROOT, without))
+    assert there == [entry for entry in here if entry.split()[0] != NAME]
+    assert len(there) < len(here) or line == "passes"
 
 
 def test_a_report_is_written_as_before(without: Path) -> None:

@@ -222,7 +222,7 @@ def test_where_every_seed_fails_there_is_no_page(tmp_path: Path) -> None:
 
 def test_a_run_of_other_settings_is_not_replicated_over(tmp_path: Path) -> None:
     replicate(STUDY, setting(tmp_path, []), 1)
-    other = replace(STUDY, measure=lambda one: train_preset(one, changed(preset("small"), {"training.steps": 50})))
+    other = replace(STUDY, measure=lambda one: train_preset(one, changed(preset("small"), {"training.steps": 30})))
     with pytest.raises(ConfigError, match=r"training\.steps"):
         replicate(other, setting(tmp_path, []), 1)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from forged_evidence import evidence
+from listings import entries
 from small_run import small_config
 
 from mcinterp.analysis import COMPARISONS, PASSES
@@ -122,10 +123,10 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     assert "all steps: components" in err
     code, out, _ = cli("reproduce", "--list")
     known = [name for name in ("matrix-completion", "ghost-points", "identity-mapping") if name in studies()]
-    assert [line.split()[0] for line in out.splitlines()] == known
-    assert (code, out.splitlines()[0]) == (
+    assert [entry.split()[0] for entry in entries(out)] == known
+    assert (code, entries(out)[0]) == (
         0,
-        "matrix-completion  Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, "
+        "matrix-completion Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, "
         "arXiv 2410.22244); presets tiny, 7x7-rank1, small, paper, paper-12-layer",
     )
     assert cli("reproduce")[0] == 2

@@ -15,6 +15,7 @@ import pytest
 from drawn import draw_all
 from forged import Forge
 from small_gpt import small_gpt_config
+from unpacking import unpack
 
 from mcinterp.analysis import analyse
 from mcinterp.notebook import show_attention
@@ -84,7 +85,9 @@ def test_the_viewer_labels_the_parts_of_the_sequence(pages: Path, stored: dict[s
     assert data["tokens"] == LABELS
     assert "row,column of the matrix, after ? where it may be masked and after = where it is written out" in page
     assert data["size"] == 13
-    assert {len(flat) for mask in data["maps"] for flat in mask} == {169}
+    kept = [unpack(packed, 13) for mask in data["maps"] for packed in mask]
+    assert len(kept) == stored["attention"].arrays["maps"].reshape(-1, 13, 13).shape[0]
+    np.testing.assert_allclose(kept, stored["attention"].arrays["maps"].reshape(-1, 13, 13), rtol=0.023, atol=1e-5)
     shown = show_attention(stored["attention"], heads=["L1H0"]).props
     assert shown["tokens"] == LABELS
     assert np.array(shown["attention"]).shape == (1, 13, 13)
