@@ -37,12 +37,18 @@ def stop_signal() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def interrupts() -> Iterator[None]:
+def interrupts() -> Iterator[Callable[[], bool]]:
     """Raise KeyboardInterrupt on Ctrl-C and SIGTERM, again where it was raised in vain.
 
-    What this process was started to ignore, as shells have it ignore Ctrl-C in the background, it ignores.
+    What this process was started to ignore, as shells have it ignore Ctrl-C in the background, it ignores. Gives a
+    question whether there was an interrupt: one that meets a library while it loads may come out as any error.
     """
-    told = sys.unraisablehook
+    told, interrupted = sys.unraisablehook, False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
 
     def again(ignored: UnraisableHookArgs) -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
@@ -51,10 +57,10 @@ def interrupts() -> Iterator[None]:
             told(ignored)
 
     heeded = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
-    with handling([*heeded, signal.SIGALRM], signal.default_int_handler):
+    with handling([*heeded, signal.SIGALRM], interrupt):
         sys.unraisablehook = again
         try:
-            yield
+            yield lambda: interrupted
         finally:
             sys.unraisablehook = told
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from processes import SECONDS, living, lossy, started, wait_until
 from small_run import small_config
 from small_sweep import write_grid
 
+from mcinterp import cli
 from mcinterp.runs import Run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -50,6 +53,26 @@ def test_a_command_that_still_loads_hears_it(number: signal.Signals, moment: flo
     run = shutil.copytree(trained.path, trained.path.parent / "loading", dirs_exist_ok=True)
     code, said = ends(run.parent, number, moment, "explore", str(run))
     assert (code, said) == (1, "stopped")
+
+
+@pytest.mark.parametrize(("interrupt", "said"), [(True, "stopped"), (False, "a mistake of mcinterp itself, Recursion")])
+def test_what_a_library_makes_of_an_interrupt_is_one(
+    interrupt: bool, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a module is cut off while it loads, what asks for it may recurse, or find it without its names."""
+
+    def loading(words: list[str]) -> None:
+        with suppress(KeyboardInterrupt):
+            if interrupt:
+                signal.raise_signal(signal.SIGINT)
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(cli, "app", loading)
+    monkeypatch.setattr(sys, "argv", ["mcinterp", "explore", "run"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith(said if interrupt else f"mcinterp: {said}")
 
 
 def test_training_and_its_replay_hear_it(tmp_path: Path) -> None:

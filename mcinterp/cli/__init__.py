@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -65,20 +66,31 @@ def main() -> None:
     """
     words = [word for word in sys.argv[1:] if word != DEBUG]
     _let_through_any_name()
+
+    def interrupted() -> bool:
+        return False
+
     try:
         _check_words(words)
         if words and words[0] not in TOGETHER:
             refuse_several(f"mcinterp {words[0]}")
-        with interrupts(), nullcontext() if is_main() else _silence(), _processes_ended(words):
+        with interrupts() as interrupted, nullcontext() if is_main() else _silence(), _processes_ended(words):
             app(words)
     except (KeyboardInterrupt, SystemExit) as ended:
         if getattr(ended, "code", INTERRUPTED) != INTERRUPTED:
             raise
-        going_on = "; what is done is kept, and the same command goes on from there"
-        say(f"stopped{going_on if words and words[0] in RESUMED else ''}")
-        sys.exit(1)
+        _stopped(words)
     except Exception as error:  # what no layer foresaw is a mistake of the package, and still told in a sentence
+        if interrupted() and not isinstance(error, McinterpError):
+            _stopped(words)
         _fail(error, DEBUG in sys.argv)
+
+
+def _stopped(words: Sequence[str]) -> NoReturn:
+    """Say that a command was interrupted, and whether it can go on."""
+    going_on = "; what is done is kept, and the same command goes on from there"
+    say(f"stopped{going_on if words and words[0] in RESUMED else ''}")
+    sys.exit(1)
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -154,7 +154,7 @@ def lazy(world: World) -> Iterator[Callable[..., Said]]:
             patches.setattr(MatrixTask, drawn, began)
         patches.setattr("mcinterp.runs.fanout._answers", _one_by_one)
         patches.setattr("mcinterp.analysis.work._in_parallel", lambda work, *_: [each(None) for each in work])
-        patches.setattr("mcinterp.cli.view.ThreadingHTTPServer", began)
+        patches.setattr("mcinterp.cli.view._Server", began)
         patches.setattr("mcinterp.model.build._TEMPLATES", shapes)
         for name, study in dict(studies()).items():
             patches.setitem(studies(), name, replace(study, measure=began))
