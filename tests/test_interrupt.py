@@ -16,6 +16,7 @@ from small_run import small_config
 from small_sweep import write_grid
 
 from mcinterp import cli
+from mcinterp.interrupt import handling
 from mcinterp.runs import Run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -69,7 +70,8 @@ def test_what_a_library_makes_of_an_interrupt_is_one(
 
     monkeypatch.setattr(cli, "app", loading)
     monkeypatch.setattr(sys, "argv", ["mcinterp", "explore", "run"])
-    with pytest.raises(SystemExit) as ended:
+    # What starts tests in the background may have them ignore Ctrl-C.
+    with handling([signal.SIGINT], signal.default_int_handler), pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith(said if interrupt else f"mcinterp: {said}")

@@ -30,6 +30,6 @@ def told_of_maps(config: Any) -> str:
         return ""
     return (
         f"attention: {families} {task.family_words.several} × {heads} heads × {n_pos} × {n_pos} positions take "
-        f"{size / 1e9:.1f} GB of memory a checkpoint and up to as much on disk; --passes leaves them out, "
-        "mcinterp.attention_maps(checkpoint, masks=[…]) makes those of some"
+        f"{size / 1e9:.1f} GB of memory a checkpoint and up to as much on disk; --passes leaves them out, and "
+        f"mcinterp.attention_maps makes those of fewer {task.family_words.several}"
     )
