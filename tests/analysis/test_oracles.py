@@ -173,6 +173,19 @@ def test_algorithms_that_agree_are_not_told_apart(bench: Bench) -> None:
     assert "no algorithm is told apart" in sentences(result)[1]
 
 
+def test_what_the_samples_do_not_decide_is_left_undecided(bench: Bench) -> None:
+    """Two algorithms on either side of the answers, each as far from them but for the noise."""
+    tilt = 0.5 * torch.randn(bench.n, 24, K, generator=torch.Generator().manual_seed(3)).double()
+    far, answers = bench.oracles["which chain"], bench.oracles["uniform"]
+    oracles = {"which chain": tilt.softmax(-1), "counted": (-tilt).softmax(-1), "mean row": far, "uniform": far}
+    result = told(Bench(bench.task, bench.batch, oracles, oracles, bench.contexts), answers)
+    row = main(result, "nearest").iloc[0]
+    assert {row["nearest"], row["second"]} == {"which chain", "counted"}
+    assert row["margin_low"] < 0 < row["margin_high"]
+    assert row["verdict"] == "not told apart"
+    assert "are not told apart between" in sentences(result)[0]
+
+
 def test_weights_are_judged_on_the_half_they_were_not_fitted_on(bench: Bench) -> None:
     """Of answers that change their algorithm from half to half the wrong one is then expected in both."""
     points = bench.oracles["which chain"].clone()

@@ -10,7 +10,9 @@ import torch
 from small_run import interrupt_at, small_config
 
 from mcinterp.analysis import analyse
+from mcinterp.analysis.runner import analysed_steps
 from mcinterp.errors import ConfigError
+from mcinterp.results import Result
 from mcinterp.runs import Run, densify, train
 from mcinterp.runs.retrain import retraining
 from mcinterp.runs.verify import verify
@@ -71,6 +73,9 @@ def test_its_report_goes_on_too(own_copy: Path, tmp_path: Path) -> None:
     analyse(Run(own_copy), tmp_path / "out", [40], ["ablation"], 4)
     run = train(own_copy, small_config(training={"steps": STEPS}), "cpu")
     analyse(run, tmp_path / "out", [40, STEPS], ["ablation"], 4)
+    assert analysed_steps(tmp_path / "out") == [40, STEPS]
+    told = Result.load(tmp_path / "out" / "data" / "training")
+    assert told.facts["config_hash"] == run.config.hash
 
 
 def test_a_schedule_that_ends_with_the_run_forbids_it(tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ def _mixture(result: Result) -> Iterator[str]:
         if base in rows.index
     ]
     yield (
-        f"There, a mixture of all algorithms, fitted on one half of the samples, leaves {_left(whole)} of the other: "
-        f"{verdict} ({_left(single)}). Controls: {', '.join(controls)}."
+        f"There, a mixture of all algorithms, fitted on one half of the samples, leaves a distance of {_left(whole)} "
+        f"on the other: {verdict} ({_left(single)}). Controls: {', '.join(controls)}."
     )
     if NULLS in rows.index:
         small = NEGLIGIBLE * float(single["left"])

@@ -199,7 +199,8 @@ def test_positions_that_training_never_moved_are_told_by_their_norms(asked: int)
 
 
 def test_before_training_nothing_is_concluded_from_norms() -> None:
-    from_bert(BertModel(BertConfig(**SHAPE | {"max_position_embeddings": 512})), read_out(), n_positions=49)
+    untrained = BertModel(BertConfig(**SHAPE | {"max_position_embeddings": 512}))
+    assert from_bert(untrained, read_out(), n_positions=49).n_positions == 49
 
 
 @pytest.mark.parametrize(
