@@ -87,7 +87,7 @@ def open_run(path: Path, device: str = "cpu", steps: str = AUTO) -> Run:
     found = find_run(path)
     check_steps(found, steps)
     from mcinterp.runs import Run
-    from mcinterp.runs.train import resolve_device
+    from mcinterp.runs.device import resolve_device
 
     return Run(found, str(resolve_device(device)))
 

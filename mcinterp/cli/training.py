@@ -60,7 +60,7 @@ def train(
     if preset is None and config is None and (path / CONFIG).is_file():
         config = path / CONFIG
     chosen = chosen_config(preset, config, [*(overrides or []), *seeds])
-    from mcinterp.runs.train import resolve_device
+    from mcinterp.runs.device import resolve_device
 
     resolve_device(device)  # before anything is written
     if origin is not None:

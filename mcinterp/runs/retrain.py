@@ -12,12 +12,13 @@ from mcinterp.config.seeds import LARGEST_SEED
 from mcinterp.errors import InputError, UsageError
 from mcinterp.model.components import RETRAINED as RETRAINED_BY_DEFAULT
 from mcinterp.model.components import Component
+from mcinterp.runs.device import resolve_device
 from mcinterp.runs.files import tidy
 from mcinterp.runs.grid import Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, RETRAINED, Run
 from mcinterp.runs.start import keep_start, start_at
 from mcinterp.runs.sweep import Outcome, run_sweep
-from mcinterp.runs.train import Progress, resolve_device, train
+from mcinterp.runs.train import Progress, train
 from mcinterp.training.together import join
 
 SHARE = 3

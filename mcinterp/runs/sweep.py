@@ -19,11 +19,12 @@ import torch
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, McinterpError, RunBusyError, UsageError, reason
 from mcinterp.launch import refuse_several
+from mcinterp.runs.device import resolve_device
 from mcinterp.runs.fanout import FanOut, Stop, fan_out, is_lost_worker, looking_for, stop_on_signal
 from mcinterp.runs.files import write_atomic
 from mcinterp.runs.grid import SWEEP, Sweep, SweepRun
 from mcinterp.runs.run import CONFIG, STATE, Run
-from mcinterp.runs.train import resolve_device, train
+from mcinterp.runs.train import train
 
 FAILURES = "failures.json"
 """Runs of a sweep's folder whose latest training failed, each with its sentence."""

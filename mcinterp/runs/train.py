@@ -9,14 +9,13 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import torch
-
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError, PeerError, StoppedError, TrainingError
 from mcinterp.interrupt import stop_signal
 from mcinterp.model.plain import trainable
 from mcinterp.model.size import refuse_untrainable
 from mcinterp.runs.checkpoint import save_checkpoint, saved_digest, weights_digest
+from mcinterp.runs.device import resolve_device
 from mcinterp.runs.extension import open_or_create
 from mcinterp.runs.files import explained, write_atomic
 from mcinterp.runs.lock import sole_writer
@@ -141,22 +140,6 @@ def densify(
 
 def _either(signalled: Stop, stop: Stop | None) -> Stop:
     return signalled if stop is None else lambda: signalled() or stop()
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device that a name means; `auto` is CUDA where there is one, else the CPU.
-
-    Raises:
-        InputError: if torch does not know it or this machine does not have it.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=name).item()  # some names have shapes and no numbers
-    except (RuntimeError, AssertionError, ImportError, ValueError) as error:
-        reason = (str(error).strip() or "torch does not know it").splitlines()[0].partition(". ")[0]
-        raise InputError(f"device {name!r:.80} cannot be used here: {reason:.200}") from None
-    return torch.device(name)
 
 
 class _Session:

@@ -17,7 +17,7 @@ from mcinterp.model import Head, HeadSet
 from mcinterp.model.components import Component
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import LARGEST_SEED
-from mcinterp.runs.train import resolve_device
+from mcinterp.runs.device import resolve_device
 from mcinterp.studies.matrix_completion.head_scores import CLASSES
 from mcinterp.studies.matrix_completion.task.masks import observed_mask
 

@@ -12,7 +12,7 @@ from small_run import interrupt_at, small_config
 from mcinterp.errors import InputError, TrainingError
 from mcinterp.runs import Run, densify, train
 from mcinterp.runs.checkpoint import save_checkpoint
-from mcinterp.runs.train import resolve_device
+from mcinterp.runs.device import resolve_device
 from mcinterp.training.loop import StepRecord
 
 
