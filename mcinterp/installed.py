@@ -22,6 +22,9 @@ BUILT_IN = {
     "matrix-completion": "matrix_completion",
     "ghost-points": "ghost_points",
     "identity-mapping": "identity_mapping",
+    "markov-mixtures": "markov_mixtures",
+    "stepwise-inference": "stepwise_inference",
+    "forking-tokens": "forking_tokens",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
