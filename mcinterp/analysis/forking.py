@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mcinterp.analysis.skewed_t import Floats
 
+
 class Branching(Protocol):
     """What may come next at a position.
 
@@ -64,11 +65,10 @@ def survival(hazard: Floats) -> Floats:
     return np.cumprod(1.0 - np.asarray(hazard))
 
 
-def concentration(change: Floats, share: float = 0.2) -> float:
-    """Which part of all change the largest `share` of the tokens makes; NaN where nothing changes."""
+def largest_changes(change: Floats, share: float = 0.2) -> float:
+    """How much the `share` of the tokens that change the law most changes it, together; one token at least."""
     change = np.sort(np.asarray(change))[::-1]
-    total, n = change.sum(), max(1, round(share * len(change)))
-    return float(change[:n].sum() / total) if total > 0 else float("nan")
+    return float(change[: max(1, round(share * len(change)))].sum())
 
 
 def mixture_counts(

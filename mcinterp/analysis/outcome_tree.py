@@ -23,6 +23,8 @@ AT_A_TIME = 2048
 """Prefixes that a model is asked about at a time."""
 MOST_PREFIXES = 2_000_000
 """Texts that branch into more are not enumerated."""
+MOST_DRAWS = 10_000
+"""A text that is followed to its end is drawn so often before none is given."""
 
 Ints = NDArray[np.int64]
 Outcome = Callable[[Ints], int | None]
@@ -96,16 +98,20 @@ class OutcomeTree:
         return sum(len(level.prefixes) for level in self.levels)
 
     def drawn(self, generator: np.random.Generator) -> list[int]:
-        """A text as the model writes it, of those that were followed to their end; without its beginning."""
-        at, tokens = 0, list[int]()
-        for level, below in zip(self.levels, self.levels[1:], strict=False):
-            children = np.arange(level.first[at], level.first[at + 1])
-            if not len(children):
-                break
-            weights = below.conditional[children]
-            at = int(generator.choice(children, p=weights / weights.sum()))
-            tokens.append(int(below.prefixes[at, -1]))
-        return tokens
+        """A text as the model writes it, of those that were followed to their end; without its beginning.
+
+        Raises:
+            InputError: if hardly any was.
+        """
+        for _ in range(MOST_DRAWS):
+            at, tokens = 0, list[int]()
+            while len(children := np.arange(*self.levels[len(tokens)].first[at : at + 2])):
+                weights = self.levels[len(tokens) + 1].conditional[children]
+                at = int(generator.choice(children, p=weights / weights.sum()))
+                tokens.append(int(self.levels[len(tokens) + 1].prefixes[at, -1]))
+            if self.levels[len(tokens)].ended[at] >= 0:
+                return tokens
+        raise InputError(f"of {MOST_DRAWS:,} texts none was followed to its end: {self.left_out:.1%} was left out")
 
     def positions(self, tokens: Sequence[int], least: float = LEAST) -> list[Position]:
         """What may come next at every position of a text.

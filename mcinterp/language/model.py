@@ -34,9 +34,7 @@ class LanguageModel(Protocol):
         """
         ...
 
-    def sample(
-        self, prefixes: Prefixes, limit: int, temperature: float, generator: torch.Generator
-    ) -> list[list[int]]:
+    def sample(self, prefixes: Prefixes, limit: int, temperature: float, generator: torch.Generator) -> list[list[int]]:
         """One continuation of each prefix, up to `limit` tokens, an end token included.
 
         Args:
