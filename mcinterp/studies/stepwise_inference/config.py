@@ -28,7 +28,12 @@ class NavigationConfig(TaskSection):
     layers: int = Field(8, ge=2, description="Layers of a hierarchical graph.")
     width: int = Field(8, ge=1, description="Nodes a layer, of a hierarchical graph.")
     nodes: int = Field(64, ge=2, description="Nodes of a Bernoulli graph.")
-    edge_probability: float = Field(0.15, ge=0.0, le=1.0, description="Probability of each possible edge.")
+    edge_probability: float = Field(
+        0.15, ge=0.0, le=1.0, description="Probability of each possible edge, of a hierarchical graph."
+    )
+    forward_probability: float = Field(
+        0.1, ge=0.0, le=1.0, description="Probability of each possible edge, of a Bernoulli graph."
+    )
     answer: Literal["stepwise", "direct"] = Field(
         "stepwise", description="Whether the nodes on the way are written before the answer, or the answer alone."
     )

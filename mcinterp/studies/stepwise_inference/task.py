@@ -22,7 +22,7 @@ PROMPT = 2
 def graph_of(config: NavigationConfig) -> Graph:
     """The graph that a configuration describes, drawn from its ground truth's seed."""
     if config.graph == "bernoulli":
-        return bernoulli_graph(config.nodes, config.edge_probability, config.chain)
+        return bernoulli_graph(config.nodes, config.forward_probability, config.chain)
     return hierarchical_graph(config.layers, config.width, config.edge_probability, config.chain)
 
 
@@ -46,7 +46,7 @@ class GraphNavigation(NextToken):
         **NextToken.score_kinds,
         "label_accuracy": ScoreKind("share of answers PATH or NOPATH that are right, after true nodes", beside=True),
     }
-    same_inputs = ("kind", "graph", "layers", "width", "nodes", "edge_probability", "answer")
+    same_inputs = ("kind", "graph", "layers", "width", "nodes", "edge_probability", "forward_probability", "answer")
 
     def __init__(self, config: NavigationConfig) -> None:
         super().__init__(config.d_vocab, config.n_positions)
