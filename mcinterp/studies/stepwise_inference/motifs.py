@@ -14,6 +14,9 @@ from mcinterp.studies.stepwise_inference.graphs import hierarchical_graph
 from mcinterp.studies.stepwise_inference.paths import Paths
 from mcinterp.task.next_token import NextToken, TokenBatch
 
+PROMPT = 3
+"""Tokens of `Q goal start`."""
+
 
 @dataclass(frozen=True)
 class Chains:
@@ -39,8 +42,8 @@ class MotifNavigation(NextToken):
     """Find the way through a chain of motifs whose links an exemplar each has shown.
 
     Motifs are small graphs of layers, drawn once. Ghost edges between them are drawn anew for each sample; an exemplar
-    leads from a source of a motif over the ghost edge to a sink of the next. Loss and scores are over the nodes of
-    exemplars and answer that follow goal and start.
+    leads from a source of a motif over the ghost edge to a sink of the next. Loss and scores are over the answer, what
+    follows `Q goal start`.
 
     Attributes:
         edges: of all motifs, (node, node).
@@ -63,6 +66,8 @@ class MotifNavigation(NextToken):
         self.unseen = ranks.view_as(different) < round(config.unseen_share * int(different.sum()))
         self.seen = different & ~self.unseen
         self._trained = {k: chains_of(k, self.seen) for k in range(2, config.longest + 1)}
+        if not len(self._trained[config.longest]):
+            raise InputError(f"unseen_share leaves no chain of {config.longest} of {config.motifs} motifs to train on")
 
     def draw(self, n: int, generator: torch.Generator) -> TokenBatch:
         """Draw `n` samples, of 2 to `longest` motifs alike, all of whose links training may have."""
@@ -74,7 +79,7 @@ class MotifNavigation(NextToken):
             chains = self.chains(chosen, generator)
             tokens[of_k, : self.config.length(k)] = self.written(self.prompt(chains, generator), chains)
         if self.config.offset:
-            tokens = self._moved(tokens, motifs, generator)
+            tokens = self._moved(tokens, generator)
         return TokenBatch.of(tokens, self._asked(tokens)[:, 1:].float(), {"motifs": motifs})
 
     def chains(self, motifs: Int[Tensor, "n motif"], generator: torch.Generator) -> Chains:
@@ -83,30 +88,23 @@ class MotifNavigation(NextToken):
 
     def prompt(self, chains: Chains, generator: torch.Generator, order: str | None = None) -> Int[Tensor, "n token"]:
         """Exemplars of every link, in the configuration's order or another, then `Q goal start`."""
-        sinks, sources = chains.ways[:, :-1, -1], chains.ways[:, 1:, 0]
-        exemplars = self.exemplars(chains.motifs[:, :-1], chains.motifs[:, 1:], sinks, sources, generator)
+        exemplars = self.links(chains, generator)
         if (order or self.config.order) == "shuffled":
             places = torch.rand(exemplars.shape[:2], generator=generator).argsort(1)
             exemplars = exemplars.gather(1, places[..., None].expand_as(exemplars))
         return self.asking(exemplars, chains)
 
+    def links(self, chains: Chains, generator: torch.Generator) -> Int[Tensor, "n link token"]:
+        """An exemplar of every link, `EX goal start path` through its two motifs over the ghost edge between them."""
+        here = self.through(chains.motifs[:, :-1], generator, last=chains.ways[:, :-1, -1])
+        there = self.through(chains.motifs[:, 1:], generator, first=chains.ways[:, 1:, 0])
+        sign = torch.full((*here.shape[:-1], 1), self.ex)
+        return torch.cat([sign, there[..., -1:], here, there], -1)
+
     def asking(self, exemplars: Int[Tensor, "n link token"], chains: Chains) -> Int[Tensor, "n token"]:
         """Exemplars, then `Q goal start`."""
         sign = torch.full((len(exemplars), 1), self.ask)
         return torch.cat([exemplars.flatten(1), sign, chains.question], 1)
-
-    def exemplars(
-        self,
-        first: Int[Tensor, "n link"],
-        second: Int[Tensor, "n link"],
-        sinks: Int[Tensor, "n link"],
-        sources: Int[Tensor, "n link"],
-        generator: torch.Generator,
-    ) -> Int[Tensor, "n link token"]:
-        """`EX goal start path` through two motifs over the ghost edge between them, for each link."""
-        here, there = self.through(first, generator, last=sinks), self.through(second, generator, first=sources)
-        sign = torch.full((*first.shape, 1), self.ex)
-        return torch.cat([sign, there[..., -1:], here, there], -1)
 
     def through(
         self,
@@ -168,14 +166,11 @@ class MotifNavigation(NextToken):
         return edges, torch.nn.utils.rnn.pad_sequence(ways, True, -1)
 
     def _asked(self, tokens: Int[Tensor, "n token"]) -> Bool[Tensor, "n token"]:
-        """What is asked for: all but signs that begin something, and the goal and start behind them."""
-        begins = (tokens == self.ex) | (tokens == self.ask)
-        given = torch.stack([begins.roll(places, 1) for places in range(3)]).any(0)
-        return ~given & (tokens != self.pad)
+        """What is asked for: all that follows `Q goal start`."""
+        question = (tokens == self.ask).cumsum(1)
+        return (question.roll(PROMPT, 1) * question > 0) & (tokens != self.pad)
 
-    def _moved(
-        self, tokens: Int[Tensor, "n token"], motifs: Int[Tensor, " n"], generator: torch.Generator
-    ) -> Int[Tensor, "n token"]:
+    def _moved(self, tokens: Int[Tensor, "n token"], generator: torch.Generator) -> Int[Tensor, "n token"]:
         """Samples that begin at a random one of the places at which they can."""
         length = (tokens != self.pad).sum(1, keepdim=True)
         free = tokens.shape[1] - length
@@ -184,17 +179,11 @@ class MotifNavigation(NextToken):
 
 
 def chains_of(motifs: int, links: Bool[Tensor, "motif motif"]) -> Int[Tensor, "chain motif"]:
-    """Every chain of so many different motifs, one linked to the next.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Every chain of so many different motifs, one linked to the next; none where there is none."""
     found = torch.arange(len(links))[:, None]
     for _ in range(motifs - 1):
         new = torch.arange(len(links)).expand(len(found), -1)
         follows = links[found[:, -1]] & (found[:, :, None] != new[:, None]).all(1)
         at, motif = follows.nonzero(as_tuple=True)
         found = torch.cat([found[at], motif[:, None]], 1)
-    if not len(found):
-        raise InputError(f"no chain of {motifs} motifs has all its links among the {int(links.sum())} that it may have")
     return found
