@@ -1,0 +1,155 @@
+"""Do exemplars in the prompt steer the way, may their links be new, and which of two conflicting ones is followed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
+from mcinterp.model.causal import CausalTransformer
+from mcinterp.model.generation import generate
+from mcinterp.results import Result, Table
+from mcinterp.runs import Checkpoint, Run
+from mcinterp.studies.stepwise_inference.motifs import Chains, MotifNavigation, chains_of
+from mcinterp.studies.stepwise_inference.runs import MOTIFS, MOVED, SHUFFLED
+
+EXEMPLARS = "exemplars"
+PROMPTS, CONFLICTS, SEED = 150, 200, 0
+"""Prompts of each kind; pairs of conflicting chains, each asked in both orders."""
+NETWORKS = {MOTIFS: "chain order", SHUFFLED: "random order", MOVED: "chain order, any position"}
+UNTRAINED = "untrained"
+OTHERS = "another chain's"
+ARRANGEMENTS = {"blocks": (0, 1, 2, 3), "interleaved": (0, 2, 1, 3)}
+"""Places of the exemplars A→B, B→D, A→C, C→D."""
+
+STEERING_COLUMNS = {
+    "network": "how exemplars stood in training",
+    "links": "whether training linked the motifs: seen, or unseen, where it linked none of them",
+    "exemplars": f"in the order of the chain; shuffled; or {OTHERS}, which has nothing to do with the question",
+    "motifs": "of the chain",
+    "longest": "of the longest chain in training",
+    "n": "prompts",
+    **interval_columns(
+        "steered", "share that goes through just the chain's motifs over its ghost edges (exact interval)"
+    ),
+}
+CONFLICT_COLUMNS = {
+    "network": "how exemplars stood in training; or untrained",
+    "arrangement": "blocks: first all of one chain, then of the other; interleaved: both first links, then both others",
+    "n": "pairs of chains from A to D, each in both orders",
+    **interval_columns("first", "share that follows the chain whose exemplars come first"),
+    **interval_columns("second", "share that follows the other"),
+    **interval_columns("neither", "share that follows none"),
+    **interval_columns("primacy", "first less second"),
+}
+
+
+def exemplars(runs: Mapping[str, Run]) -> Result:
+    """Steering and conflicts of all networks that are trained on chains of motifs."""
+    steering = [row for name in NETWORKS for row in _steering(name, runs[name].checkpoint())]
+    conflicts = [row for name in (MOTIFS, SHUFFLED) for row in _conflicts(NETWORKS[name], runs[name].checkpoint())]
+    conflicts += _conflicts(UNTRAINED, runs[MOTIFS].checkpoint("first"))
+    tables = {
+        "steering": Table.of(STEERING_COLUMNS, steering),
+        "conflicts": Table.of(CONFLICT_COLUMNS, conflicts),
+    }
+    task = runs[MOTIFS].checkpoint().task
+    facts = {"longest": task.config.longest, "most": task.config.positions_for}
+    return Result(EXEMPLARS, "Exemplars in the prompt", {"seed": SEED}, facts, tables)
+
+
+def followed(
+    model: CausalTransformer, task: MotifNavigation, prompts: Int[Tensor, "n token"], *chains: Chains
+) -> list[Bool[Tensor, " n"]]:
+    """Whether the most probable answer to each prompt goes just through its chain, for several chains of a length."""
+    written = generate(model, list(prompts), chains[0].ways[0].numel(), end_token=task.end)
+    tokens = pad_sequence([each.cpu() for each in written], True, task.pad)
+    return [task.follows(tokens, each) for each in chains]
+
+
+def _steering(name: str, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+    """A row for each length of chain, kind of links, and way to show exemplars."""
+    task: MotifNavigation = checkpoint.task
+    for links, of in {"seen": task.seen, "unseen": task.unseen}.items():
+        for motifs in range(2, task.config.positions_for + 1):
+            known = chains_of(motifs, of)
+            if not len(known):
+                continue
+            generator = torch.Generator().manual_seed(SEED)
+            chains, others = (
+                task.chains(known[torch.randint(len(known), (PROMPTS,), generator=generator)], generator)
+                for _ in range(2)
+            )
+            about = {"network": NETWORKS[name], "links": links, "motifs": motifs, "longest": task.config.longest}
+            for shown, prompts in _prompts(task, chains, others, generator).items():
+                (follow,) = followed(checkpoint.model, task, prompts, chains)
+                share = share_estimate(int(follow.sum()), PROMPTS).columns("steered")
+                yield {**about, "exemplars": shown, "n": PROMPTS, **share}
+
+
+def _prompts(
+    task: MotifNavigation, chains: Chains, others: Chains, generator: torch.Generator
+) -> dict[str, Int[Tensor, "n token"]]:
+    """The same question after its own exemplars in order, after these shuffled, and after another chain's."""
+    chain, shuffled = (task.prompt(chains, generator, order) for order in ("chain", "shuffled"))
+    wrong = task.prompt(others, generator, "chain")
+    wrong[:, -chains.question.shape[1] :] = chains.question
+    return {"chain": chain, "shuffled": shuffled, OTHERS: wrong}
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two chains of three motifs from the same start to the same goal, leaving the first motif by the same sink.
+
+    Attributes:
+        chains: both.
+        links: exemplars of the links of each, (pair, link, token).
+    """
+
+    chains: tuple[Chains, Chains]
+    links: tuple[Int[Tensor, "pair 2 token"], Int[Tensor, "pair 2 token"]]
+
+    @classmethod
+    def drawn(cls, task: MotifNavigation, n: int, generator: torch.Generator) -> Conflict:
+        """Of motifs whose links training has seen."""
+        known = chains_of(3, task.seen)
+        same_ends = (known[:, None, [0, 2]] == known[None, :, [0, 2]]).all(-1).triu(1).nonzero()
+        pair = same_ends[torch.randint(len(same_ends), (n,), generator=generator)]
+        motifs = known[pair.T]
+        begin, end = (task.through(motifs[0, :, place], generator) for place in (0, 2))
+        ends = (end, task.through(motifs[0, :, 2], generator, last=end[:, -1]))
+        chains = [
+            Chains(each, torch.stack([begin, task.through(each[:, 1], generator), last], 1))
+            for each, last in zip(motifs, ends, strict=True)
+        ]
+        first, second = (task.links(each, generator) for each in chains)
+        return cls((chains[0], chains[1]), (first, second))
+
+    def prompts(self, task: MotifNavigation, arrangement: str, second_first: bool) -> Int[Tensor, "pair token"]:
+        """All exemplars, then the question; those of the second chain before those of the first, or after."""
+        links = torch.cat(self.links[::-1] if second_first else self.links, 1)
+        return task.asking(links[:, ARRANGEMENTS[arrangement]], self.chains[0])
+
+
+def _conflicts(network: str, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+    """A row for each arrangement of the exemplars."""
+    task: MotifNavigation = checkpoint.task
+    conflict = Conflict.drawn(task, CONFLICTS, torch.Generator().manual_seed(SEED))
+    for arrangement in ARRANGEMENTS:
+        follow = []
+        for second_first in (False, True):
+            prompts = conflict.prompts(task, arrangement, second_first)
+            both = followed(checkpoint.model, task, prompts, *conflict.chains)
+            follow.append(torch.stack(both[::-1] if second_first else both).double())
+        first, second = torch.stack(follow).mean(0).numpy()
+        values = {"first": first, "second": second, "neither": 1 - first - second, "primacy": first - second}
+        row: dict[str, Any] = {"network": network, "arrangement": arrangement, "n": CONFLICTS}
+        for name, each in values.items():
+            row |= mean_estimate(each).columns(name)
+        yield row
