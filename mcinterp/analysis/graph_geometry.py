@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.distance import pdist, squareform
 
-from mcinterp.analysis.passes.geometry import variance_explained
 from mcinterp.analysis.statistics import Floats
+from mcinterp.config.graphs import NamedGraph
 from mcinterp.errors import InputError
 
 TIE = 1e-9
 """Eigenvalues of a graph that are nearer than this are the same."""
+ROUNDING = 1e-24
+"""Share of a sum of squares below which its variation is that of rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,18 @@ class NodeGraph:
             raise InputError("the edges of a graph go both ways and from no node to itself")
         if not np.isfinite(self.distances).all():
             raise InputError("the graph is in several parts, between which there is no distance")
+
+    @classmethod
+    def of(cls, shape: NamedGraph) -> NodeGraph:
+        """The graph of a name."""
+        edges = np.zeros((shape.n, shape.n), dtype=bool)
+        one, other = np.array(shape.edges).T
+        edges[one, other] = edges[other, one] = True
+        return cls(edges)
+
+    def relabelled(self, order: NDArray[np.int64]) -> NodeGraph:
+        """The graph in which node i stands where node order[i] stood."""
+        return NodeGraph(self.edges[np.ix_(order, order)])
 
     @property
     def n(self) -> int:
@@ -98,16 +112,36 @@ def component_alignments(points: Floats, graph: NodeGraph) -> Floats:
 def distance_explained(points: Floats, graph: NodeGraph) -> float:
     """Share of the variance of pairs' squared distances that the distance in the graph explains, η², 0 to 1.
 
-    By chance it is the more, the fewer nodes there are: compare with `shuffled`.
+    By chance it is the more, the fewer nodes there are: compare with `explained_by_chance`.
     """
-    return _explained(_pairs(points, graph), [_classes(graph)])
+    return squares_explained(_pairs(points, graph), graph)
 
 
 def distance_explained_beyond(points: Floats, graph: NodeGraph, other: NodeGraph) -> float:
     """What distances in a graph explain beside those in another: η² of both (additive) less that of the other alone."""
-    squares = _pairs(points, graph)
-    both = _explained(squares, [_classes(graph), _classes(other)])
-    return both - _explained(squares, [_classes(other)])
+    return squares_explained(_pairs(points, graph), graph, other)
+
+
+def squares_explained(squares: Floats, graph: NodeGraph, other: NodeGraph | None = None) -> float:
+    """The same of squared distances themselves, (pair,) in the order of `pdist`; beside another graph where given."""
+    return float(_beyond(squares[None], graph, other)[0])
+
+
+def explained_by_chance(
+    points: Floats, graph: NodeGraph, seed: int, shuffles: int, other: NodeGraph | None = None
+) -> Floats:
+    """What distances in a graph explain of points under nodes dealt at random, (shuffle,); likewise beside another."""
+    squares, generator = squareform(_pairs(points, graph)), np.random.default_rng(seed)
+    orders = [generator.permutation(graph.n) for _ in range(shuffles)]
+    above = np.triu_indices(graph.n, 1)
+    return _beyond(np.stack([squares[np.ix_(order, order)][above] for order in orders]), graph, other)
+
+
+def expected_squares(mixture: Floats) -> Floats:
+    """Expected squared distances of what a mixture (node, node) makes of independent states of equal size, (pair,)."""
+    gram = mixture @ mixture.T
+    squares = gram.diagonal()[:, None] + gram.diagonal() - 2 * gram
+    return squares[np.triu_indices(len(mixture), 1)]
 
 
 def shuffled(points: Floats, seed: int, shuffles: int) -> Floats:
@@ -125,15 +159,22 @@ def _classes(graph: NodeGraph) -> NDArray[np.int64]:
     return squareform(graph.distances.astype(np.int64), checks=False)
 
 
-def _explained(values: Floats, classes: list[NDArray[np.int64]]) -> float:
-    """R² of a value a pair on one or several classifications of pairs."""
-    if len(classes) == 1:
-        return variance_explained(values[:, None], classes[0])
-    dummies = [(each[:, None] == np.unique(each)).astype(float) for each in classes]
-    design, centred = np.hstack(dummies), values - values.mean()
-    fitted = design @ np.linalg.lstsq(design, centred, rcond=None)[0]
-    total = float((centred**2).sum())
-    return 1 - float(((centred - fitted) ** 2).sum()) / total if total > 0 else float("nan")
+def _beyond(squares: Floats, graph: NodeGraph, other: NodeGraph | None) -> Floats:
+    """R² on the graph's distances, of both graphs less that of the other where there is one, (…,) of (…, pair)."""
+    if other is None:
+        return _explained(squares, [_classes(graph)])
+    return _explained(squares, [_classes(graph), _classes(other)]) - _explained(squares, [_classes(other)])
+
+
+def _explained(squares: Floats, classes: list[NDArray[np.int64]]) -> Floats:
+    """R² of values (…, pair) on one or several classifications of pairs, (…,); NaN where all values are the same."""
+    dummies = np.hstack([(each[:, None] == np.unique(each)).astype(float) for each in classes])
+    left, values, _ = np.linalg.svd(dummies - dummies.mean(0), full_matrices=False)
+    centred = squares - squares.mean(-1, keepdims=True)
+    fitted = centred @ left[:, values > TIE * values[0]]
+    total = (centred**2).sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(total > ROUNDING * (squares**2).sum(-1), (fitted**2).sum(-1) / total, np.nan))
 
 
 def _checked(points: Floats, graph: NodeGraph) -> Floats:

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mcinterp.config.graphs import NamedGraph
 from mcinterp.errors import InputError
 from mcinterp.studies.graph_tracing import oracles
 from mcinterp.studies.graph_tracing.config import TracingConfig
@@ -17,6 +16,7 @@ from mcinterp.task.batch import ScoreKind
 from mcinterp.task.next_token import TokenBatch
 from mcinterp.task.offers import OracleKind
 from mcinterp.task.oracle_tokens import OracleTokens
+from mcinterp.task.walks import edges_of, neighbours, random_walks
 
 Nodes = Int[Tensor, "n node"]
 DIRECTED, UNDIRECTED, BAYES = "directed memory", "undirected memory", "exact Bayes"
@@ -44,7 +44,7 @@ class GraphTracing(OracleTokens):
     def __init__(self, config: TracingConfig) -> None:
         super().__init__(config.d_vocab, config.n_positions)
         self.config, self.shapes = config, config.shapes
-        self.edges = torch.stack([_edges(shape, config.d_vocab) for shape in self.shapes])
+        self.edges = torch.stack([edges_of(shape, config.d_vocab) for shape in self.shapes])
 
     def draw(self, n: int, generator: torch.Generator) -> TokenBatch:
         """Draw `n` sequences, each of a graph and with tokens of its own, but for the prior's."""
@@ -66,7 +66,10 @@ class GraphTracing(OracleTokens):
             generator: draws the nodes.
             prior: whether a sequence has the prior's tokens; kept in the batch's truth.
         """
-        nodes = self._walked(graph, generator) if self.config.order == "walk" else self._paired(graph, generator)
+        if self.config.order == "walk":
+            nodes = random_walks(self.edges, graph, self.n_positions + 1, generator)
+        else:
+            nodes = self._paired(graph, generator)
         weights = torch.ones(len(graph), self.n_positions)
         if self.config.order == "pairs":
             weights[:, 1::2] = 0.0
@@ -74,28 +77,14 @@ class GraphTracing(OracleTokens):
         truth["prior"] = torch.zeros(len(graph), dtype=torch.bool) if prior is None else prior
         return TokenBatch.of(labels.gather(1, nodes), weights, truth)
 
-    def _walked(self, graph: Int[Tensor, " n"], generator: torch.Generator) -> Int[Tensor, "n pos"]:
-        sizes = torch.tensor([shape.n for shape in self.shapes])[graph]
-        node = (torch.rand(len(graph), generator=generator) * sizes).long()
-        walk = [node]
-        for _ in range(self.n_positions):
-            walk.append(self._beside(graph, walk[-1], generator))
-        return torch.stack(walk, 1)
-
     def _paired(self, graph: Int[Tensor, " n"], generator: torch.Generator) -> Int[Tensor, "n pos"]:
         """Pairs of neighbours, alike for every edge and direction: a node counts as often as it has neighbours."""
         degrees = self.edges.sum(-1).double()[graph]
         pairs = self.n_positions // 2 + 1
         firsts = torch.multinomial(degrees, pairs, replacement=True, generator=generator)
         every = graph[:, None].expand_as(firsts)
-        seconds = self._beside(every.flatten(), firsts.flatten(), generator).view_as(firsts)
+        seconds = neighbours(self.edges, every.flatten(), firsts.flatten(), generator).view_as(firsts)
         return torch.stack([firsts, seconds], -1).flatten(1)[:, : self.n_positions + 1]
-
-    def _beside(self, graph: Tensor, node: Tensor, generator: torch.Generator) -> Int[Tensor, " n"]:
-        """A neighbour of each node, all alike."""
-        near = self.edges[graph, node]
-        chosen = (torch.rand(len(node), generator=generator) * near.sum(-1)).long()
-        return (near.cumsum(-1) == chosen[:, None] + 1).int().argmax(-1)
 
     def near_tokens(self, batch: TokenBatch) -> Bool[Tensor, "n pos d_vocab"]:
         """The tokens of the current node's neighbours.
@@ -136,10 +125,3 @@ class GraphTracing(OracleTokens):
         fresh = [oracles.Hypothesis(n, (1 - prior) / len(sizes)) for n in sizes]
         known = [oracles.Hypothesis(sizes[0], prior, fixed=True)]
         return [each for each in (*known, *fresh) if each.probability > 0]
-
-
-def _edges(shape: NamedGraph, n: int) -> Bool[Tensor, "node node"]:
-    edges = torch.zeros(n, n, dtype=torch.bool)
-    for one, other in shape.edges:
-        edges[one, other] = edges[other, one] = True
-    return edges
