@@ -1,9 +1,8 @@
-"""What walks through a graph tell of a model: its geometry and its predictions by context, and what mixing alone gives."""
+"""What walks through a graph tell of a model: geometry and predictions by context, beside what mixing alone gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -18,7 +17,7 @@ from mcinterp.analysis.graph_geometry import (
     squares_explained,
     variance_in_low_modes,
 )
-from mcinterp.analysis.representations import ClassMeans, along, components_along, effects_beside, turned_along
+from mcinterp.analysis.representations import ClassMeans, components_along, effects_beside, turned_along
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.analysis.tracing import Trace, Walks, memory_mass, neighbour_mass, other_neighbour_mass
 from mcinterp.results import Table
@@ -55,13 +54,12 @@ PREDICTION_COLUMNS = {
     "directed": "mass of a memory of what followed each token",
     "directed_other": "its other_mass",
     "undirected": "mass of a memory of what stood beside each token",
-    "undirected_other": "its other_mass",
 }
 EFFECT_COLUMNS = {
     "layer": "blocks that the states have gone through",
     "removed": "what the other label is, whose effects are taken out",
     "n": "labellings; 95 % t intervals are over them",
-    **interval_columns("explained", "η² of the current node's effects alone, in the last window"),
+    **interval_columns("explained", "η² of the current node's effects alone, late in context"),
     **interval_columns("means", "η² of the class means of the same states"),
     **interval_columns("change", "explained less means"),
     "chance": f"{RARE:g} % quantile of explained where nodes are shuffled, mean over labellings",
@@ -105,8 +103,7 @@ def _window(window: tuple[int, int]) -> dict[str, int]:
 
 
 def _geometry(points: Sequence[Floats], graph: NodeGraph) -> dict[str, float]:
-    found = {name: [float(along(own, lambda p: measure(p, graph))[0]) for own in points]
-             for name, (measure, _) in MEASURES.items()}  # fmt: skip
+    found = {name: [_where_whole(own[0], graph, name) for own in points] for name in MEASURES}
     chance = [_quantile(own[0], graph, CHANCE) for own in points]
     shuffled = [_shuffled_energy(own[0], graph) for own in points]
     return {
@@ -117,6 +114,10 @@ def _geometry(points: Sequence[Floats], graph: NodeGraph) -> dict[str, float]:
     }
 
 
+def _where_whole(points: Floats, graph: NodeGraph, name: str) -> float:
+    return MEASURES[name][0](points, graph) if np.isfinite(points).all() else float("nan")
+
+
 def _quantile(points: Floats, graph: NodeGraph, percent: float) -> float:
     if not np.isfinite(points).all():
         return float("nan")
@@ -124,6 +125,8 @@ def _quantile(points: Floats, graph: NodeGraph, percent: float) -> float:
 
 
 def _shuffled_energy(points: Floats, graph: NodeGraph, shuffles: int = 50) -> float:
+    if not np.isfinite(points).all():
+        return float("nan")
     generator = np.random.default_rng(0)
     return float(np.mean([dirichlet_energy(points[generator.permutation(graph.n)], graph) for _ in range(shuffles)]))
 
@@ -132,9 +135,10 @@ def prediction_table(traces: Sequence[Trace], windows: Windows) -> Table:
     """How much is on neighbours by window, over labellings, beside what memories would say of the same walks."""
     masses = {"mass": neighbour_mass, "other_mass": other_neighbour_mass}
     found = {name: [by_window(of(trace), windows) for trace in traces] for name, of in masses.items()}
-    for name, both_ways in (("directed", False), ("undirected", True)):
-        both = [memory_mass(trace.walks, both_ways) for trace in traces]
-        found[name], found[f"{name}_other"] = ([by_window(each[of], windows) for each in both] for of in (0, 1))
+    directed = [memory_mass(trace.walks, both_ways=False) for trace in traces]
+    found["directed"] = [by_window(mass, windows) for mass, _ in directed]
+    found["directed_other"] = [by_window(other, windows) for _, other in directed]
+    found["undirected"] = [by_window(memory_mass(trace.walks, both_ways=True)[0], windows) for trace in traces]
     rows = []
     for place, window in enumerate(windows):
         here = {name: [float(each[place]) for each in values] for name, values in found.items()}
@@ -226,13 +230,26 @@ def fitted_mixing(points: Floats, shares: Floats) -> float:
     return float(minimize_scalar(left, bounds=(0.0, 10.0), method="bounded").x)
 
 
-def mixing_course(trace: Trace, layer: int, graph: NodeGraph, groups: Sequence[slice]) -> tuple[float, Floats]:
-    """α, fitted on the last window, and η² by window of states that mix their predecessors in and do nothing else."""
+def mixing_course(
+    trace: Trace, layer: int, graph: NodeGraph, groups: Sequence[slice], weight: float | None = None
+) -> tuple[float, Floats]:
+    """What η² is, by window, of states that mix their predecessors in and do nothing else.
+
+    Args:
+        trace: whose walks say how often each node came before each.
+        layer: that the weight is fitted to.
+        graph: that the walks are through.
+        groups: the cells of each window.
+        weight: α of I + α C; the one that fits the class means of the last window best where left out.
+
+    Returns:
+        α, and η², (window,); 0 where nothing was before, as all states are then alike far apart.
+    """
     shares = predecessor_shares(trace.walks, groups)
-    last = trace.layers[layer].merged(groups[-1:]).means[0]
-    own = fitted_mixing(last, shares[-1])
-    courses = [squares_explained(expected_squares(np.eye(graph.n) + own * share), graph) for share in shares]
-    return own, np.nan_to_num(np.array(courses))  # where nothing is mixed, all are alike far apart
+    if weight is None:
+        weight = fitted_mixing(trace.layers[layer].merged(groups[-1:]).means[0], shares[-1])
+    courses = [squares_explained(expected_squares(np.eye(graph.n) + weight * share), graph) for share in shares]
+    return weight, np.nan_to_num(np.array(courses))
 
 
 def pictures(trace: Trace, groups: Sequence[slice]) -> tuple[Floats, Floats]:
@@ -258,6 +275,8 @@ def described(windows: Windows) -> list[str]:
     return [str(begin) if end == begin + 1 else f"{begin}–{end - 1}" for begin, end in windows]
 
 
-def axes() -> Mapping[str, Any]:
-    """Axis order of `pictures`."""
-    return {"plane": ["layer", "window", "node", "coordinate"], "plane_share": ["layer", "window"]}
+AXES: Mapping[str, Sequence[str]] = {
+    "plane": ["layer", "window", "node", "coordinate"],
+    "plane_share": ["layer", "window"],
+}
+"""Axis order of `pictures`."""

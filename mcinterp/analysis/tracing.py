@@ -70,7 +70,7 @@ class Trace:
     Attributes:
         walks: them.
         layers: states by cell and node, before every block and after the last.
-        pairs: the same of the last cell by current and previous node, (1, node · node, d) sums.
+        pairs: the same of late positions by current and previous node, (1, node · node, d); none where not asked for.
         unrelated: the same with a node in place of the previous one that was drawn at random.
         probabilities: of every node's token, (walk, pos, node).
     """
@@ -83,7 +83,13 @@ class Trace:
 
 
 def trace(
-    model: StateModel, walks: Walks, cells: Ints, done: Callable[[int], Any] = lambda n: None, seed: int = 0
+    model: StateModel,
+    walks: Walks,
+    cells: Ints,
+    effects: bool = True,
+    late: int = 1,
+    done: Callable[[int], Any] = lambda n: None,
+    seed: int = 0,
 ) -> Trace:
     """Read walks.
 
@@ -91,23 +97,27 @@ def trace(
         model: what reads.
         walks: of one labelling.
         cells: for each position the cell that its states are averaged in, (pos,); a later one is not less.
+        effects: whether states are also summed up by pairs of nodes; else there are no pairs.
+        late: position that these pairs begin at.
         done: told the number of walks read.
         seed: of the nodes in place of the previous ones.
     """
     n = len(walks.edges)
     after = np.concatenate([np.full((len(walks.nodes), 1), -1), walks.nodes[:, :-1]], 1)
-    late = np.where((cells == cells.max()) & (np.arange(len(cells)) > 0), 0, -1)
+    counted = np.where(np.arange(len(cells)) >= max(late, 1), 0, -1)
     drawn = np.random.default_rng(seed).integers(0, n, walks.nodes.shape)
     every = range(model.n_layers + 1)
     layers = tuple(ClassMeans(int(cells.max()) + 1, n, model.d_model) for _ in every)
-    pairs, unrelated = (tuple(ClassMeans(1, n * n, model.d_model) for _ in every) for _ in range(2))
+    pairs, unrelated = (tuple(ClassMeans(1, n * n, model.d_model) for _ in every if effects) for _ in range(2))
     probabilities = []
     for part, states, mass in _read(model, walks):
         nodes, spread = walks.nodes[part].ravel(), np.broadcast_to(cells, walks.nodes[part].shape).ravel()
-        last = np.broadcast_to(late, walks.nodes[part].shape).ravel()
+        last = np.broadcast_to(counted, walks.nodes[part].shape).ravel()
         for layer, state in enumerate(states):
             flat = state.flatten(0, 1).cpu().float().numpy()
             layers[layer].add(flat, nodes, spread)
+            if not effects:
+                continue
             pairs[layer].add(flat, nodes * n + np.maximum(after[part].ravel(), 0), last)
             unrelated[layer].add(flat, nodes * n + drawn[part].ravel(), last)
         probabilities.append(mass.double().cpu().numpy())
