@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
+from scipy.sparse import csr_array
 from sklearn.manifold import Isomap
 
 from mcinterp.analysis.statistics import Floats
@@ -49,13 +50,11 @@ class ClassMeans:
                 f"states must be ({len(classes)}, {self.sums.shape[2]}), as there are {len(classes)} classes and "
                 f"{len(cells)} cells, got {states.shape}"
             )
-        own = cells >= 0
+        own = np.flatnonzero(cells >= 0)
         places = cells[own] * self.counts.shape[1] + classes[own]
-        order = np.argsort(places, kind="stable")
-        found, begins = np.unique(places[order], return_index=True)
-        if len(found):
-            sums = np.add.reduceat(states[own][order].astype(np.float64), begins, axis=0)
-            self.sums.reshape(-1, self.sums.shape[2])[found] += sums
+        # A sparse matrix of ones adds many states up faster than any loop over classes.
+        chosen = csr_array((np.ones(len(own)), (places, own)), shape=(self.counts.size, len(states)))
+        self.sums += (chosen @ states).reshape(self.sums.shape)
         self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)
 
     @property

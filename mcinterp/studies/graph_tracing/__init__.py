@@ -9,9 +9,15 @@ STUDY = Study(
     title="ICLR: In-Context Learning of Representations",
     source="ICLR 2025, arXiv 2501.00070",
     package=HERE,
-    presets=("graph-tracing", "graph-tracing-paper"),
+    presets=("graph-tracing", "graph-tracing-ring7", "graph-tracing-paper"),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:tracing_claims",
+    measured_views={
+        "structure": f"{HERE}.views:structure",
+        "ablation": f"{HERE}.views:ablation",
+        "sizes": f"{HERE}.views:sizes",
+        "nulls": f"{HERE}.views:nulls",
+    },
     tasks={
         "graph-tracing": TaskKind(f"{HERE}.config:TracingConfig", f"{HERE}.task:GraphTracing", ("transformer",)),
     },

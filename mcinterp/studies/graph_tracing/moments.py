@@ -40,6 +40,7 @@ DROP_COLUMNS = {
 }
 LEAST_ENERGY = "least energy"
 ENERGY_FIRST = "energy before accuracy"
+ENERGY_FALL = "fall of energy"
 GEOMETRY_FIRST = "geometry before accuracy"
 MIXING_FIRST = "mixing before accuracy"
 HALF_GEOMETRY, HALF_ACCURACY = "half of geometry", "half of accuracy"
@@ -118,6 +119,7 @@ class Courses:
         lowest = 1.0 + np.array(self.begins)[np.nanargmin(self.by_window, 1)]
         values = {
             LEAST_ENERGY: np.nanmin(self.by_window, 1),
+            ENERGY_FALL: self.by_window[:, 0] - np.nanmin(self.by_window, 1),
             ENERGY_FIRST: np.log2(accuracy / lowest),
             GEOMETRY_FIRST: np.log2(accuracy / geometry),
             MIXING_FIRST: np.log2(accuracy / mixing),

@@ -20,9 +20,9 @@ from mcinterp.studies.graph_tracing.config import TracingConfig
 from mcinterp.study.study import Setting
 from mcinterp.study.trained import FEW, changed, train_variants
 
-OWN, NO_PRIOR, MOSTLY_PRIOR, SIZES, UNTRAINED = "own", "no prior", "mostly prior", "several sizes", "untrained"
-FILES: Mapping[str, str] = {NO_PRIOR: "no-prior", MOSTLY_PRIOR: "mostly-prior", SIZES: "several-sizes"}
-"""Networks that are trained beside the own run, and their folders."""
+OWN, MOSTLY_PRIOR, NO_PRIOR, UNTRAINED = "own", "mostly prior", "no prior", "untrained"
+FILES: Mapping[str, str] = {MOSTLY_PRIOR: "mostly-prior", NO_PRIOR: "no-prior"}
+"""Networks trained beside the own run, and their folders; the one without a prior traces rings of all sizes."""
 MOSTLY = 0.9
 RINGS = (5, 7, 9, 11, 13)
 """Odd, so that a walk's parity tells nothing."""
@@ -39,11 +39,13 @@ class Network:
         name: how tables call it.
         checkpoint: its weights.
         shape: the graph.
+        length: tokens of a walk.
     """
 
     name: str
     checkpoint: Checkpoint
     shape: NamedGraph
+    length: int
 
     @cached_property
     def language(self) -> HookedLanguage:
@@ -55,24 +57,22 @@ class Network:
         """The graph with its distances."""
         return NodeGraph.of(self.shape)
 
-    @property
-    def length(self) -> int:
-        """Tokens of a walk."""
-        return int(self.checkpoint.task.n_positions)
-
     def walks(self, labels: Ints, seed: int, n: int = WALKS) -> Walks:
         """Walks whose nodes have these tokens."""
         return Walks.drawn(self.graph.edges, labels, n, self.length, seed)
 
 
 def variants(config: RunConfig) -> dict[str, RunConfig]:
-    """Folder of a run → its configuration."""
-    task = tracing(config)
-    sizes = {"task.graphs": [f"ring:{n}" for n in RINGS], "task.prior": 0.0, "task.length": round(4 / 3 * task.length)}
+    """Folder of a run → its configuration.
+
+    Rings of several sizes are learned together more quickly than large ones alone, and walks are longer there.
+    """
+    task, steps = tracing(config), config.training.steps
+    mostly = {**FEW, "task.prior": MOSTLY, "training.steps": max(1, 2 * steps // 3)}
+    sizes = {"task.graphs": [f"ring:{n}" for n in RINGS], "task.prior": 0.0, "task.length": 4 * task.length // 3}
     found = {
-        NO_PRIOR: changed(config, {**FEW, "task.prior": 0.0}),
-        MOSTLY_PRIOR: changed(config, {**FEW, "task.prior": MOSTLY}),
-        SIZES: changed(config, {**FEW, **sizes}),
+        MOSTLY_PRIOR: changed(config, mostly),
+        NO_PRIOR: changed(config, {**FEW, **sizes, "training.steps": max(1, 4 * steps // 5)}),
     }
     return {FILES[name]: own for name, own in found.items()}
 
@@ -90,10 +90,17 @@ def train_all(setting: Setting, run: Run) -> dict[str, Run]:
 def networks(runs: Mapping[str, Run]) -> dict[str, Network]:
     """All that are followed on the own run's graph, an untrained one among them."""
     config = runs[OWN].config
-    shape = tracing(config).shapes[0]
-    found = {name: Network(name, run.checkpoint("last"), shape) for name, run in runs.items() if name != SIZES}
-    untrained = Checkpoint.untrained(config, config.training.seed + 1)
-    return {**found, UNTRAINED: Network(UNTRAINED, untrained, shape)}
+    task = tracing(config)
+    shape = task.shapes[0]
+    found = {name: run.checkpoint("last") for name, run in runs.items()}
+    found[UNTRAINED] = Checkpoint.untrained(config, config.training.seed + 1)
+    return {name: Network(name, checkpoint, shape, task.length) for name, checkpoint in found.items()}
+
+
+def rings(run: Run) -> dict[int, Network]:
+    """The network that traces rings of all sizes, on each, by its nodes."""
+    checkpoint = run.checkpoint("last")
+    return {n: Network(NO_PRIOR, checkpoint, graph_named(f"ring:{n}"), tracing(run.config).length) for n in RINGS}
 
 
 def labellings(graph: NodeGraph, n: int, seed: int = 0) -> list[Ints]:
@@ -114,11 +121,6 @@ def labellings(graph: NodeGraph, n: int, seed: int = 0) -> list[Ints]:
 def prior_of(graph: NodeGraph, labels: Ints) -> NodeGraph:
     """The prior's neighbours among the nodes: those whose tokens are neighbours where token i stands at node i."""
     return graph.relabelled(labels)
-
-
-def ring(n: int) -> NamedGraph:
-    """A ring of so many nodes."""
-    return graph_named(f"ring:{n}")
 
 
 def tracing(config: RunConfig) -> TracingConfig:

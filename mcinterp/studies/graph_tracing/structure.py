@@ -124,7 +124,7 @@ def structure(networks: Mapping[str, Network], tell: Callable[[str], None] = lam
 
     Returns:
         tables `geometry`, `predictions`, `effects`, `both`, `components`, each by network; `course`, `moments` and
-        `drops` of the own one and of the untrained; arrays `plane`, `plane_share`, the own one's of the first labelling.
+        `drops` of the own one and of the untrained; arrays `plane`, `plane_share` of the own one's first labelling.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
     own: Followed | None = None

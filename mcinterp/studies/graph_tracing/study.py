@@ -10,7 +10,7 @@ from mcinterp.results import Result
 from mcinterp.runs.checkpoint import package_versions
 from mcinterp.studies.graph_tracing.ablation import ABLATION, ablation
 from mcinterp.studies.graph_tracing.nulls import NULLS, nulls
-from mcinterp.studies.graph_tracing.runs import OWN, RINGS, SIZES, Network, networks, ring, train_all
+from mcinterp.studies.graph_tracing.runs import NO_PRIOR, OWN, networks, rings, train_all
 from mcinterp.studies.graph_tracing.sizes import CRITICAL, sizes
 from mcinterp.studies.graph_tracing.structure import STRUCTURE, structure
 from mcinterp.study.study import Setting
@@ -31,12 +31,11 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     runs = train_all(setting, run)
     results = analysed(setting, run, [])
     followed = networks(runs)
-    by_ring = {n: Network(SIZES, runs[SIZES].checkpoint("last"), ring(n)) for n in RINGS}
     measures: Mapping[str, Callable[[], Result]] = {
         NULLS: nulls,
         STRUCTURE: lambda: structure(followed, setting.tell),
         ABLATION: lambda: ablation(followed[OWN]),
-        CRITICAL: lambda: sizes(by_ring),
+        CRITICAL: lambda: sizes(rings(runs[NO_PRIOR])),
     }
     provenance = {
         "versions": package_versions(),
