@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from mcinterp.analysis.traced_geometry import (
     pictures,
     prediction_table,
 )
-from mcinterp.analysis.tracing import Trace, doubling_windows, trace
+from mcinterp.analysis.tracing import Trace, doubling_windows, neighbour_mass, other_neighbour_mass, trace
 from mcinterp.results import Result, Table
 from mcinterp.studies.graph_tracing.moments import COURSE_COLUMNS, DROP_COLUMNS, MOMENT_COLUMNS, Courses
 from mcinterp.studies.graph_tracing.runs import (
@@ -44,6 +44,7 @@ from mcinterp.studies.graph_tracing.runs import (
     labellings,
     prior_of,
 )
+from mcinterp.studies.graph_tracing.task import GraphTracing
 
 STRUCTURE = "structure"
 SURE = 95.0
@@ -68,7 +69,11 @@ COMPONENT_COLUMNS = {
     "prior": "how far it lies in the second and third eigenvector of the prior's graph, likewise",
     "context": "… of the walk's graph",
 }
-PRIOR_MASS = interval_columns("prior_mass", "probability of the current token's neighbours in the prior")
+PREDICTED = {
+    **interval_columns("prior_mass", "probability of the current token's neighbours in the prior"),
+    "bayes": "mass of the exact law of what the network is trained on; of the own network, on rings",
+    "bayes_other": "its other_mass",
+}
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ def structure(networks: Mapping[str, Network], tell: Callable[[str], None] = lam
 TITLE = "What states and predictions become as context grows"
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "geometry": {**NETWORK, **GEOMETRY_COLUMNS},
-    "predictions": {**NETWORK, **PREDICTION_COLUMNS, **PRIOR_MASS},
+    "predictions": {**NETWORK, **PREDICTION_COLUMNS, **PREDICTED},
     "effects": {**NETWORK, **EFFECT_COLUMNS},
     "both": BOTH_COLUMNS,
     "components": COMPONENT_COLUMNS,
@@ -176,6 +181,7 @@ def _tables(of: Followed) -> dict[str, pd.DataFrame]:
     """Every table of a network, with its name."""
     name = of.network.name
     predictions = prediction_table(of.traces, of.windows).frame.join(pd.DataFrame(_prior_masses(of)))
+    predictions["bayes"], predictions["bayes_other"] = _bayes(of)
     frames = {
         "geometry": geometry_table(of.traces, of.graph, of.windows, of.groups).frame,
         "predictions": predictions,
@@ -196,6 +202,20 @@ def _prior_masses(of: Followed) -> list[dict[str, float]]:
     for each, prior in zip(of.traces, of.priors, strict=True):
         masses.append(by_window((each.probabilities * prior.edges[each.walks.nodes]).sum(-1), of.windows))
     return [over(column, "prior_mass") for column in np.transpose(masses)]
+
+
+def _bayes(of: Followed) -> tuple[Floats, Floats]:
+    """What the exact law has on neighbours, and on the others than the node before, by window; NaN without a law."""
+    task: GraphTracing = of.network.checkpoint.task
+    if of.network.name != OWN or not task.has_law:
+        empty = np.full(len(of.windows), np.nan)
+        return empty, empty
+    exact = [
+        replace(each, probabilities=task.exact_law(each.walks.tokens)[..., each.walks.labels]) for each in of.traces
+    ]
+    masses = (neighbour_mass, other_neighbour_mass)
+    both = [np.mean([by_window(mass(each), of.windows) for each in exact], 0) for mass in masses]
+    return both[0], both[1]
 
 
 def _both(of: Followed) -> list[dict[str, Any]]:
