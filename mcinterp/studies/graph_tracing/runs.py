@@ -57,9 +57,9 @@ class Network:
         """The graph with its distances."""
         return NodeGraph.of(self.shape)
 
-    def walks(self, labels: Ints, seed: int, n: int = WALKS) -> Walks:
-        """Walks whose nodes have these tokens."""
-        return Walks.drawn(self.graph.edges, labels, n, self.length, seed)
+    def walks(self, labels: Ints, seed: int, n: int | None = None) -> Walks:
+        """Walks whose nodes have these tokens, `WALKS` unless said otherwise."""
+        return Walks.drawn(self.graph.edges, labels, n or WALKS, self.length, seed)
 
 
 def variants(config: RunConfig) -> dict[str, RunConfig]:

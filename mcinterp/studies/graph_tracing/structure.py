@@ -89,13 +89,13 @@ class Followed:
     traces: tuple[Trace, ...]
 
     @classmethod
-    def of(cls, network: Network, n: int = LABELLINGS, effects: bool = True) -> Followed:
+    def of(cls, network: Network) -> Followed:
         """Follow it along as many labellings, the same for all networks."""
         graph, cells = network.graph, np.arange(network.length)
         traces = []
-        for number, labels in enumerate(labellings(graph, n)):
+        for number, labels in enumerate(labellings(graph, LABELLINGS)):
             walks = network.walks(labels, number)
-            traces.append(trace(network.language, walks, cells, effects, late=network.length // 2))
+            traces.append(trace(network.language, walks, cells, late=network.length // 2))
         return cls(network, tuple(traces))
 
     @property

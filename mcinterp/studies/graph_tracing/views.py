@@ -58,7 +58,8 @@ def _structure_figures(result: Result) -> list[FigureView]:
         FigureView(
             f"Slide through context: the mean state of every node of a {facts['graph']} {after}, in the plane of the "
             f"first two components ({number(result.arrays['plane_share'][layer][-1])} of the variance in the last "
-            "context), turned so that nodes move least. Lines are the graph's edges; names are those of the first labelling.",
+            "context), turned so that nodes move least. Lines are the graph's edges; names are those of the first "
+            "labelling.",
             moving_nodes_figure(result.arrays["plane"][layer], edges, facts["labels"], facts["windows"]),
         )
         for layer, after in ((facts["layers"], "after the last block"), (1, "after the first"))
@@ -67,7 +68,8 @@ def _structure_figures(result: Result) -> list[FigureView]:
         *moving,
         FigureView(
             "By tokens seen, mean over labellings with 95 % interval: how much of the geometry graph distance "
-            "explains, what mixing in the predecessor alone would give, the accuracy that going back does not explain, and energy.",
+            "explains, what mixing in the predecessor alone would give, the accuracy that going back "
+            "does not explain, and energy.",
             context_figure(own["course"], COURSES, "seen", ""),
         ),
         FigureView(
@@ -147,7 +149,8 @@ def _heads(result: Result) -> str:
         f"Without the best previous-token head {previous['heads']} the probability of neighbours falls by "
         f"{_value(previous, 'mass_fall')} and η² after the first block by {_value(previous, 'first_layer_fall')}; "
         f"without the worst of its layer, by {_value(worst, 'mass_fall')} and {_value(worst, 'first_layer_fall')}. "
-        f"Without the best induction head {induction['heads']} the probability falls by {_value(induction, 'mass_fall')}."
+        f"Without the best induction head {induction['heads']} the probability falls by "
+        f"{_value(induction, 'mass_fall')}."
     )
 
 
@@ -157,7 +160,8 @@ def _planes(result: Result) -> str:
     said = Judged.of(own, "beyond_random").say("more than", "less than", "about as much as")
     return (
         f"Without the plane of the geometry ({_value(own, 'variance')} of the variance) the probability of neighbours "
-        f"falls by {_value(own, 'mass_fall')}, {said} without random planes that hold as much ({_value(random, 'mass_fall')})."
+        f"falls by {_value(own, 'mass_fall')}, {said} without random planes that hold as much "
+        f"({_value(random, 'mass_fall')})."
     )
 
 
