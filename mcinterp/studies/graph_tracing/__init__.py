@@ -21,4 +21,8 @@ STUDY = Study(
     tasks={
         "graph-tracing": TaskKind(f"{HERE}.config:TracingConfig", f"{HERE}.task:GraphTracing", ("transformer",)),
     },
+    exports={
+        "GraphTracing": f"{HERE}.task:GraphTracing",
+        "TracingConfig": f"{HERE}.config:TracingConfig",
+    },
 )
