@@ -16,7 +16,14 @@ from mcinterp.studies.graph_tracing import runs, sizes, structure, study, views
 from mcinterp.studies.graph_tracing.claims import tracing_claims
 from mcinterp.study import Evidence
 
-SMALL = {"task.length": 24, "training.steps": 30, "training.warmup_steps": 5, "training.batch_size": 16, "model.d_model": 16, "model.d_mlp": 16}
+SMALL = {
+    "task.length": 24,
+    "training.steps": 30,
+    "training.warmup_steps": 5,
+    "training.batch_size": 16,
+    "model.d_model": 16,
+    "model.d_mlp": 16,
+}
 CHANGES = [f"{name}={value}" for name, value in SMALL.items()]
 
 
