@@ -11,7 +11,7 @@ import typer
 from mcinterp.cli.language import opened_language
 from mcinterp.cli.options import REPORTS, Device, Seed
 from mcinterp.cli.progress import count_progress, say
-from mcinterp.errors import CheckpointError, InputError, UsageError
+from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
     from mcinterp.language.forks import ForkPlan

@@ -42,10 +42,10 @@ def graph_trace(
     single_file: Annotated[bool, typer.Option("--single-file", help="Inline scripts and styles in the page.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Let a model read walks through a graph of words, and see its states take the graph's shape; prints the page's path.
+    """Let a model read walks through a graph of words, and see its states take the graph's shape.
 
-    The model is not trained. States are averaged by node and by length of context, over walks; what it will take is said
-    before it begins.
+    Prints the path of a page. The model is not trained. States are averaged by node and by length of context, over
+    walks; what it will take is said before it begins.
     """
     from mcinterp.config.graphs import graph_named
     from mcinterp.language.words import read_words, single_tokens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def probability(sequence: list[int], ring: list[int], order: str) -> float:
     if any(token not in place for token in sequence):
         return 0.0
     found = 1 / len(ring)
-    for at, (one, other) in enumerate(zip(sequence, sequence[1:], strict=False)):
+    for at, (one, other) in enumerate(pairwise(sequence)):
         if order == "pairs" and at % 2:
             found /= len(ring)
         else:
@@ -109,7 +109,7 @@ def test_memories_are_those_of_loops() -> None:
     found = task.oracles(batch)
     for row, sequence in enumerate(batch.inputs.tolist()):
         for at, token in enumerate(sequence):
-            steps = list(zip(sequence[:at], sequence[1 : at + 1], strict=True))
+            steps = list(pairwise(sequence[: at + 1]))
             after = {two for one, two in steps if one == token}
             beside = after | {one for one, two in steps if two == token}
             for name, known in ((DIRECTED, after), (UNDIRECTED, beside)):
