@@ -52,7 +52,7 @@ class ClassMeans:
             )
         own = np.flatnonzero(cells >= 0)
         places = cells[own] * self.counts.shape[1] + classes[own]
-        # A sparse matrix of ones adds many states up faster than any loop over classes.
+        # Sparse sums take a fraction of the time of any loop over classes.
         chosen = csr_array((np.ones(len(own)), (places, own)), shape=(self.counts.size, len(states)))
         self.sums += (chosen @ states).reshape(self.sums.shape)
         self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)

@@ -35,25 +35,25 @@ def _circulant(n: int) -> Iterable[Edge]:
     return ((i, (i + stride) % n) for i in range(n) for stride in (1, 2))
 
 
-def _grid(rows: int, columns: int) -> Iterable[Edge]:
-    across = ((i * columns + j, i * columns + j + 1) for i in range(rows) for j in range(columns - 1))
-    down = ((i * columns + j, (i + 1) * columns + j) for i in range(rows - 1) for j in range(columns))
+def _grid(height: int, width: int) -> Iterable[Edge]:
+    across = ((i * width + j, i * width + j + 1) for i in range(height) for j in range(width - 1))
+    down = ((i * width + j, (i + 1) * width + j) for i in range(height - 1) for j in range(width))
     return (*across, *down)
 
 
-def _hexagonal(rows: int, columns: int) -> Iterable[Edge]:
+def _hexagonal(height: int, width: int) -> Iterable[Edge]:
     """Hexagons as a wall of bricks: a grid of which every other upright edge is left out."""
-    upright = (edge for edge in _grid(rows, columns) if edge[1] - edge[0] == columns)
-    across = (edge for edge in _grid(rows, columns) if edge[1] - edge[0] == 1)
-    return (*across, *(edge for edge in upright if sum(divmod(edge[0], columns)) % 2 == 0))
+    upright = (edge for edge in _grid(height, width) if edge[1] - edge[0] == width)
+    across = (edge for edge in _grid(height, width) if edge[1] - edge[0] == 1)
+    return (*across, *(edge for edge in upright if sum(divmod(edge[0], width)) % 2 == 0))
 
 
 LINES: Mapping[str, Callable[[int], Iterable[Edge]]] = {"ring": _ring, "circulant": _circulant}
 """Kinds that a number of nodes describes; a circulant joins each node to the next two on either side."""
 PATCHES: Mapping[str, Callable[[int, int], Iterable[Edge]]] = {"grid": _grid, "hex": _hexagonal}
-"""Kinds that rows and columns describe; none goes round."""
+"""Kinds that height and width describe; none goes round."""
 FEWEST = {"ring": 3, "circulant": 5, "grid": 2, "hex": 2}
-"""Nodes, or rows and columns."""
+"""Nodes, or height and width."""
 
 
 def graph_named(name: str) -> NamedGraph:

@@ -55,7 +55,10 @@ class HookedLanguage(DecodedModel):
     ) -> tuple[list[Float[Tensor, "n pos d_model"]], Float[Tensor, "n pos wanted"]]:
         """See `StateModel.states`; hooks of the model act."""
         last = self.n_layers - 1
-        names = [*(f"blocks.{layer}.hook_resid_pre" for layer in range(self.n_layers)), f"blocks.{last}.hook_resid_post"]
+        names = [
+            *(f"blocks.{layer}.hook_resid_pre" for layer in range(self.n_layers)),
+            f"blocks.{last}.hook_resid_post",
+        ]
         logits, cache = self._model.run_with_cache(tokens, names_filter=lambda name: name in names)
         return [cache[name] for name in names], logits.softmax(-1)[..., list(wanted)]
 
