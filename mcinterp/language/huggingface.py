@@ -62,7 +62,7 @@ class HuggingFaceLanguage(DecodedModel):
     def states(
         self, tokens: Int[Tensor, "n pos"], wanted: Sequence[int]
     ) -> tuple[list[Float[Tensor, "n pos d_model"]], Float[Tensor, "n pos wanted"]]:
-        """See `StateModel.states`; the last state is what the unembedding reads, normalised where the library does so."""
+        """See `StateModel.states`; the last is what the unembedding reads, normalised where the library does so."""
         output = self._model(input_ids=tokens, output_hidden_states=True, use_cache=False)
         return list(output.hidden_states), output.logits.softmax(-1)[..., list(wanted)]
 
