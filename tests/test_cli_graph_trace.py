@@ -89,7 +89,7 @@ def test_a_run_is_followed_by_the_names_of_its_tokens(tmp_path: Path, capsys: py
     [
         ("grid:3x3", "un known", "'un known' is 2 tokens of this model ('un', 'known')"),
         ("grid:4x4", "", "the graph has 16 nodes, each with a word of its own, and there are 9 words"),
-        ("grind:3x3", "", "'grind:3x3' is no graph; nearest: grid"),
+        ("grind:3x3", "", "'grind:3x3' is no graph, as ring:11 and grid:4x4 are; did you mean 'grid'?"),
         ("grid:3x3", "apple", "'apple' and 'apple' are the same token"),
     ],
 )

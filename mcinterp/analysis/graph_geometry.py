@@ -105,7 +105,7 @@ def plane_alignment(points: Floats, graph: NodeGraph) -> float:
 def component_alignments(points: Floats, graph: NodeGraph) -> Floats:
     """The same of every principal component, (component,), the one of most variance first; by chance 2 of n − 1."""
     centred = points - _checked(points, graph).mean(0)
-    left, _, _ = np.linalg.svd(centred, full_matrices=False)
+    left, _, _ = np.linalg.svd(centred, False)
     return np.asarray(((graph.low_modes.T @ left[:, : graph.n - 1]) ** 2).sum(0))
 
 
@@ -169,7 +169,7 @@ def _beyond(squares: Floats, graph: NodeGraph, other: NodeGraph | None) -> Float
 def _explained(squares: Floats, classes: list[NDArray[np.int64]]) -> Floats:
     """R² of values (…, pair) on one or several classifications of pairs, (…,); NaN where all values are the same."""
     dummies = np.hstack([(each[:, None] == np.unique(each)).astype(float) for each in classes])
-    left, values, _ = np.linalg.svd(dummies - dummies.mean(0), full_matrices=False)
+    left, values, _ = np.linalg.svd(dummies - dummies.mean(0), False)
     centred = squares - squares.mean(-1, keepdims=True)
     fitted = centred @ left[:, values > TIE * values[0]]
     total = (centred**2).sum(-1)

@@ -144,7 +144,7 @@ def effects_beside(sums: Float[np.ndarray, "class other d"], counts: Ints) -> Fl
 
 def _scores(points: Floats) -> Floats:
     """What the points (n, d) are on their principal components, (n, component)."""
-    left, values, _ = np.linalg.svd(points - points.mean(0), full_matrices=False)
+    left, values, _ = np.linalg.svd(points - points.mean(0), False)
     return np.asarray(left * values)
 
 

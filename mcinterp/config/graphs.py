@@ -64,7 +64,7 @@ def graph_named(name: str) -> NamedGraph:
     """
     kind, _, size = name.partition(":")
     if kind not in FEWEST:
-        raise InputError(f"{name!r:.80} is no graph{nearest_name(kind, FEWEST)}; write ring:11, grid:4x4 and the like")
+        raise InputError(f"{name!r:.80} is no graph, as ring:11 and grid:4x4 are{nearest_name(kind, FEWEST)}")
     wanted, words = (r"(\d{1,5})", "ring:11") if kind in LINES else (r"(\d{1,5})x(\d{1,5})", "grid:4x4")
     found = re.fullmatch(wanted, size)
     if found is None:
