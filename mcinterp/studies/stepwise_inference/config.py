@@ -121,9 +121,9 @@ class MotifConfig(TaskSection):
 
     @model_validator(mode="after")
     def _consistent(self) -> MotifConfig:
-        if not self.longest <= self.positions_for <= self.motifs:
+        if not self.longest < self.positions_for <= self.motifs:
             raise ValueError(
-                f"longest ≤ positions_for ≤ motifs is needed, as a chain has different motifs; got {self.longest}, "
+                f"longest < positions_for ≤ motifs is needed, as a chain has different motifs; got {self.longest}, "
                 f"{self.positions_for} and {self.motifs}"
             )
         return self

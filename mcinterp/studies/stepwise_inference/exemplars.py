@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
 from mcinterp.model.causal import CausalTransformer
 from mcinterp.model.generation import generate
@@ -39,6 +40,12 @@ STEERING_COLUMNS = {
         "steered", "share that goes through just the chain's motifs over its ghost edges (exact interval)"
     ),
 }
+LIMIT_COLUMNS = {
+    "network": "how exemplars stood in training",
+    "longest": "motifs of the longest chain in training",
+    "n": "prompts of either length",
+    **interval_columns("value", "share that follows chains of seen links of that length, less that of one motif more"),
+}
 CONFLICT_COLUMNS = {
     "network": "how exemplars stood in training; or untrained",
     "arrangement": "blocks: first all of one chain, then of the other; interleaved: both first links, then both others",
@@ -57,6 +64,7 @@ def exemplars(runs: Mapping[str, Run]) -> Result:
     conflicts += _conflicts(UNTRAINED, runs[MOTIFS].checkpoint("first"))
     tables = {
         "steering": Table.of(STEERING_COLUMNS, steering),
+        "limits": Table.of(LIMIT_COLUMNS, [_limit(network, steering) for network in NETWORKS.values()]),
         "conflicts": Table.of(CONFLICT_COLUMNS, conflicts),
     }
     task = runs[MOTIFS].checkpoint().task
@@ -91,6 +99,19 @@ def _steering(name: str, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
                 (follow,) = followed(checkpoint.model, task, prompts, chains)
                 share = share_estimate(int(follow.sum()), PROMPTS).columns("steered")
                 yield {**about, "exemplars": shown, "n": PROMPTS, **share}
+
+
+def _limit(network: str, steering: list[dict[str, Any]]) -> dict[str, Any]:
+    """What one more motif than training had takes away."""
+    rows = {
+        row["motifs"]: row
+        for row in steering
+        if (row["network"], row["links"], row["exemplars"]) == (network, "seen", "chain")
+    }
+    longest = rows[min(rows)]["longest"]
+    found = Judged.beside(rows[longest], "steered", rows[longest + 1], "steered")
+    ends = {"value": found.value, "value_low": found.low, "value_high": found.high}
+    return {"network": network, "longest": longest, "n": PROMPTS, **ends}
 
 
 def _prompts(
