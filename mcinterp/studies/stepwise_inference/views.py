@@ -117,9 +117,9 @@ def _gap(row: Row) -> str:
     )
     return (
         f"Pairs {WHICH[row['pairs']]}: {_estimate(row, 'stepwise')} are right with steps and "
-        f"{_estimate(row, 'direct')} without, {verdict} (difference {_estimate(row, 'gap')}); a random walk has {number(row['walker'])}. Of those "
-        f"with a path {_estimate(row, 'valid')} are reached along edges, by the walk {number(row['hits'])}; "
-        f"{_estimate(row, 'lied')} are said to have one that was not written."
+        f"{_estimate(row, 'direct')} without, {verdict} (difference {_estimate(row, 'gap')}); a random walk has "
+        f"{number(row['walker'])}. Of those with a path {_estimate(row, 'valid')} are reached along edges, by the walk "
+        f"{number(row['hits'])}; {_estimate(row, 'lied')} are said to have one that was not written."
     )
 
 
@@ -154,15 +154,12 @@ def _lengths(rows: pd.DataFrame) -> list[str]:
 
 
 def _halves(row: Row) -> str:
+    edges, goals = number(row["edges"]), number(row["goals"])
+    said = f"Half of the last share of steps along edges is there at step {edges}, half of the goals at step {goals}"
     if is_absent(row["later"]):
-        return (
-            f"Half of the edges is there at step {number(row['edges'])}, half of the goals at {number(row['goals'])}."
-        )
+        return f"{said}."
     verdict = Judged.of(row, "later").say("later", "earlier", "not shown to be later or earlier", "at once")
-    return (
-        f"Half of the last share of steps along edges is there at step {edges}, half of the goals at step {goals}: "
-        f"{verdict}, by a factor of which the logarithm is {_estimate(row, 'later')}."
-    )
+    return f"{said}: {verdict}, by a factor of which the logarithm is {_estimate(row, 'later')}."
 
 
 def _followed(steering: pd.DataFrame, network: str) -> str:
