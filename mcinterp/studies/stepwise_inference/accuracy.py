@@ -158,7 +158,7 @@ def _paths(pairs: Pairs, stepwise: Asked) -> dict[str, Any]:
     return {
         **_share(answers.valid).columns("valid"),
         "hits": float(hits.mean()),
-        **mean_estimate((answers.valid - hits).numpy()).columns("stitched"),
+        **mean_estimate((answers.valid.double() - hits).numpy()).columns("stitched"),
         **{name: value for each, of in shares.items() for name, value in _share(of).columns(each).items()},
     }
 

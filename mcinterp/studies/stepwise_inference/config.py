@@ -115,9 +115,6 @@ class MotifConfig(TaskSection):
     order: Literal["chain", "shuffled"] = Field(
         "chain", description="Whether exemplars stand in the order of the chain, or in a random one."
     )
-    offset: bool = Field(
-        False, description="Whether samples begin at a random position, so that all positions are trained."
-    )
 
     @model_validator(mode="after")
     def _consistent(self) -> MotifConfig:

@@ -44,6 +44,8 @@ def accuracy(result: Result, others: Mapping[str, Result]) -> Section:
 def temperature(result: Result, others: Mapping[str, Result]) -> Section:
     """Show accuracy and diversity over temperature, and the lengths of true paths beside two references."""
     trade, lengths = result.table("trade"), result.table("lengths")
+    if trade.empty:
+        return Section(result.name, result.title, ["No held-out pair has a few paths, all of them trained on."])
     bernoulli = lengths[lengths["graph"] == "bernoulli"]
     last = bernoulli[bernoulli["step"] == result.facts["step"]]
     early = bernoulli[(bernoulli["temperature"] == 1.0) & (bernoulli["step"] > 0)].sort_values("step")

@@ -9,7 +9,7 @@ from mcinterp.studies.stepwise_inference.temperature import DRAWS, TEMPERATURES
 from mcinterp.study import Evidence
 
 OWN, SHORT, LONG, LAST = 4, 2, 7, 1200
-IN_ORDER, IN_NONE, ANYWHERE = NETWORKS.values()
+IN_ORDER, IN_NONE = NETWORKS.values()
 
 
 def stepwise_tables() -> Tables:
@@ -77,7 +77,7 @@ def _steering() -> list[dict[str, object]]:
 
 
 def _limits() -> list[dict[str, object]]:
-    return [{"network": each, "n": 150, **with_interval("value", 0.98, 0.02)} for each in (IN_ORDER, ANYWHERE)]
+    return [{"network": IN_ORDER, "n": 150, **with_interval("value", 0.98, 0.02), **with_interval("moved", 0.9, 0.05)}]
 
 
 def _conflicts() -> list[dict[str, object]]:
@@ -85,6 +85,7 @@ def _conflicts() -> list[dict[str, object]]:
     return [
         {"network": network, "arrangement": arrangement, "n": 200}
         | with_interval("primacy", first, 0.05)
+        | with_interval("through", first, 0.05)
         | with_interval("neither", neither, 0.05)
         for network, (first, neither) in values.items()
         for arrangement in ("blocks", "interleaved")
