@@ -121,7 +121,7 @@ def conflict_figure(conflicts: pd.DataFrame) -> go.Figure:
     figure = blank(330, "", "share of prompts", barmode="stack")
     places = [f"{row['network']},<br>{row['arrangement']}" for row in conflicts.to_dict("records")]
     for column, name, colour in (
-        ("first", "the first", SERIES[0]),
+        ("first", "the first link", SERIES[0]),
         ("second", "the second", SERIES[1]),
         ("neither", "neither", CONTROL),
     ):

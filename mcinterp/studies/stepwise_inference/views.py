@@ -96,7 +96,7 @@ def exemplars(result: Result, others: Mapping[str, Result]) -> Section:
         )
         for network, rows in steering.groupby("network", sort=False)
     ]
-    conflict = "Two chains from A to D, in both orders: which is followed, by how exemplars stood in training."
+    conflict = "Two chains from A to D, in both orders: whose link is taken from A, by how exemplars stood in training."
     drawn.append(FigureView(conflict, figures.conflict_figure(conflicts)))
     captions = {"steering": "Steering", "limits": "One motif more than in training", "conflicts": "Conflicting chains"}
     tables = [
@@ -115,7 +115,11 @@ def _estimate(row: Row, column: str) -> str:
 
 def _gap(row: Row) -> str:
     verdict = Judged.of(row, "gap").say(
-        "more than without", "less than without", "not shown to differ from without", "as without", "not measured"
+        "more than without",
+        "less than without",
+        "not shown to differ from without",
+        "the same as without",
+        "not measured",
     )
     return (
         f"Pairs {WHICH[row['pairs']]}: {_estimate(row, 'stepwise')} are right with steps and "
@@ -145,13 +149,13 @@ def _lengths(rows: pd.DataFrame) -> list[str]:
     if not found:
         return []
     row = found[0]
-    raw = Judged.of(row, "raw").say("longer than", "shorter than", "not shown to differ in length from", "as long as")
-    bias = Judged.of(row, "bias").say(
-        "still longer", "still shorter" if row["raw"] < 0 else "shorter", "not shown to differ", "as long"
+    raw = Judged.of(row, "raw").say(
+        "longer than", "shorter than", "not shown to differ in length from", "of the same length as"
     )
+    bias = Judged.of(row, "bias").say("longer", "shorter", "not shown to differ", "the same")
     return [
         f"At temperature 1 the model's true paths are {raw} those of the uniform law, by {_estimate(row, 'raw')} "
-        f"edges; beside a path law that fails as often as the model they are {bias}, by {_estimate(row, 'bias')}."
+        f"edges; beside those of a path law that fails as often as the model they are {bias}, by {_estimate(row, 'bias')}."
     ]
 
 
@@ -160,7 +164,7 @@ def _halves(row: Row) -> str:
     said = f"Half of the last share of steps along edges is there at step {edges}, half of the goals at step {goals}"
     if is_absent(row["later"]):
         return f"{said}."
-    verdict = Judged.of(row, "later").say("later", "earlier", "not shown to be later or earlier", "at once")
+    verdict = Judged.of(row, "later").say("later", "earlier", "not shown to be later or earlier", "at the same step")
     return f"{said}: {verdict}, by a factor of which the logarithm is {_estimate(row, 'later')}."
 
 
@@ -176,9 +180,13 @@ def _followed(steering: pd.DataFrame, network: str) -> str:
 
 def _conflict(row: Row) -> str:
     verdict = Judged.of(row, "primacy").say(
-        "more often the first", "more often the second", "neither shown to be followed more often", "both alike"
+        "the first is taken more often",
+        "the second is taken more often",
+        "neither is shown to be taken more often",
+        "both are taken the same",
     )
     return (
-        f"{str(row['network']).capitalize()}, {row['arrangement']}: {verdict} (first {row['first']:.0%}, second "
-        f"{row['second']:.0%}, neither {row['neither']:.0%}; first less second {_estimate(row, 'primacy')})."
+        f"{str(row['network']).capitalize()}, {row['arrangement']}: of two links that part {verdict} (first "
+        f"{row['first']:.0%}, second {row['second']:.0%}, neither {row['neither']:.0%}); to the goal "
+        f"{row['first_through']:.0%} go through the first chain and {row['second_through']:.0%} through the second."
     )
