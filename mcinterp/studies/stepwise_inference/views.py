@@ -155,7 +155,8 @@ def _lengths(rows: pd.DataFrame) -> list[str]:
     bias = Judged.of(row, "bias").say("longer", "shorter", "not shown to differ", "the same")
     return [
         f"At temperature 1 the model's true paths are {raw} those of the uniform law, by {_estimate(row, 'raw')} "
-        f"edges; beside those of a path law that fails as often as the model they are {bias}, by {_estimate(row, 'bias')}."
+        f"edges; beside those of a path law that fails as often as the model they are {bias}, by "
+        f"{_estimate(row, 'bias')}."
     ]
 
 
