@@ -104,7 +104,7 @@ def steering_figure(steering: pd.DataFrame) -> go.Figure:
     Args:
         steering: rows of the table `steering` of one network.
     """
-    figure = blank(340, "motifs of the chain", "share followed")
+    figure = blank(430, "motifs of the chain", "share followed")
     kinds = steering.groupby(["links", "exemplars"], sort=False)
     for index, ((links, shown), rows) in enumerate(kinds):
         style = {"color": SERIES[index % len(SERIES)], "dash": "solid" if links == "seen" else "dash"}
@@ -112,14 +112,14 @@ def steering_figure(steering: pd.DataFrame) -> go.Figure:
     figure.add_vline(x=float(steering["longest"].iloc[0]) + 0.5, line={"color": MUTED, "width": 1, "dash": "dot"})
     figure.update_xaxes(dtick=1)
     figure.update_yaxes(range=[-0.03, 1.05])
-    figure.update_layout(legend=BELOW, margin_t=14)
+    figure.update_layout(legend={**BELOW, "y": -0.2}, margin_t=14)
     return figure
 
 
 def conflict_figure(conflicts: pd.DataFrame) -> go.Figure:
     """Which of two conflicting chains is followed, by network and arrangement."""
     figure = blank(330, "", "share of prompts", barmode="stack")
-    places = [f"{row['network']},<br>{row['arrangement']}" for row in conflicts.to_dict("records")]
+    places = [f"{row['network']}<br>{row['arrangement']}" for row in conflicts.to_dict("records")]
     for column, name, colour in (
         ("first", "the first link", SERIES[0]),
         ("second", "the second", SERIES[1]),
@@ -135,6 +135,7 @@ def conflict_figure(conflicts: pd.DataFrame) -> go.Figure:
             hovertemplate=f"{name}: %{{text}}<extra></extra>",
         )
     figure.update_yaxes(range=[0, 1.02])
+    figure.update_xaxes(tickangle=0, tickfont_size=10)
     return figure
 
 
