@@ -25,13 +25,13 @@ class Branching(Protocol):
     """
 
     @property
-    def weights(self) -> Floats: ...  # noqa: D102
+    def weights(self) -> Floats: ...
 
     @property
-    def laws(self) -> Floats: ...  # noqa: D102
+    def laws(self) -> Floats: ...
 
     @property
-    def base(self) -> int: ...  # noqa: D102
+    def base(self) -> int: ...
 
 
 def total_variation(one: Floats, other: Floats) -> Floats:

@@ -36,7 +36,8 @@ TOKEN_COLUMNS = {
     "called": "whether that is above ½ and the laws on either side are more than 0.2 apart in total variation",
     "change": "total variation between the weighted estimates before and after the token; mostly noise where samples "
     "are few",
-    "hazard": "share of the branches' weight whose sampled law is at least 0.2 from the text's own; too large where samples are few",
+    "hazard": "share of the branches' weight whose sampled law is at least 0.2 from the text's own; too large where "
+    "samples are few",
     "survival": "probability that no token up to here is resampled into such a branch; too low where samples are few",
 }
 LAW_COLUMNS = {

@@ -130,8 +130,8 @@ def _opened(model: str, device: str) -> LanguageModel:
         return open_folder(path, resolve_device(device))
     if path.is_dir() and not any((folder / CONFIG).is_file() for folder in (path, CHECKPOINTS / path)):
         raise CheckpointError(
-            f"{path} is no run (it has no {CONFIG}), no model of Hugging Face's (no config.json that names its type), and "
-            "holds no stored samples (no text.json)"
+            f"{path} is no run (it has no {CONFIG}), no model of Hugging Face's (no config.json that names its type), "
+            "and holds no stored samples (no text.json)"
         )
     return _of_run(model, device)
 
@@ -163,8 +163,8 @@ def _cost(plan: ForkPlan) -> str:
     """What sampling takes, in a sentence."""
     n, branches = len(plan.tokens), sum(map(len, plan.followed))
     return (
-        f"a text of {n} tokens with {branches:,} branches: {plan.n_samples:,} samples ({plan.settings.samples} a branch), "
-        f"{plan.n_tokens:,} tokens at most"
+        f"a text of {n} tokens with {branches:,} branches: {plan.n_samples:,} samples ({plan.settings.samples} a "
+        f"branch), {plan.n_tokens:,} tokens at most"
     )
 
 
@@ -182,6 +182,6 @@ def _report(
     from mcinterp.runs.checkpoint import package_versions
 
     result = forks(found, pattern, **settings)
-    provenance = {"model": model, **settings, **{name: version for name, version in package_versions().items()}}
+    provenance = {"model": model, **settings, **package_versions()}
     replace(result, provenance=provenance).save(folder / DATA / result.name)
     print(write_fork_report(folder, single_file))

@@ -22,8 +22,8 @@ AREAS = (
     "with each token (bars)."
 )
 TREE = (
-    "The tree at token {position}: branches as wide as their probabilities, the text's own dark, and what their samples "
-    "end in."
+    "The tree at token {position}: branches as wide as their probabilities, the text's own dark, and what their "
+    "samples end in."
 )
 
 
@@ -86,7 +86,7 @@ def most_likely(tokens: pd.DataFrame) -> pd.Series | None:
     some = some[some["called"]] if some["called"].any() else some
     if some.empty or not some["posterior"].notna().any():
         return None
-    return some.loc[some["posterior"].idxmax()]
+    return some.iloc[int(some["posterior"].argmax())]
 
 
 def sentences(result: Result) -> list[str]:
@@ -123,8 +123,8 @@ def _noise(result: Result) -> str:
     steps, n = int((tokens["change"] > result.facts["effect"]).sum()), int(tokens["n"].iloc[0])
     counted = "distinct texts" if result.facts["distinct"] else "samples"
     return (
-        f"The estimates before and after step by more than {result.facts['effect']:g} at {plural(steps, 'token')}; with "
-        f"{n} {counted} a branch most of such steps may be noise, which is why they are not what is called."
+        f"The estimates before and after step by more than {result.facts['effect']:g} at {plural(steps, 'token')}; "
+        f"with {n} {counted} a branch most of such steps may be noise, which is why they are not what is called."
     )
 
 
@@ -134,6 +134,6 @@ def _ends(result: Result) -> str:
     told = [f"{row['outcome']} {row['weighted']:.0%}" for row in first.to_dict("records") if row["weighted"] >= 0.005]
     other = float(np.mean(laws[laws["outcome"] == result.facts["outcomes"][-1]]["weighted"]))
     return (
-        f"At the beginning the outcome is {', '.join(told)}. On average {other:.0%} of the samples say none, or a rarer "
-        "one than those that are told apart."
+        f"At the beginning the outcome is {', '.join(told)}. On average {other:.0%} of the samples say none, or a "
+        "rarer one than those that are told apart."
     )

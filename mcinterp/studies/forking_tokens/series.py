@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def all_texts(result: Result) -> list[Text]:
 def _branches(result: Result, n_rows: int) -> Iterator[Branches]:
     arrays = result.arrays
     edges = np.searchsorted(arrays["branch_row"], np.arange(n_rows + 1))
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part = slice(begin, end)
         yield Branches(
             arrays["branch_weight"][part], arrays["branch_law"][part], int(arrays["branch_base"][part].argmax())
@@ -100,11 +101,11 @@ def over_starts(sums: Sequence[float] | Floats, counts: Sequence[float] | Floats
         starts: its beginning.
     """
     numbers = np.unique(np.asarray(starts), return_inverse=True)[1]
-    sums, counts = (np.bincount(numbers, np.asarray(part, dtype=np.float64)) for part in (sums, counts))
-    if not counts.any():
+    totals = [np.bincount(numbers, np.asarray(part, dtype=np.float64)) for part in (sums, counts)]
+    if not totals[1].any():
         nan = np.asarray(np.nan)
         return Estimate(nan, nan, nan, nan)
-    return pooled_estimate(sums, counts)
+    return pooled_estimate(*totals)
 
 
 def share_of(those: Sequence[NDArray[np.bool_]], of: Sequence[NDArray[np.bool_]], texts: Sequence[Text]) -> Estimate:
