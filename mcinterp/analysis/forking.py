@@ -62,7 +62,7 @@ def _hazard(at: Branching, distance: float) -> float:
 
 def survival(hazard: Floats) -> Floats:
     """Probability that no token up to each position is resampled into another law: Π (1 − hazard), (T,)."""
-    return np.cumprod(1.0 - np.asarray(hazard))
+    return np.asarray(np.cumprod(1.0 - hazard))
 
 
 def largest_changes(change: Floats, share: float = 0.2) -> float:

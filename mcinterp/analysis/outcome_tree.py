@@ -104,7 +104,8 @@ class OutcomeTree:
             InputError: if hardly any was.
         """
         for _ in range(MOST_DRAWS):
-            at, tokens = 0, list[int]()
+            at = 0
+            tokens: list[int] = []
             while len(children := np.arange(*self.levels[len(tokens)].first[at : at + 2])):
                 weights = self.levels[len(tokens) + 1].conditional[children]
                 at = int(generator.choice(children, p=weights / weights.sum()))

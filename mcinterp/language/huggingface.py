@@ -51,11 +51,11 @@ class HuggingFaceLanguage(DecodedModel):
         longest = getattr(config, "max_position_embeddings", None)
         spelling = spelling or NumberedTokens(d_vocab)
         super().__init__(name, spelling, d_vocab, ends, longest, kept_bytes, model.device)
-        self._model: Any = model
+        module: Any = model
+        self._model = module.eval()
         # Renamed in transformers 5.
         named = inspect.signature(model.forward).parameters
         self._kept_name = "cache" if "cache" in named else "past_key_values"
-        self._model.eval()
 
     def _advanced(self, tokens: Tensor, kept: Any) -> tuple[Tensor, Any]:
         output = self._model(input_ids=tokens, use_cache=True, **{self._kept_name: kept})
@@ -94,14 +94,13 @@ def _loaded(path: Path) -> tuple[Any, list[str]]:
     Raises:
         CheckpointError: if it does not open.
     """
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
+    import transformers
 
-    quiet: Any = logging
-    quiet.set_verbosity_error()
-    quiet.disable_progress_bar()
+    library: Any = transformers
+    library.utils.logging.set_verbosity_error()
+    library.utils.logging.disable_progress_bar()
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, found = library.AutoModelForCausalLM.from_pretrained(
             str(path),
             local_files_only=True,
             trust_remote_code=False,
