@@ -1,4 +1,4 @@
-"""Exact laws of outcomes against a language whose laws are known by hand; branches, hazards and survival of its texts."""
+"""Exact laws of outcomes against a language whose laws are known by hand; branches, hazards, survival of its texts."""
 
 from __future__ import annotations
 
