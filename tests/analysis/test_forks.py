@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mcinterp.errors import UnansweredError
 from mcinterp.language.outcomes import OTHER, OutcomePattern
 from mcinterp.language.stored import Branch, ForkPosition, ForkSamples
 from mcinterp.report.views.forks import most_likely, sentences, words
+from mcinterp.results import Result
 
 PATTERN = OutcomePattern("yes|no|maybe")
 
@@ -123,3 +125,10 @@ def test_the_tree_is_at_the_fork_and_tokens_are_coloured_by_their_change() -> No
     assert "2 branches" in own[0].title
     single = tuple(ForkPosition(place, (Branch("a", 1.0, ("yes",) * 3, True),)) for place in range(3))
     assert most_likely(forks(ForkSamples("", ("a",) * 3, single), PATTERN).table("tokens")) is None
+
+
+def test_tokens_that_look_like_numbers_or_like_nothing_come_back(tmp_path: Path) -> None:
+    names = (" 0.10", "", " nan")
+    positions = tuple(ForkPosition(i, (Branch(name, 1.0, ("yes",) * 3, True),)) for i, name in enumerate(names))
+    forks(ForkSamples("", names, positions), PATTERN).save(tmp_path / "r")
+    assert [word.text for word in words(Result.load(tmp_path / "r"))] == list(names)

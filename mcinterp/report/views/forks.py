@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Word:
 
 def forks(result: Result, _: Mapping[str, Result]) -> Section:
     """Show a text's forks."""
-    tokens, laws, branches = (result.table(name) for name in ("tokens", "laws", "branches"))
+    tokens, laws = unquoted(result.table("tokens"), "token"), result.table("laws")
+    branches = unquoted(result.table("branches"), "branch")
     outcomes = list(result.facts["outcomes"])
     table = laws.pivot(index="position", columns="outcome", values="weighted")[outcomes]
     bars = {"change": tokens["posterior"].tolist()}
@@ -72,12 +74,17 @@ def forks(result: Result, _: Mapping[str, Result]) -> Section:
 def words(result: Result) -> list[Word]:
     """The text's tokens, coloured by the probability that the law changes with each."""
     found = []
-    for row in result.table("tokens").to_dict("records"):
+    for row in unquoted(result.table("tokens"), "token").to_dict("records"):
         share = 0.0 if is_absent(row["posterior"]) else float(row["posterior"])
         branches = f"{row['branches']} branch{'' if row['branches'] == 1 else 'es'}"
         title = f"token {row['position']}: change {number(row['posterior'], 2)}, {branches}"
         found.append(Word(str(row["token"]), share, bool(row["called"]), title))
     return found
+
+
+def unquoted(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A table whose column of tokens has their bare texts."""
+    return frame.assign(**{column: [json.loads(token) for token in frame[column]]})
 
 
 def most_likely(tokens: pd.DataFrame) -> pd.Series | None:
@@ -92,7 +99,7 @@ def most_likely(tokens: pd.DataFrame) -> pd.Series | None:
 def sentences(result: Result) -> list[str]:
     """What the numbers say."""
     series = result.table("series").iloc[0]
-    return [_evidence(series), _where(result.table("tokens")), _noise(result), _ends(result)]
+    return [_evidence(series), _where(unquoted(result.table("tokens"), "token")), _noise(result), _ends(result)]
 
 
 def _evidence(series: pd.Series) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcinterp.analysis.forking import changes
+from mcinterp.analysis.forks import quoted
 from mcinterp.analysis.outcome_tree import OutcomeTree, outcome_tree
 from mcinterp.analysis.skewed_t import Floats
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
@@ -20,7 +21,7 @@ PATHS = 5
 
 START_COLUMNS = {
     "start": "number of the beginning",
-    "begins": "its tokens",
+    "begins": "its tokens, in quotation marks",
     "prefixes": "that were followed",
     "left_out": "probability of what was not: too improbable, or not over at the limit",
     "other": "probability of no outcome, what was not followed among it",
@@ -113,7 +114,7 @@ def _start_row(texts: Texts, number: int, start: Sequence[int], tree: OutcomeTre
     truth = texts.truth(start)
     return {
         "start": number,
-        "begins": texts.model.spell(start),
+        "begins": quoted(texts.model.spell(start)),
         "prefixes": tree.n_prefixes,
         "left_out": tree.left_out,
         "other": float(tree.law[-1]),
