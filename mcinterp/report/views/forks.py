@@ -23,8 +23,8 @@ AREAS = (
     "with each token (bars)."
 )
 TREE = (
-    "The tree at token {position}: branches as wide as their probabilities, the text's own dark, and what their "
-    "samples end in."
+    "The tree at token {position}: branches as wide as their probabilities, the text's own in the colour of letters, "
+    "and what their samples end in."
 )
 
 

@@ -44,7 +44,7 @@ def _exact_figures(result: Result) -> list[FigureView]:
         f"Text {number_of_text}, which has most forks: exact law of the outcome before each token (areas), and how far "
         "the token moves it, in total variation (bars).",
         f"The tree at its token {fork}, which moves the law most: branches as wide as their probabilities, the text's "
-        "own dark, and where they lead.",
+        "own in the colour of letters, and where they lead.",
     )
     bars = {"change": text.change.tolist()}
     areas = outcome_areas_figure(
