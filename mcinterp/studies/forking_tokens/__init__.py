@@ -3,7 +3,7 @@
 from mcinterp.declared import Study, TaskKind
 
 HERE = "mcinterp.studies.forking_tokens"
-WALKS, NAVIGATOR = "forking-walks", "forking-navigator"
+WALKS, NAVIGATOR = "forking-walks", "fork-navigator"
 
 STUDY = Study(
     name="forking-tokens",

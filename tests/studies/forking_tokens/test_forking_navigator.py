@@ -9,7 +9,7 @@ from mcinterp.config import load_preset
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.forking_tokens.navigator import NavigatorTexts
 
-TEXTS = NavigatorTexts.of(Checkpoint.untrained(load_preset("forking-navigator"), 0), seed=0)
+TEXTS = NavigatorTexts.of(Checkpoint.untrained(load_preset("fork-navigator"), 0), seed=0)
 TASK = TEXTS.task
 
 
