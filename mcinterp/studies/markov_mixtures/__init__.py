@@ -23,6 +23,9 @@ STUDY = Study(
             ("previous", "first", "current", "duplicate", "induction"),
         )
     },
+    measured_views={
+        name: f"{HERE}.views.{name}:{name}" for name in ("phases", "mixtures", "circuits", "competition", "implied")
+    },
     exports={
         "MarkovConfig": f"{HERE}.config:MarkovConfig",
         "MarkovMixture": f"{HERE}.task:MarkovMixture",

@@ -1,4 +1,4 @@
-"""What attention and order do for a network over training: heads' scores, shuffled contexts, the drop on unseen chains."""
+"""What attention and order do for a network over training: heads, shuffled contexts, the drop on unseen chains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.markov_mixtures.networks import ABOUT_COLUMNS
 from mcinterp.studies.markov_mixtures.phases import BATCH
-from mcinterp.studies.markov_mixtures.readings import Reading
+from mcinterp.studies.markov_mixtures.readings import Reading, predictions_of
 from mcinterp.task.token_heads import token_head_scores
 from mcinterp.training.transition import find_transition
 
@@ -42,7 +42,8 @@ ORDER_COLUMNS = {
     "step": "checkpoint",
     **BATCH,
     **interval_columns(
-        "order", "KL(model ‖ model after all tokens but the last are shuffled), nats, at the last place of OOD sequences"
+        "order",
+        "KL(model ‖ model after all tokens but the last are shuffled), nats, at the last place of OOD sequences",
     ),
 }
 DROP_COLUMNS = {
@@ -91,13 +92,12 @@ def best_of(scores: Sequence[Sequence[Mapping[str, Floats]]], name: str) -> Floa
     return np.array([of_step[min(LAYERS[name], len(of_step) - 1)][name].mean(0).max() for of_step in scores])
 
 
-@torch.no_grad()
 def use_of_order(checkpoint: Checkpoint, tokens: Tensor, seed: int) -> Floats:
     """KL(model ‖ model after a shuffle) at the last place of each sequence, whose last token stays, (n,)."""
     order = torch.rand(tokens[:, :-1].shape, generator=torch.Generator().manual_seed(seed)).argsort(-1)
     shuffled = torch.cat([tokens[:, :-1].gather(1, order.to(tokens.device)), tokens[:, -1:]], 1)
-    own, other = (checkpoint.model.complete(each)[:, -1].double().log_softmax(-1) for each in (tokens, shuffled))
-    return np.asarray((own.exp() * (own - other)).sum(-1).clamp_min(0).cpu().numpy())
+    own, other = (predictions_of(checkpoint, each)[:, -1] for each in (tokens, shuffled))
+    return np.asarray(checkpoint.task.divergence(own, other).numpy())
 
 
 def _head_rows(reading: Reading, step: int, layers: Sequence[Mapping[str, Floats]]) -> Iterator[dict[str, Any]]:

@@ -31,20 +31,24 @@ RISE_COLUMNS = {
     ),
     **interval_columns("learned", "the same on ID sequences, between the last checkpoint and `least`"),
     **interval_columns("control", "the rise on ID sequences, from their own least, chosen likewise"),
-    **interval_columns("predicted", "rise of KL(truth ‖ mixture) on OOD sequences between `least` and the last, paired"),
+    **interval_columns(
+        "predicted", "rise of KL(truth ‖ mixture) on OOD sequences between `least` and the last, paired"
+    ),
     **interval_columns("retrieval", f"change of the weight of {BI_RET} between the two {OF_WEIGHTS}"),
     **interval_columns("inference", f"change of the weight of {BI_INF} likewise"),
     **interval_columns("second", f"second largest of the four weights at `least` {OF_WEIGHTS}"),
     **interval_columns("largest", f"largest of the four weights at the last checkpoint {OF_WEIGHTS}"),
-    "correlation": "Pearson's, of predicted and measured KL on OOD sequences, over the checkpoints from the first on at "
-    "which a bigram algorithm is nearest",
+    "correlation": "Pearson's, of predicted and measured KL on OOD sequences, over the checkpoints from the first on "
+    "at which a bigram algorithm is nearest",
     "checkpoints": "of the correlation",
 }
 OTHER_COLUMNS = {
     **ABOUT_COLUMNS,
     "weights": "of which network the weights are, at its last checkpoint",
     **BATCH,
-    **interval_columns("predicted", "KL(truth ‖ mixture) on the OOD sequences of this network with these weights, nats"),
+    **interval_columns(
+        "predicted", "KL(truth ‖ mixture) on the OOD sequences of this network with these weights, nats"
+    ),
     **interval_columns(
         "further", "how much further that is from the measured KL than what the network's own weights predict, paired"
     ),

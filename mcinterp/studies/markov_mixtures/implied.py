@@ -1,4 +1,4 @@
-"""The transition matrix that a network's predictions imply in a context, beside those of the algorithms and the truth."""
+"""The transition matrix that a network implies by its predictions, beside those of the algorithms and the truth."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate, ratio_estimate
@@ -102,7 +103,7 @@ def left_of(reading: Reading) -> dict[str, Floats]:
     return found
 
 
-def _left(own: Sequences, oracles: Sequence[Tensor], halves: Floats, weights: Sequence[Floats]) -> Floats:
+def _left(own: Sequences, oracles: Sequence[Tensor], halves: NDArray[np.bool_], weights: Sequence[Floats]) -> Floats:
     """KL(model ‖ mixture), (step, n), with weights (step, oracle) for each half."""
     mixed, found = torch.stack(list(oracles)), []
     for at, points in enumerate(own.points):

@@ -40,7 +40,11 @@ ROLES: Mapping[str, Role] = {
     MIDDLE: Role(Fraction(1), Fraction(1), "the preset's", seeds=2),
     MANY: Role(Fraction(2), Fraction(1, 4), "twice as many", seeds=2),
     TOKENS: Role(
-        Fraction(1), Fraction(1, 6), "as many whose tokens are independent, a control of what is said of order", 1, "shared"
+        Fraction(1),
+        Fraction(1, 6),
+        "as many whose tokens are independent, a control of what is said of order",
+        1,
+        "shared",
     ),
 }
 """Few and many are so far from the preset that one never infers and the other hardly retrieves in its time."""

@@ -45,7 +45,7 @@ def predictions(
         weights: how frequent each is.
     """
     size = max(1, CHUNK // (tokens.shape[1] * len(rows) * rows.shape[-1]))
-    parts = [_retrieval(part, rows, weights) for part in tokens.split(size)]
+    parts = [_retrieval(part, rows, weights) for part in torch.split(tokens, size)]
     retrieved = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     found = {**retrieved, **_inference(tokens, rows.shape[-1])}
     found[PRIOR_ROW] = torch.einsum("c,csj->sj", weights, rows)[tokens]

@@ -41,7 +41,7 @@ LINE_COLUMNS = {
 DISTANCE_COLUMNS = {
     **ABOUT_COLUMNS,
     "step": "checkpoint",
-    "context": "which places are averaged over, by how many tokens they have seen; all but `late` at the last step only",
+    "context": "which places are averaged over, by how many tokens they have seen; all but `late` at the last one only",
     "oracle": "the algorithm",
     **BATCH,
     **interval_columns("distance", "KL(algorithm ‖ model) on sequences of the training chains, nats, mean over places"),

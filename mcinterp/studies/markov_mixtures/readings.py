@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mcinterp.analysis.passes.oracles import Bench
+from mcinterp.analysis.passes.oracles import CHUNK, Bench
 from mcinterp.analysis.statistics import Floats
+from mcinterp.model.fused import training_forward
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.markov_mixtures.networks import Network
 from mcinterp.studies.markov_mixtures.oracles import KINDS
@@ -99,7 +100,7 @@ class Reading:
         for name, family in FAMILIES.items():
             batch = checkpoints[0].sample(samples, seed, family=family)
             bench = Bench.of(task := checkpoints[0].task, batch)
-            points = tuple(bench.points(checkpoint) for checkpoint in checkpoints)
+            points = tuple(predictions_of(checkpoint, batch.inputs) for checkpoint in checkpoints)
             found[name] = Sequences(bench, task.truth(batch).cpu(), points)
         return cls(network, steps, checkpoints, seed, found)
 
@@ -122,4 +123,12 @@ class Reading:
         """Of a network that was never trained, from other weights, (algorithm, n)."""
         config = self.network.run.config
         untrained = Checkpoint.untrained(config, seed=config.training.seed + 1)
-        return self.trained.distances_of(self.trained.bench.points(untrained))
+        return self.trained.distances_of(predictions_of(untrained, self.trained.bench.batch.inputs))
+
+
+@torch.no_grad()
+def predictions_of(checkpoint: Checkpoint, tokens: Tensor) -> Tensor:
+    """A checkpoint's probabilities of the next token, float64 on the CPU, (n, pos, k)."""
+    # The pass without hooks, as training has it: several times as fast, and there are hundreds of checkpoints.
+    forward = training_forward(checkpoint.model)
+    return torch.cat([forward(part) for part in torch.split(tokens, CHUNK)]).double().softmax(-1).cpu()
