@@ -54,7 +54,7 @@ DROP_COLUMNS = {
     "steepest": "step of the steepest fall",
     "end": "step at which it has ended",
     "successor": "first step from which on the best head of layer 1 has at least half of the successor attention that "
-    "it has in the end",
+    "it has in the end; empty where it has none",
     "apart": "log2 of the drop's end over that step; empty without a drop",
     "on_steps": "whether it finds one over the step itself",
     "statement": "what the detector says of the logarithm",
@@ -133,7 +133,9 @@ def _drop(reading: Reading, successor: Floats) -> dict[str, Any]:
     }
 
 
-def half_reached(steps: Sequence[int], score: Floats) -> int:
-    """The first of the steps from which on a score is at least half of its last."""
+def half_reached(steps: Sequence[int], score: Floats) -> float:
+    """The first of the steps from which on a score is at least half of its last; NaN where that is not positive."""
+    if not score[-1] > 0:
+        return np.nan
     below = np.flatnonzero(score < score[-1] / 2)
-    return max(1, steps[below[-1] + 1 if len(below) else 0])
+    return float(max(1, steps[below[-1] + 1 if len(below) else 0]))

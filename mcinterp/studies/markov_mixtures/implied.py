@@ -13,7 +13,7 @@ from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_
 from mcinterp.results import Result, Table
 from mcinterp.studies.markov_mixtures.chains import drawn_rows
 from mcinterp.studies.markov_mixtures.networks import ABOUT_COLUMNS
-from mcinterp.studies.markov_mixtures.oracles import FOUR
+from mcinterp.studies.markov_mixtures.oracles import BI_INF, FOUR
 from mcinterp.studies.markov_mixtures.readings import FAMILIES, FAMILY_MEANING, Reading, Sequences
 
 IMPLIED = "implied"
@@ -29,6 +29,7 @@ NEARER_COLUMNS = {
     ),
     **interval_columns("true", "control: the same of the sequence's own chain"),
     **interval_columns("more", "the first minus the second, paired"),
+    **interval_columns("counted", f"control: the same of what {BI_INF} predicts there, which knows no chain"),
 }
 ROW_COLUMNS = {
     **ABOUT_COLUMNS,
@@ -73,12 +74,14 @@ def _matrices(points: Tensor, places: Tensor) -> Tensor:
 def _nearer(reading: Reading) -> dict[str, Any]:
     own, task = reading.unseen, reading.unseen.bench.task
     places, whole = last_places(own.bench.batch.inputs.cpu(), task.d_vocab)
-    made, true = (_matrices(points, places)[whole] for points in (own.points[-1], own.truth))
+    given = (own.points[-1], own.truth, own.bench.oracles[BI_INF])
+    made, true, counted = (_matrices(points, places)[whole] for points in given)
     n, ones = len(made), torch.ones(task.d_vocab, task.d_vocab, dtype=torch.long)
     fresh = drawn_rows(ones, n * len(task.rows), torch.Generator().manual_seed(reading.seed))
     fresh = fresh.view(n, len(task.rows), *ones.shape)
-    model, truth = (
-        (_least(matrices, task.rows[None]) < _least(matrices, fresh)).double().numpy() for matrices in (made, true)
+    model, truth, inferred = (
+        (_least(matrices, task.rows[None]) < _least(matrices, fresh)).double().numpy()
+        for matrices in (made, true, counted)
     )
     return {
         **reading.about(),
@@ -86,6 +89,7 @@ def _nearer(reading: Reading) -> dict[str, Any]:
         **share_estimate(int(model.sum()), n).columns("share"),
         **share_estimate(int(truth.sum()), n).columns("true"),
         **mean_estimate(model - truth).columns("more"),
+        **mean_estimate(inferred - truth).columns("counted"),
     }
 
 

@@ -97,10 +97,12 @@ def variants(config: RunConfig) -> dict[tuple[str, int], RunConfig]:
     task: Any = config.task
     found: dict[tuple[str, int], RunConfig] = {}
     for name, role in ROLES.items():
+        steps = max(1, int(config.training.steps * role.steps))
         changes = {
             "task.chains": max(2, int(task.chains * role.chains)),
             "task.rows": role.rows,
-            "training.steps": max(1, int(config.training.steps * role.steps)),
+            "training.steps": steps,
+            "training.warmup_steps": min(config.training.warmup_steps, steps),
             "training.checkpoints": CHECKPOINTS if role.steps < 1 else config.training.checkpoints,
         }
         for number in range(1, role.seeds + 1):

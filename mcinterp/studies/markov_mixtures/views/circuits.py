@@ -60,10 +60,15 @@ def _sentences(result: Result) -> Iterator[str]:
     for _, row in result.table("drops").iterrows():
         found = str(row["statement"]) if row["found"] else f"finds no sudden drop ({row['statement']})"
         linear = "finds one" if row["on_steps"] else "finds none"
+        half = row["successor"]
+        attention = (
+            f"Half of its successor attention is there from step {number(int(half))} on"
+            if half == half
+            else "It has no successor attention"
+        )
         yield (
             f"{row['network']}, over the logarithm of the step: the detector "
-            f"{'says that ' if row['found'] else ''}{found}; over the step itself it {linear}. Half of the successor "
-            f"attention is there from step {number(int(row['successor']))} on."
+            f"{'says that ' if row['found'] else ''}{found}; over the step itself it {linear}. {attention}."
         )
     order = at_last(result.table("order"))
     told = "; ".join(
