@@ -84,7 +84,8 @@ def begin_without_context(e: Evidence) -> Claim:
     last = [_nearest_at(e, network, -1) for network in _networks(e)]
     null = Control("the same at the last checkpoint", _share(last, NULLS), FEWER)
     finding = Finding(
-        "share of networks to which uniform or the prior row is nearest at the first checkpoint, after a 200th of its steps",
+        "share of networks to which uniform or the prior row is nearest at the first checkpoint, after a 200th of its "
+        "steps",
         _share(first, NULLS),
         MOST,
         SEEN,
