@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -239,9 +239,8 @@ def _nearest_at(e: Evidence, network: str, place: int) -> str:
     return str(rows["nearest"].iloc[place]) if len(rows) > 1 else ""
 
 
-def _share(found: Iterable[str], names: Iterable[str]) -> Number:
-    told = [name in tuple(names) for name in found]
-    return Number.share(sum(told), len(told))
+def _share(found: Sequence[str], names: Sequence[str]) -> Number:
+    return Number.share(sum(name in names for name in found), len(found)) if all(found) else MISSING
 
 
 def _choice(e: Evidence, role: str, context: str, largest: bool) -> Number:

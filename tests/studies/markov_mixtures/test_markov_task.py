@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -47,7 +49,7 @@ def law_of(rows: np.ndarray) -> np.ndarray:
 def counted(tokens: list[int], states: int) -> np.ndarray:
     """The rows of how often each step was made, one more of each."""
     pairs = np.ones((states, states))
-    for state, to in zip(tokens[:-1], tokens[1:], strict=True):
+    for state, to in pairwise(tokens):
         pairs[state, to] += 1
     return pairs / pairs.sum(1, keepdims=True)
 

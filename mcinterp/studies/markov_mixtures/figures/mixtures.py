@@ -43,7 +43,7 @@ def weights_figure(weights: pd.DataFrame, left: pd.DataFrame) -> go.Figure:
             x=rows["step"].tolist(),
             y=rows["left"].tolist(),
             mode="lines",
-            name=text(f"left by {base}"),
+            name=text(f"left: {base}"),
             yaxis="y2",
             line={"width": 1.8, "color": colour, "dash": dash},
             customdata=intervals(rows, "left"),
@@ -52,6 +52,7 @@ def weights_figure(weights: pd.DataFrame, left: pd.DataFrame) -> go.Figure:
     figure.update_layout(
         yaxis={"domain": [0.42, 1.0], "range": [0, 1]},
         yaxis2={**AXIS, "domain": [0.0, 0.34], "title_text": "left, nats", "rangemode": "tozero"},
-        xaxis={"type": "log", "dtick": 1, "title_text": "step", "anchor": "y2", "zeroline": False},
+        xaxis={"type": "log", "dtick": 1, "tickformat": ",d", "title_text": "step", "anchor": "y2", "zeroline": False},
+        legend_traceorder="normal",
     )
     return figure

@@ -34,7 +34,9 @@ def phase_steps_figure(nearest: pd.DataFrame) -> go.Figure:
     Args:
         nearest: rows of the table `nearest` of late places.
     """
-    return _map(nearest[nearest["step"] > 0], "step", {"type": "log", "title_text": "step", "dtick": 1})
+    return _map(
+        nearest[nearest["step"] > 0], "step", {"type": "log", "title_text": "step", "dtick": 1, "tickformat": ",d"}
+    )
 
 
 def phase_contexts_figure(nearest: pd.DataFrame, contexts: Sequence[str]) -> go.Figure:
@@ -59,10 +61,14 @@ def _map(frame: pd.DataFrame, x: str, axis: Mapping[str, Any]) -> go.Figure:
                 y=[text(network) for network in rows["network"]],
                 mode="markers",
                 name=text(name),
+                showlegend=False,
                 marker={"symbol": "square", "size": 15, "color": colour, "opacity": _opacities(rows)},
                 customdata=_told(rows),
                 hovertemplate="%{y}, " + ("step %{x:,d}" if x == "step" else "%{x} tokens") + "<br>%{customdata}",
             )
+            # The legend's squares are opaque, whatever the margins of the first ones are.
+            square = {"symbol": "square", "size": 15, "color": colour}
+            figure.add_scatter(x=[None], y=[None], mode="markers", name=text(name), marker=square)
     figure.update_xaxes(**axis, zeroline=False)
     figure.update_yaxes(
         type="category",
@@ -71,7 +77,6 @@ def _map(frame: pd.DataFrame, x: str, axis: Mapping[str, Any]) -> go.Figure:
         range=[len(networks) - 0.5, -0.5],
         zeroline=False,
     )
-    figure.update_layout(legend={"itemsizing": "constant"})
     return figure
 
 
@@ -104,12 +109,12 @@ def truth_figure(truth: pd.DataFrame, lines: pd.DataFrame, predicted: pd.DataFra
     if predicted is not None:
         _predicted(figure, predicted[predicted["step"] > 0].sort_values("step"))
     steps = truth["step"][truth["step"] > 0]
-    for family, dash in (("OOD", "dot"), ("ID", "dashdot")):
-        for name in FOUR:
-            row = lines[(lines["oracle"] == name) & (lines["family"] == family)].iloc[0]
-            _line(figure, row, f"{name}, {family}", dash, [float(steps.min()), float(steps.max())])
+    for name in FOUR:
+        row = lines[(lines["oracle"] == name) & (lines["family"] == "OOD")].iloc[0]
+        _line(figure, row, f"{name}, OOD", [float(steps.min()), float(steps.max())])
     top = truth[truth["step"] > 0]["kl"].max()
-    figure.update_yaxes(range=[0, 1.08 * max(float(top), float(lines[lines["oracle"].isin(FOUR)]["kl"].max()))])
+    highest = lines[lines["oracle"].isin(FOUR) & (lines["family"] == "OOD")]["kl"].max()
+    figure.update_yaxes(range=[0, 1.08 * max(float(top), float(highest))])
     return figure
 
 
@@ -125,14 +130,13 @@ def _predicted(figure: go.Figure, rows: pd.DataFrame) -> None:
     )
 
 
-def _line(figure: go.Figure, row: pd.Series, name: str, dash: str, ends: list[float]) -> None:
+def _line(figure: go.Figure, row: pd.Series, name: str, ends: list[float]) -> None:
     figure.add_scatter(
         x=ends,
         y=[float(row["kl"])] * 2,
         mode="lines",
         name=text(name),
-        visible=True if row["family"] == "OOD" else "legendonly",
-        line={"color": COLOURS[str(row["oracle"])], "width": 1.4, "dash": dash},
+        line={"color": COLOURS[str(row["oracle"])], "width": 1.4, "dash": "dot"},
         hovertemplate=text(f"{name}: {interval(row['kl'], row['kl_low'], row['kl_high'])}") + "<extra></extra>",
     )
 

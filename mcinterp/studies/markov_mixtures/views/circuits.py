@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mcinterp.report.figures import over_steps_figure
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import interval, listed, number
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 from mcinterp.studies.markov_mixtures.circuits import LAYERS, PREVIOUS, SUCCESSOR
 from mcinterp.studies.markov_mixtures.views.mixtures import at_last
+from mcinterp.studies.markov_mixtures.views.phases import shown_networks
 
 NAMES = {PREVIOUS: "token before, best head of layer {}", SUCCESSOR: "successors, best head of layer {}"}
 HEADS = (
@@ -28,7 +29,12 @@ ORDER = (
 def circuits(result: Result, others: Mapping[str, Result]) -> Section:
     """Show heads, order and drops."""
     drops, heads = result.table("drops"), result.table("heads")
-    figures = [_heads_figure(heads[heads["network"] == row["network"]], row) for _, row in drops.iterrows()]
+    shown = shown_networks(drops)
+    figures = [
+        _heads_figure(heads[heads["network"] == row["network"]], row)
+        for _, row in drops.iterrows()
+        if row["network"] in shown
+    ]
     order = FigureView(ORDER, over_steps_figure(result.table("order"), "order", "network", "KL, nats", {}, height=380))
     views = [
         table_view(
@@ -57,21 +63,29 @@ def _heads_figure(heads: pd.DataFrame, drop: pd.Series) -> FigureView:
 
 
 def _sentences(result: Result) -> Iterator[str]:
-    for _, row in result.table("drops").iterrows():
-        found = str(row["statement"]) if row["found"] else f"finds no sudden drop ({row['statement']})"
-        linear = "finds one" if row["on_steps"] else "finds none"
-        half = row["successor"]
-        attention = (
-            f"Half of its successor attention is there from step {number(int(half))} on"
-            if half == half
-            else "It has no successor attention"
-        )
-        yield (
-            f"{row['network']}, over the logarithm of the step: the detector "
-            f"{'says that ' if row['found'] else ''}{found}; over the step itself it {linear}. {attention}."
-        )
+    drops = result.table("drops")
+    found = [
+        f"{row['network']} from step {_step(row['start'])} to {_step(row['end'])}, steepest at {_step(row['steepest'])}"
+        for _, row in drops[drops["found"].astype(bool)].iterrows()
+    ]
+    none = [str(name) for name in drops[~drops["found"].astype(bool)]["network"]]
+    yield (
+        "Over the logarithm of the step the detector finds a drop of KL(truth ‖ model) on unseen chains — "
+        f"{'; '.join(found) or 'of no network'}. It finds none of {listed(none) or 'no other'}."
+    )
+    linear = [str(name) for name in drops[drops["on_steps"].astype(bool)]["network"]]
+    yield (
+        "Over the step itself, on which the plateau is short beside the training, it finds one of "
+        f"{listed(linear) or 'none'}."
+    )
+    half = [f"{row['network']} {_step(row['successor'])}" for _, row in drops.iterrows()]
+    yield f"Steps from which on the best head of layer 1 has half of its last successor attention — {'; '.join(half)}."
     order = at_last(result.table("order"))
     told = "; ".join(
         f"{row['network']} {interval(row['order'], row['order_low'], row['order_high'])}" for _, row in order.iterrows()
     )
     yield f"What order is worth at the last checkpoint, KL after a shuffle — {told}."
+
+
+def _step(value: float) -> str:
+    return number(round(value)) if value == value else number(None)

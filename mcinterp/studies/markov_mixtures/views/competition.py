@@ -11,7 +11,7 @@ from mcinterp.report.numbers import interval, number
 from mcinterp.report.parts import Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
-from mcinterp.studies.markov_mixtures.networks import TOKENS
+from mcinterp.studies.markov_mixtures.networks import MIDDLE
 
 
 def competition(result: Result, others: Mapping[str, Result]) -> Section:
@@ -26,11 +26,11 @@ def competition(result: Result, others: Mapping[str, Result]) -> Section:
 
 def _rises(result: Result) -> Iterator[str]:
     rises = result.table("rises")
-    for _, row in rises[rises["role"] != TOKENS].iterrows():
-        said = Judged.of(row, "rise").say("rises again by", "is still lower, by", "does not change for certain,")
+    for _, row in rises[rises["role"] == MIDDLE].iterrows():
+        said = Judged.of(row, "rise").say("rises again by", "falls by", "changes, but not for certain, by")
         yield (
             f"{row['network']}: KL(truth ‖ model) on unseen chains is least at step {number(int(row['least']))} and "
-            f"{said} {_ends(row, 'rise')} to the last checkpoint, where that on the training chains changes by "
+            f"{said} {_ends(row, 'rise')} to the last checkpoint, while that on the training chains changes by "
             f"{_ends(row, 'learned')}. The weight of Bi-Ret changes by {_ends(row, 'retrieval')}, that of Bi-Inf by "
             f"{_ends(row, 'inference')}; the mixture predicts {_ends(row, 'predicted')}. Over "
             f"{int(row['checkpoints'])} checkpoints from the first bigrams on, predicted and measured KL have a "
@@ -39,11 +39,11 @@ def _rises(result: Result) -> Iterator[str]:
 
 
 def _others(result: Result) -> Iterator[str]:
-    for _, row in result.table("others").iterrows():
-        said = Judged.of(row, "further").say("further off by", "nearer by", "no further off for certain,")
+    for network, rows in result.table("others").groupby("network", sort=False):
+        told = "; ".join(f"of {row['weights']} {_ends(row, 'further')}" for _, row in rows.iterrows())
         yield (
-            f"With the weights of {row['weights']}, the prediction for {row['network']} at its last checkpoint is "
-            f"{said} {_ends(row, 'further')}."
+            f"By how much the KL predicted for {network} at its last checkpoint is further off with the weights of "
+            f"other networks — {told}."
         )
 
 

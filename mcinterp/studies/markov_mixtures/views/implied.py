@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import pandas as pd
+
 from mcinterp.report.numbers import interval
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
@@ -42,12 +44,17 @@ def _figures(result: Result) -> Iterator[FigureView]:
 
 def _sentences(result: Result) -> Iterator[str]:
     nearer = result.table("nearer")
-    for _, row in nearer[nearer["role"] != TOKENS].iterrows():
-        share, true, more = (
-            interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("share", "true", "more")
-        )
+    told = [
+        f"{row['network']} {_ends(row, 'share')}, of the sequences' own chains {_ends(row, 'true')}, a difference of "
+        f"{_ends(row, 'more')}"
+        for _, row in nearer[nearer["role"] != TOKENS].iterrows()
+    ]
+    if told:
         yield (
-            f"{row['network']}: of {int(row['n'])} sequences of unseen chains, a share of {share} implies a matrix "
-            f"that is nearer to one of the training chains than to one of as many fresh ones; of the sequences' own "
-            f"chains {true} are. The difference is {more}."
+            "Share of sequences of unseen chains for which the model implies a matrix that is nearer to one of the "
+            f"training chains than to one of as many fresh ones — {'; '.join(told)}."
         )
+
+
+def _ends(row: pd.Series, name: str) -> str:
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])

@@ -41,7 +41,7 @@ def mixtures(result: Result, others: Mapping[str, Result]) -> Section:
         table_view(at_last(result.table(name)), result.tables[name].columns, title, folded=name != "weights")
         for name, title in titles.items()
     ]
-    sentences = [_sentence(str(network), at_last(own), at_last(left)) for network in dict.fromkeys(own["network"])]
+    sentences = [_sentence(str(network), at_last(own), at_last(left)) for network in firsts]
     return Section(
         result.name, result.title, [*sentences, _predicted(at_last(result.table("predicted")))], figures, views
     )

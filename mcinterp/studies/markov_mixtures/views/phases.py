@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from mcinterp.report.numbers import interval, number
+from mcinterp.report.numbers import interval, number, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
@@ -55,12 +55,12 @@ def phases(result: Result, others: Mapping[str, Result]) -> Section:
 
 
 def _figures(result: Result, others: Mapping[str, Result]) -> Iterator[FigureView]:
-    nearest, choices = result.table("nearest"), result.table("choices")
+    nearest, choices = _dependent(result.table("nearest")), _dependent(result.table("choices"))
     contexts = [name for name in dict.fromkeys(nearest["context"].astype(str)) if name != LATE]
     nearest, choices = (frame.assign(context=frame["context"].astype(str)) for frame in (nearest, choices))
     yield FigureView(MAP, phase_steps_figure(nearest[nearest["context"] == LATE]))
     yield FigureView(CONTEXT_MAP, phase_contexts_figure(nearest[nearest["context"].isin(contexts)], contexts))
-    yield FigureView(CHOICES, choices_figure(choices[choices["role"] != TOKENS], contexts))
+    yield FigureView(CHOICES, choices_figure(choices, contexts))
     predicted = others[MIXTURES].table("predicted") if MIXTURES in others else None
     for network in shown_networks(result.table("onsets")):
         truth, lines = (_of(result.table(name), network) for name in ("truth", "lines"))
@@ -70,7 +70,7 @@ def _figures(result: Result, others: Mapping[str, Result]) -> Iterator[FigureVie
 
 def shown_networks(onsets: pd.DataFrame) -> list[str]:
     """The first network of every N whose tokens depend on each other; the others are in the tables."""
-    return list(onsets[onsets["role"] != TOKENS].groupby("role", sort=False)["network"].first())
+    return list(_dependent(onsets).groupby("role", sort=False)["network"].first())
 
 
 def _of(frame: pd.DataFrame, network: str) -> pd.DataFrame:
@@ -78,26 +78,31 @@ def _of(frame: pd.DataFrame, network: str) -> pd.DataFrame:
 
 
 def _sentences(result: Result) -> list[str]:
-    nearest, onsets = result.table("nearest"), result.table("onsets")
-    late = nearest[nearest["context"] == LATE]
-    return [_ending(_of(late, str(row["network"])), row) for _, row in onsets.iterrows()] + [_oracles(result)]
-
-
-def _ending(rows: pd.DataFrame, onset: pd.Series) -> str:
-    """What a network ends as, and when it first was like what."""
-    last = rows.sort_values("step").iloc[-1]
-    margin = interval(last["margin"], last["margin_low"], last["margin_high"])
-    if last["verdict"] == "nearest":
-        ends = f"is nearest to {last['nearest']} at the last checkpoint, by {margin} nats"
-    else:
-        ends = f"is as near to {last['nearest']} as to {last['second']} at the last checkpoint ({margin} nats)"
-    firsts = [
-        f"a {kind} algorithm first was nearest at step {number(int(onset[kind]))}"
-        if onset[kind] == onset[kind]
-        else f"no {kind} algorithm ever was nearest"
-        for kind in ("unigram", "bigram")
+    nearest, onsets = (_dependent(result.table(name)) for name in ("nearest", "onsets"))
+    late = nearest[nearest["context"] == LATE].groupby("network", sort=False).last().reset_index()
+    firsts = [f"{row['network']} {_first(row, 'unigram')} and {_first(row, 'bigram')}" for _, row in onsets.iterrows()]
+    return [
+        f"At the last checkpoint, at late places of {plural(int(late['n'].iloc[0]), 'sequence')} of the training "
+        f"chains, nearest are — {'; '.join(_ending(row) for _, row in late.iterrows())}.",
+        f"Steps at which a unigram and a bigram algorithm first were nearest — {'; '.join(firsts)}.",
+        _oracles(result),
     ]
-    return f"{onset['network']} {ends}; {firsts[0]}, {firsts[1]}."
+
+
+def _dependent(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the network whose tokens are independent, of which unigrams and bigrams say the same."""
+    return frame[frame["role"] != TOKENS]
+
+
+def _ending(row: pd.Series) -> str:
+    margin = interval(row["margin"], row["margin_low"], row["margin_high"])
+    if row["verdict"] == "nearest":
+        return f"{row['network']} {row['nearest']}, {margin} nats before {row['second']}"
+    return f"{row['network']} {row['nearest']} or {row['second']}, not told apart ({margin})"
+
+
+def _first(row: pd.Series, kind: str) -> str:
+    return number(int(row[kind])) if row[kind] == row[kind] else "never"
 
 
 def _oracles(result: Result) -> str:
