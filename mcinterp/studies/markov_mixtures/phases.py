@@ -60,7 +60,7 @@ NEAREST_COLUMNS = {
 }
 ONSET_COLUMNS = {
     **ABOUT_COLUMNS,
-    "unigram": "first step at which a unigram algorithm is nearest; empty where none ever is",
+    "unigram": "first step of training at which a unigram algorithm is nearest; empty where none ever is",
     "bigram": "first step at which a bigram one is",
     "middle": "checkpoint in the middle, on the logarithm of the step, of those before it at which a unigram one is",
     "last": "last step",
@@ -166,14 +166,15 @@ def _nearest(reading: Reading, step: int, context: str, values: Floats) -> dict[
 
 def _onset(reading: Reading, nearest: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """When unigram and bigram algorithms first are nearest."""
-    own = [(row["step"], row["nearest"]) for row in nearest]
+    # Which algorithm is nearest before training is chance.
+    own = [(row["step"], row["nearest"]) for row in nearest if row["step"] > 0]
     bigram = next((step for step, name in own if name in BIGRAM), np.nan)
     # Where no bigram algorithm ever is nearest, all steps are before it.
     unigram = [step for step, name in own if name in FOUR and name not in BIGRAM and not step >= bigram]
     middle = np.nan
     if unigram:
-        at = np.sqrt(max(unigram[0], 1) * unigram[-1])
-        middle = min(unigram, key=lambda step: abs(np.log(max(step, 1) / at)))
+        at = np.sqrt(unigram[0] * unigram[-1])
+        middle = min(unigram, key=lambda step: abs(np.log(step / at)))
     return {
         **reading.network.about,
         "unigram": unigram[0] if unigram else np.nan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def test_a_network_that_never_is_like_bigrams_has_no_onset_of_them(plant: Plant)
     (onset,) = phase_rows(plant(lambda bench: course(bench)[:3]))["onsets"]
     assert onset["unigram"] == 10
     assert math.isnan(onset["bigram"])
+    (before,) = phase_rows(replace(plant(lambda bench: course(bench)[1:3]), steps=(0, 10)))["onsets"]
+    assert (before["unigram"], before["middle"]) == (10, 10)
     (nothing,) = phase_rows(plant(lambda bench: course(bench)[:1]))["onsets"]
     assert math.isnan(nothing["unigram"])
     assert math.isnan(nothing["middle"])
