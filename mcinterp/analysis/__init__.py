@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mcinterp.analysis.passes.classify import classify_patterns
     from mcinterp.analysis.passes.component_dynamics import component_dynamics
     from mcinterp.analysis.passes.embeddings import embeddings
+    from mcinterp.analysis.passes.formation import head_formation
     from mcinterp.analysis.passes.oracles import oracle_distances
     from mcinterp.analysis.passes.patching import patching
     from mcinterp.analysis.passes.plateau import plateau_measures
@@ -39,6 +40,7 @@ _FILE_OF = {
     "compare_runs": "compare.run_comparison",
     "component_dynamics": "passes.component_dynamics",
     "embeddings": "passes.embeddings",
+    "head_formation": "passes.formation",
     "head_taxonomy": "passes.taxonomy",
     "linear_probes": "passes.probes",
     "model_switching": "passes.switching",
@@ -65,6 +67,7 @@ __all__ = [
     "compare_runs",
     "component_dynamics",
     "embeddings",
+    "head_formation",
     "head_taxonomy",
     "linear_probes",
     "model_switching",

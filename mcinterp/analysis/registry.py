@@ -92,6 +92,13 @@ COMPARISONS: dict[str, Comparison] = {
             asks=("heads", "sample_scores", "answer_measures"),
         ),
         Comparison(
+            "formation",
+            "When does each class of heads form, and before or after the loss falls?",
+            64,
+            f"{_HERE}.formation:head_formation",
+            asks=("heads", "head_classes", "sample_scores"),
+        ),
+        Comparison(
             "oracles",
             "Which known algorithm does it answer like, by step and by context, and which mixture of them?",
             256,

@@ -15,21 +15,43 @@ if TYPE_CHECKING:
     from mcinterp.model.interventions import Intervention, intervene
     from mcinterp.model.kinds import Model
     from mcinterp.model.plain import PlainModel
+    from mcinterp.model.rank_one import EditedPrompt, RankOneEdit, ValueSearch, edited, key_covariance, rank_one_edit
 
 # transformer_lens imports tqdm's notebook bar, which complains in Jupyter where ipywidgets is not installed.
 warnings.filterwarnings("ignore", message="IProgress not found")
 
-__all__ = ["CausalTransformer", "Encoder", "Head", "HeadSet", "Intervention", "Model", "PlainModel", "intervene"]
+__all__ = [
+    "CausalTransformer",
+    "EditedPrompt",
+    "Encoder",
+    "Head",
+    "HeadSet",
+    "Intervention",
+    "Model",
+    "PlainModel",
+    "RankOneEdit",
+    "ValueSearch",
+    "edited",
+    "intervene",
+    "key_covariance",
+    "rank_one_edit",
+]
 
 _FILE_OF = {
     "CausalTransformer": "causal",
+    "EditedPrompt": "rank_one",
     "Encoder": "encoder",
     "Head": "heads",
     "HeadSet": "heads",
     "Intervention": "interventions",
     "Model": "kinds",
     "PlainModel": "plain",
+    "RankOneEdit": "rank_one",
+    "ValueSearch": "rank_one",
+    "edited": "rank_one",
     "intervene": "interventions",
+    "key_covariance": "rank_one",
+    "rank_one_edit": "rank_one",
 }
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from transformer_lens import HookedRootModule
 
 from mcinterp.errors import InputError, nearest_name
-from mcinterp.model.causal import CausalTransformer
-from mcinterp.model.encoder import Encoder
 from mcinterp.model.heads import HeadSet
 from mcinterp.model.shapes import Pattern, Z
 
@@ -31,8 +30,8 @@ class Intervention:
 
 
 @contextmanager
-def intervene(model: Encoder | CausalTransformer, *interventions: Intervention) -> Iterator[None]:
-    """Apply interventions, in order, to the forward passes inside the `with` block.
+def intervene(model: HookedRootModule, *interventions: Intervention) -> Iterator[None]:
+    """Apply interventions, in order, to the forward passes of any hooked model inside the `with` block.
 
     Raises:
         InputError: at the start for a hook point the model does not have; at the end if a hook never fired (no

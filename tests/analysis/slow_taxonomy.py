@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from slow_answers import parts
 from slow_attention import Pair, Rows, heads_of, name_of, traces
-from slow_statistics import interval, mean, p_value
+from slow_runs import curve_of, plateau_step, slow_leads
+from slow_statistics import Errors, interval, mean, p_value
 
 from mcinterp.results import Result
-from mcinterp.runs import Checkpoint
+from mcinterp.runs import Checkpoint, Run
 
 
 def scored(pattern: np.ndarray, queries: Iterable[int], target: Callable[[int], set[int]]) -> float:
@@ -304,3 +306,39 @@ def slow_described(blocks: np.ndarray) -> str:
         queries = [query for query, own in keys_of.items() if own == keys]
         said.append(f"{', '.join(map(str, queries))} → {', '.join(map(str, keys))}")
     return " · ".join(said) or "none"
+
+
+def slow_formation(run: Run, result: Result, n: int, seed: int) -> dict[str, Rows]:
+    last, steps = run.checkpoint("last"), run.steps
+    asked = Result("taxonomy", "", {}, {"masks": list(last.task.head_classes().conditions)})
+    heads = slow_taxonomy(last, asked, n, seed + 1)
+    members = [(row["head"], row[kind]) for row in heads["heads"] for kind in ("family", "group")]
+    chosen = {(row["head"], row["class"]): row["score"] for row in heads["scores"]}
+    best = {
+        max((pair for pair in members if pair[1] == name), key=chosen.__getitem__)
+        for _, name in members
+        if name in (*FAMILIES, *GROUPS)
+    }
+    scores: Rows = []
+    for step in steps:
+        for row in slow_taxonomy(run.checkpoint(step), asked, n, seed)["scores"]:
+            pair = (row["head"], row["class"])
+            kept = {key: row[key] for key in ("kind", "class", "head", "score", "score_low", "score_high", "threshold")}
+            about = {"member": pair in members, "followed": pair in best, "n": n, "seed": seed}
+            scores.append({"step": step, **kept, **about})
+    order = {name: at for at, name in enumerate((*FAMILIES, *GROUPS))}
+    scores.sort(key=lambda row: (steps.index(row["step"]), order[row["class"]], row["head"]))
+    losses = [{"step": step, "n": n, "seed": seed, **_slow_loss(run.checkpoint(step), n, seed)} for step in steps]
+    curves = {"loss": curve_of(losses, "loss")}
+    for head, name in sorted(best, key=lambda pair: order[pair[1]]):
+        curves[f"{name} ({head})"] = curve_of(
+            [row for row in scores if (row["head"], row["class"]) == (head, name)], "score"
+        )
+    return {"scores": scores, "loss": losses, "lead": slow_leads(steps, plateau_step(run, steps), curves)}
+
+
+def _slow_loss(checkpoint: Checkpoint, n: int, seed: int) -> dict[str, float]:
+    batch = checkpoint.sample(n, seed)
+    targets, where = parts(batch)
+    answers = np.array([trace.output for trace in traces(checkpoint, batch)])
+    return Errors.of(answers, targets, where["masked"]).columns("loss")

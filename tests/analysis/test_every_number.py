@@ -23,7 +23,7 @@ from slow_heads import slow_ablation, slow_patching
 from slow_runs import slow_embeddings, slow_plateau
 from slow_statistics import assert_table
 from slow_switching import slow_components, slow_switching
-from slow_taxonomy import slow_block_arrays, slow_taxonomy
+from slow_taxonomy import slow_block_arrays, slow_formation, slow_taxonomy
 from small_gpt import small_gpt_config
 from small_run import small_config
 
@@ -61,6 +61,7 @@ SLOW_PASSES: dict[str, Slow] = {
 SLOW_COMPARISONS: dict[str, Slow] = {
     "embeddings": slow_embeddings,
     "plateau": slow_plateau,
+    "formation": slow_formation,
     "switching": slow_switching,
     "components": slow_components,
 }
@@ -196,7 +197,7 @@ def test_every_number_of_a_run(run: Run, name: str) -> None:
     assert_same(result, SLOW_COMPARISONS[name](run, result, N, SEED))
 
 
-@pytest.mark.parametrize("name", ["embeddings", "plateau"])
+@pytest.mark.parametrize("name", ["embeddings", "plateau", "formation"])
 def test_every_number_of_a_run_with_a_drop(name: str) -> None:
     run = Run(TINY)
     result = COMPARISONS[name].run(run, run.steps, N, SEED)

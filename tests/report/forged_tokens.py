@@ -17,7 +17,7 @@ FAMILIES = ("random", "repeated")
 HEADS = ("L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2")
 STEPS, N_POS, DROP = (500, 2000, 3000), 8, 1500
 PASSES = ("attention", "taxonomy", "ablation", "patching", "probes")
-COMPARISONS = ("plateau", "switching", "components")
+COMPARISONS = ("plateau", "formation", "switching", "components")
 COMPONENTS = ("attention", "mlp")
 SCORES = {
     "main_score": "cross_entropy",
@@ -195,6 +195,23 @@ def plateau() -> Result:
     facts["answer_measures"] = {"distinct answers": ["how many tokens are answered at all", "share of the vocabulary"]}
     tables = {"measures": _table(rows), "lead": _table(lead)}
     return Result("plateau", "What moves during the plateau", {}, facts, tables)
+
+
+def formation() -> Result:
+    scores = [
+        {"step": step, "kind": "class", "class": name, "head": head, "n": 64, "seed": 7, "threshold": 0.3}
+        | {"member": at == index, "followed": at == index}
+        | _ci("score", 0.8 if at == index and step > DROP else 0.1, 0.02)
+        for step, (at, name), (index, head) in product(STEPS, enumerate(CLASSES), enumerate(HEADS))
+    ]
+    losses = [{"step": step, "n": 64, "seed": 7, **_ci("loss", loss(step), 0.01)} for step in STEPS]
+    lead = [
+        {"measure": name, "moved": True, "onset": 2000.0, "onset_after": 500.0, "lead": 0.0, "lead_margin": 1500.0}
+        | {"verdict": "the loss" if name == "loss" else "with"}
+        for name in ("loss", *(f"{name} ({head})" for name, head in zip(CLASSES, HEADS, strict=False)))
+    ]
+    tables = {"scores": _table(scores), "loss": _table(losses), "lead": _table(lead)}
+    return Result("formation", "When heads take their classes", {}, {"plateau_step": 500, **KINDS, **SCORES}, tables)
 
 
 def switching() -> Result:

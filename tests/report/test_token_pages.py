@@ -65,7 +65,7 @@ def test_no_page_speaks_of_another_task(pages: Path) -> None:
 
 def test_every_figure_is_valid_and_speaks_of_the_task(pages: Path) -> None:
     counts = {path.name: len(figures_of(path)) for path in pages.glob("*.html")}
-    assert counts["index.html"] == 1 + 3 + 4 + 1
+    assert counts["index.html"] == 1 + 3 + 2 + 4 + 1
     assert counts[STEP] == 1 + 1 + 2 + 2 + 2
     assert counts[HEAD] == 3
     for path in pages.glob("*.html"):

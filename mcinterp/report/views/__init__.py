@@ -17,6 +17,7 @@ from mcinterp.report.views import (
     compare,
     components,
     embeddings,
+    formation,
     generic,
     oracles,
     patching,
@@ -61,6 +62,7 @@ VIEWS: dict[str, tuple[str, View]] = {
 COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
     "embeddings": ("Embeddings over training", embeddings.view),
     "plateau": ("What moves during the plateau", plateau.view),
+    "formation": ("When heads take their classes", formation.view),
     "oracles": ("Which algorithm does it answer like?", oracles.view),
     "switching": ("Model switching", switching.view),
     "components": ("Training of single components", components.view),
