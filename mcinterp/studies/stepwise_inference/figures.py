@@ -7,10 +7,15 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from mcinterp.report.figures.base import blank, error_bars, intervals
+from mcinterp.report.figures.base import blank, error_bars, intervals, on_rows
 from mcinterp.report.palette import CONTROL, MUTED, SERIES
 
-LOG_STEPS = {"type": "log", "tickformat": ",d"}
+LOG_STEPS = {"type": "log", "tickformat": ",d", "dtick": "D2"}
+REFERENCES = (
+    ("walker", "random walk", "x"),
+    ("closure", "trained pairs put end to end", "line-ns-open"),
+    ("shown", "shown edges put end to end", "triangle-left-open"),
+)
 BELOW = {"y": -0.24, "yanchor": "top"}
 
 
@@ -20,33 +25,31 @@ def accuracy_figure(rows: pd.DataFrame) -> go.Figure:
     Args:
         rows: of the table `accuracy`.
     """
-    figure = blank(360, "", "accuracy")
-    places = [f"{row['graph']},<br>up to {row['longest']} edges" for row in rows.to_dict("records")]
+    figure = blank(300, "accuracy")
+    places = [f"{row['graph']}, ≤ {row['longest']} edges" for row in rows.to_dict("records")]
     for column, name, colour in (("stepwise", "steps written", SERIES[0]), ("direct", "answered at once", SERIES[1])):
         figure.add_scatter(
-            x=places,
-            y=rows[column].tolist(),
-            error_y=error_bars(rows, column, width=4),
+            x=rows[column].tolist(),
+            y=places,
+            error_x=error_bars(rows, column, width=4),
             mode="markers",
             name=name,
             marker={"color": colour, "size": 10},
             text=intervals(rows, column),
             hovertemplate=f"{name}: %{{text}}<extra></extra>",
         )
-    references = (("walker", "random walk", "x"), ("closure", "trained pairs put end to end", "line-ew-open"))
-    for column, name, symbol in (*references, ("shown", "shown edges put end to end", "triangle-down-open")):
+    for column, name, symbol in REFERENCES:
         figure.add_scatter(
-            x=places,
-            y=rows[column].tolist(),
+            x=rows[column].tolist(),
+            y=places,
             mode="markers",
             name=name,
             marker={"color": MUTED, "size": 9, "symbol": symbol, "line": {"width": 2, "color": MUTED}},
-            hovertemplate=f"{name}: %{{y:.3g}}<extra></extra>",
+            hovertemplate=f"{name}: %{{x:.3g}}<extra></extra>",
         )
-    figure.add_hline(y=0.5, line={"color": CONTROL, "width": 1, "dash": "dot"})
-    figure.update_yaxes(range=[0.42, 1.03])
-    figure.update_layout(legend=BELOW, margin_t=14)
-    return figure
+    figure.add_vline(x=0.5, line={"color": CONTROL, "width": 1, "dash": "dot"})
+    figure.update_xaxes(range=[0.42, 1.03])
+    return on_rows(figure, places, around=210)
 
 
 def trade_figure(trade: pd.DataFrame) -> go.Figure:
@@ -104,7 +107,7 @@ def steering_figure(steering: pd.DataFrame) -> go.Figure:
     Args:
         steering: rows of the table `steering` of one network.
     """
-    figure = blank(340, "motifs of the chain", "share followed")
+    figure = blank(430, "motifs of the chain", "share followed")
     kinds = steering.groupby(["links", "exemplars"], sort=False)
     for index, ((links, shown), rows) in enumerate(kinds):
         style = {"color": SERIES[index % len(SERIES)], "dash": "solid" if links == "seen" else "dash"}
@@ -112,30 +115,31 @@ def steering_figure(steering: pd.DataFrame) -> go.Figure:
     figure.add_vline(x=float(steering["longest"].iloc[0]) + 0.5, line={"color": MUTED, "width": 1, "dash": "dot"})
     figure.update_xaxes(dtick=1)
     figure.update_yaxes(range=[-0.03, 1.05])
-    figure.update_layout(legend=BELOW, margin_t=14)
+    figure.update_layout(legend={**BELOW, "y": -0.2}, margin_t=14)
     return figure
 
 
 def conflict_figure(conflicts: pd.DataFrame) -> go.Figure:
-    """Which of two conflicting chains is followed, by network and arrangement."""
-    figure = blank(330, "", "share of prompts", barmode="stack")
-    places = [f"{row['network']},<br>{row['arrangement']}" for row in conflicts.to_dict("records")]
+    """Which of two links that part is taken, by network and arrangement."""
+    figure = blank(300, "share of prompts", barmode="stack")
+    places = [f"{row['network']}, {row['arrangement']}" for row in conflicts.to_dict("records")]
     for column, name, colour in (
-        ("first", "the first link", SERIES[0]),
+        ("first", "the first", SERIES[0]),
         ("second", "the second", SERIES[1]),
         ("neither", "neither", CONTROL),
     ):
         figure.add_bar(
-            x=places,
-            y=conflicts[column].tolist(),
+            x=conflicts[column].tolist(),
+            y=places,
+            orientation="h",
             name=name,
             marker={"color": colour},
             text=intervals(conflicts, column),
             textposition="none",
             hovertemplate=f"{name}: %{{text}}<extra></extra>",
         )
-    figure.update_yaxes(range=[0, 1.02])
-    return figure
+    figure.update_xaxes(range=[0, 1.02])
+    return on_rows(figure, places)
 
 
 def _shown(exemplars: str) -> str:

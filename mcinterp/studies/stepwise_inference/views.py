@@ -25,6 +25,8 @@ WHICH = {
 def accuracy(result: Result, others: Mapping[str, Result]) -> Section:
     """Show what writing the steps gains, beside a random walk and what the training pairs imply."""
     frame, contrasts = result.table("accuracy"), result.table("contrasts")
+    # Layers first, as they are what most is said of; then by the length of what was trained on.
+    frame = frame.sort_values(["graph", "longest"], ascending=[False, True], kind="stable")
     drawn = [
         FigureView(
             f"Held-out pairs {words}: accuracy of PATH and NOPATH with 95 % intervals, by graph and longest path in "
@@ -35,7 +37,8 @@ def accuracy(result: Result, others: Mapping[str, Result]) -> Section:
         if len(rows := frame[frame["pairs"] == kind])
     ]
     captions = {"accuracy": "Accuracies and paths of held-out pairs", "contrasts": "Contrasts and the control"}
-    tables = [table_view(result.table(key), result.tables[key].columns, title) for key, title in captions.items()]
+    shown = {"accuracy": frame, "contrasts": contrasts}
+    tables = [table_view(each, result.tables[key].columns, captions[key]) for key, each in shown.items()]
     own = frame[(frame["graph"] == "hierarchical") & (frame["longest"] == result.facts["own"])]
     sentences = [_gap(row) for row in own.to_dict("records")] + [_contrast(row) for row in contrasts.to_dict("records")]
     return Section(result.name, result.title, sentences, drawn, tables)
@@ -56,8 +59,12 @@ def temperature(result: Result, others: Mapping[str, Result]) -> Section:
             "true path, and expected share of a pair's paths among samples, exact for each pair; dashed, the path law.",
             figures.trade_figure(trade),
         ),
-        FigureView("Length of true paths over temperature.", figures.length_figure(last, "temperature")),
-        FigureView("The same at temperature 1 over training.", figures.length_figure(early, "step")),
+        FigureView(
+            "Edges of the model's true paths less those of two references, over temperature; dashed, what sharpening "
+            "does to the path law itself.",
+            figures.length_figure(last, "temperature"),
+        ),
+        FigureView("The same at temperature 1, over training.", figures.length_figure(early, "step")),
     ]
     captions = {"trade": "Accuracy and diversity", "peaks": "Where most paths are found", "lengths": "Lengths"}
     tables = [
