@@ -82,7 +82,7 @@ def test_of_the_perfect_walker_every_fork_is_the_graphs_and_words_are_none(exact
     assert found.table("change")["words"].iloc[0] == pytest.approx(0, abs=1e-9)
     half = found.table("halfway").set_index("place")
     assert half.loc[1.0, "differs"] == 0
-    assert half.loc[0.0, "differs"] > half.loc[0.75, "differs"]
+    assert half.loc[0.0, "differs"] > 0.1
     entropy = found.table("entropy").iloc[0]
     assert entropy["recall"] == 1.0
     assert entropy["precision"] < 0.7
