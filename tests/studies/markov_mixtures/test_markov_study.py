@@ -61,7 +61,7 @@ def test_networks_differ_from_the_presets_in_chains_steps_and_seeds() -> None:
     assert found["few", 1].task.chain == config.task.chain != found["middle", 2].task.chain
 
 
-@pytest.mark.parametrize("preset", ["markov-mixtures", "markov-mixtures-paper"])
+@pytest.mark.parametrize("preset", ["markov-mixtures", "markov-paper"])
 def test_presets_can_be_varied(preset: str) -> None:
     assert len(variants(load_preset(preset))) == 6
 
