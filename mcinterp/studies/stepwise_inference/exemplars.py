@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from mcinterp.analysis.judged import Judged
 from mcinterp.analysis.skewed_t import Floats
-from mcinterp.analysis.statistics import interval_columns, mean_estimate, share_estimate
+from mcinterp.analysis.statistics import Estimate, interval_columns, mean_estimate, share_estimate
 from mcinterp.model.causal import CausalTransformer
 from mcinterp.model.generation import generate
 from mcinterp.results import Result, Table
@@ -195,13 +196,28 @@ def _conflicts(network: str, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]
 
 def _shares(taken: Floats, through: Floats) -> dict[str, float]:
     """Of the first and the second chain, (chain, pair): whose link is taken, and which is gone through."""
-    values = {
+    shares = {
         "first": taken[0],
         "second": taken[1],
         "neither": 1 - taken.sum(0),
-        "primacy": taken[0] - taken[1],
         "first_through": through[0],
         "second_through": through[1],
-        "through": through[0] - through[1],
     }
-    return {name: value for each, of in values.items() for name, value in mean_estimate(of).columns(each).items()}
+    differences = {"primacy": taken[0] - taken[1], "through": through[0] - through[1]}
+    found = {name: _mean(of, 0.0) for name, of in shares.items()}
+    found |= {name: _mean(of, -1.0) for name, of in differences.items()}
+    return {name: value for each, estimate in found.items() for name, value in estimate.columns(each).items()}
+
+
+def _mean(values: Floats, least: float) -> Estimate:
+    """The mean of values between `least` and 1, with an interval that is no point where all of them are alike.
+
+    As many others may then have been missed as would be of a share that is 1 in all of the samples (exact binomial), and
+    these may be anything.
+    """
+    if np.ptp(values):
+        return mean_estimate(values)
+    missed = 1 - float(share_estimate(len(values), len(values)).low)
+    value = float(values[0])
+    ends = value - missed * (value - least), value + missed * (1 - value)
+    return Estimate(*(np.asarray(part) for part in (value, *ends, np.nan)))

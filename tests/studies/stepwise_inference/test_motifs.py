@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise, permutations
 
+import numpy as np
 import pytest
 import torch
 
 from mcinterp.config import parse_config
 from mcinterp.errors import ConfigError, InputError
-from mcinterp.studies.stepwise_inference.exemplars import Conflict
+from mcinterp.studies.stepwise_inference.exemplars import Conflict, _shares
 from mcinterp.studies.stepwise_inference.motifs import MotifNavigation, chains_of
 
 
@@ -174,3 +175,16 @@ def test_chains_that_there_cannot_be_are_refused(fields: str, said: str) -> None
 def test_too_few_links_are_told() -> None:
     with pytest.raises(InputError, match="unseen_share leaves no chain of 4 of 7 motifs to train on"):
         task(unseen_share=0.95)
+
+
+def test_conflicts_that_all_end_alike_are_not_known_to_the_last_digit() -> None:
+    first, none = np.ones((1, 200)), np.zeros((1, 200))
+    found = _shares(np.vstack([first, none]), np.vstack([none, none]))
+    missed = 0.025 ** (1 / 200)
+    assert found["primacy"] == found["primacy_high"] == 1
+    assert found["primacy_low"] == pytest.approx(2 * missed - 1)
+    assert (found["second"], found["second_low"]) == (0, 0)
+    assert found["second_high"] == pytest.approx(1 - missed)
+    assert found["through_low"] == pytest.approx(-found["through_high"])
+    mixed = _shares(np.vstack([np.repeat([0.0, 1.0], 100), none]), np.vstack([none, none]))
+    assert mixed["first_low"] < 0.5 < mixed["first_high"] < 0.6
