@@ -212,8 +212,8 @@ def _shares(taken: Floats, through: Floats) -> dict[str, float]:
 def _mean(values: Floats, least: float) -> Estimate:
     """The mean of values between `least` and 1, with an interval that is no point where all of them are alike.
 
-    As many others may then have been missed as would be of a share that is 1 in all of the samples (exact binomial), and
-    these may be anything.
+    As many others may then have been missed as where a share is 1 in all of the samples (exact binomial), and these may
+    be anything.
     """
     if np.ptp(values):
         return mean_estimate(values)
