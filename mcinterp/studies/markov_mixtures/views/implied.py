@@ -45,14 +45,14 @@ def _figures(result: Result) -> Iterator[FigureView]:
 def _sentences(result: Result) -> Iterator[str]:
     nearer = result.table("nearer")
     told = [
-        f"{row['network']} {_ends(row, 'share')}, of the sequences' own chains {_ends(row, 'true')}, a difference of "
+        f"{row['network']}: {_ends(row, 'share')}, of the sequences' own chains {_ends(row, 'true')}, a difference of "
         f"{_ends(row, 'more')}"
         for _, row in nearer[nearer["role"] != TOKENS].iterrows()
     ]
     if told:
         yield (
             "Share of sequences of unseen chains for which the model implies a matrix that is nearer to one of the "
-            f"training chains than to one of as many fresh ones — {'; '.join(told)}."
+            f"training chains than to one of as many fresh ones. {'; '.join(told)}."
         )
 
 
