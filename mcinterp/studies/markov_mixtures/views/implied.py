@@ -52,7 +52,7 @@ def _sentences(result: Result) -> Iterator[str]:
     if told:
         yield (
             "Share of sequences of unseen chains for which the model implies a matrix that is nearer to one of the "
-            f"training chains than to one of as many fresh ones. {'; '.join(told)}."
+            f"training chains than to one of as many fresh ones — {'; '.join(told)}."
         )
 
 
