@@ -122,7 +122,10 @@ def _where(tokens: pd.DataFrame) -> str:
         return f"At none of {plural(n, 'token')} is there a change that is both more probable than not and large."
     names = [f"{row['token'].strip() or row['token']!r} (token {row['position']})" for row in called.to_dict("records")]
     shown = names if len(names) <= 6 else [*names[:6], f"{len(names) - 6} more"]
-    return f"The law changes at {of_them(len(called), n, 'token')}: {listed(shown)}."
+    return (
+        f"The law changes at {of_them(len(called), n, 'token')}: {listed(shown)}. With few samples the change may be "
+        "at a token beside."
+    )
 
 
 def _noise(result: Result) -> str:
@@ -131,7 +134,8 @@ def _noise(result: Result) -> str:
     counted = "distinct texts" if result.facts["distinct"] else "samples"
     return (
         f"The estimates before and after step by more than {result.facts['effect']:g} at {plural(steps, 'token')}; "
-        f"with {n} {counted} a branch most of such steps may be noise, which is why they are not what is called."
+        f"with {n} {counted} a branch noise alone may make some of them, the more the fewer there are, which is why "
+        "they are not what is called."
     )
 
 
