@@ -70,7 +70,7 @@ def test_a_random_model_has_no_geometry_and_knows_no_neighbours(
 def test_a_run_is_followed_by_the_names_of_its_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = {"task.length": 12, "training.steps": 4, "training.warmup_steps": 1, "training.batch_size": 4}
     changes = [f"{name}={value}" for name, value in {**small, "model.d_model": 16, "model.d_mlp": 16}.items()]
-    train(tmp_path / "run", load_preset("graph-tracing-ring7", changes), "cpu")
+    train(tmp_path / "run", load_preset("tracing-ring7", changes), "cpu")
     (tmp_path / "words.txt").write_text("\n".join(map(str, range(7))))
     words = ("--graph", "ring:7", "--words", tmp_path / "words.txt", "--labellings", 2, "--walks", 14)
     code, _, err = run(capsys, f"{tmp_path / 'run'}@last", *words, "--out", tmp_path / "out", "--single-file")

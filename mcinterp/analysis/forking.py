@@ -25,13 +25,13 @@ class Branching(Protocol):
     """
 
     @property
-    def weights(self) -> Floats: ...  # noqa: D102
+    def weights(self) -> Floats: ...
 
     @property
-    def laws(self) -> Floats: ...  # noqa: D102
+    def laws(self) -> Floats: ...
 
     @property
-    def base(self) -> int: ...  # noqa: D102
+    def base(self) -> int: ...
 
 
 def total_variation(one: Floats, other: Floats) -> Floats:
@@ -62,7 +62,7 @@ def _hazard(at: Branching, distance: float) -> float:
 
 def survival(hazard: Floats) -> Floats:
     """Probability that no token up to each position is resampled into another law: Π (1 − hazard), (T,)."""
-    return np.cumprod(1.0 - np.asarray(hazard))
+    return np.asarray(np.cumprod(1.0 - hazard))
 
 
 def largest_changes(change: Floats, share: float = 0.2) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ MOST_OUTCOMES = 6
 
 TOKEN_COLUMNS = {
     "position": "tokens of the text before this one",
-    "token": "its text",
+    "token": "its text, in quotation marks, as JSON has it",
     "n": "samples a branch",
     "branches": "tokens that are followed here, this one among them",
     "entropy": "of the next token, nats; empty where it was not stored",
@@ -36,7 +37,8 @@ TOKEN_COLUMNS = {
     "called": "whether that is above ½ and the laws on either side are more than 0.2 apart in total variation",
     "change": "total variation between the weighted estimates before and after the token; mostly noise where samples "
     "are few",
-    "hazard": "share of the branches' weight whose sampled law is at least 0.2 from the text's own; too large where samples are few",
+    "hazard": "share of the branches' weight whose sampled law is at least 0.2 from the text's own; too large where "
+    "samples are few",
     "survival": "probability that no token up to here is resampled into such a branch; too low where samples are few",
 }
 LAW_COLUMNS = {
@@ -50,7 +52,7 @@ LAW_COLUMNS = {
 BRANCH_COLUMNS = {
     "position": "tokens of the text before",
     "number": "of the branch there",
-    "branch": "text of the token that is followed",
+    "branch": "text of the token that is followed, likewise",
     "base": "whether it is the text's own",
     "weight": "its probability, of those that are followed",
     "outcome": "as above",
@@ -138,6 +140,11 @@ def forks(
     return Result(FORKS, "Forking tokens", settings, facts, tables)
 
 
+def quoted(token: str) -> str:
+    """A token as a table holds it: with its blanks, and a text also where it looks like a number or like nothing."""
+    return json.dumps(token, ensure_ascii=False)
+
+
 def _said(samples: ForkSamples, at: ForkPosition, branch: Branch, pattern: OutcomePattern, distinct: bool) -> list[str]:
     """The outcomes of a branch's samples."""
     before = samples.before(at.position) + branch.token
@@ -165,7 +172,7 @@ def _token_rows(
     return [
         {
             "position": at.at.position,
-            "token": samples.tokens[at.at.position],
+            "token": quoted(samples.tokens[at.at.position]),
             "n": len(at.outcomes[0]),
             "branches": len(at.weights),
             "entropy": nan if at.at.entropy is None else at.at.entropy,
@@ -194,7 +201,7 @@ def _branch_rows(counted: Sequence[_Counted], names: Sequence[str]) -> list[dict
         {
             "position": at.at.position,
             "number": place,
-            "branch": branch.token,
+            "branch": quoted(branch.token),
             "base": place == at.base,
             "weight": float(at.weights[place]),
             "outcome": name,

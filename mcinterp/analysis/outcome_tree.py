@@ -104,8 +104,9 @@ class OutcomeTree:
             InputError: if hardly any was.
         """
         for _ in range(MOST_DRAWS):
-            at, tokens = 0, list[int]()
-            while len(children := np.arange(*self.levels[len(tokens)].first[at : at + 2])):
+            at = 0
+            tokens: list[int] = []
+            while len(children := self._children(len(tokens), at)):
                 weights = self.levels[len(tokens) + 1].conditional[children]
                 at = int(generator.choice(children, p=weights / weights.sum()))
                 tokens.append(int(self.levels[len(tokens) + 1].prefixes[at, -1]))
@@ -140,20 +141,25 @@ class OutcomeTree:
             at = self._child(depth, at, token)
         return np.asarray(self.laws[len(tokens)][at])
 
+    def _children(self, depth: int, at: int) -> Ints:
+        """Where a prefix goes on, in the next level."""
+        first, last = self.levels[depth].first[at : at + 2]
+        return np.arange(first, last)
+
     def _child(self, depth: int, at: int, token: int) -> int:
         """Where a prefix goes on with a token, in the next level."""
-        first, last = self.levels[depth].first[at : at + 2]
-        own = np.flatnonzero(self.levels[depth + 1].prefixes[first:last, -1] == token) if last > first else ()
+        children = self._children(depth, at)
+        own = children[self.levels[depth + 1].prefixes[children, -1] == token] if len(children) else children
         if not len(own):
             raise InputError(f"token {token} at place {depth} of the text is too improbable, and was not followed")
-        return int(first + own[0])
+        return int(own[0])
 
     def _position(self, depth: int, at: int, token: int, least: float) -> Position:
         level, below = self.levels[depth], self.levels[depth + 1]
-        own = self._child(depth, at, token) - level.first[at]
-        children = slice(level.first[at], level.first[at + 1])
-        branches, weights = branches_of(below.conditional[children], int(own), least)
-        tokens, laws = below.prefixes[children, -1][branches], self.laws[depth + 1][children][branches]
+        own, children = self._child(depth, at, token) - int(level.first[at]), self._children(depth, at)
+        branches, weights = branches_of(below.conditional[children], own, least)
+        followed = children[branches]
+        tokens, laws = below.prefixes[followed, -1], self.laws[depth + 1][followed]
         base = int(np.searchsorted(branches, own))
         return Position(self.laws[depth][at], float(level.entropy[at]), tokens, weights, laws, base)
 
@@ -214,7 +220,7 @@ def _levels(
             raise InputError(f"more than {MOST_PREFIXES:,} prefixes have a probability above {prune:g}: raise it")
         ended = _ended(model, prefixes, outcome, n_outcomes) if depth else np.full(1, -1)
         alive = np.flatnonzero(ended < 0) if depth < limit else np.empty(0, dtype=np.int64)
-        entropy, parents, tokens, chances = _children(model, prefixes, alive, reach, prune)
+        entropy, parents, tokens, chances = _followed(model, prefixes, alive, reach, prune)
         first = np.append(0, np.bincount(parents, minlength=len(prefixes)).cumsum())
         yield _Level(prefixes, conditional, reach, entropy, first, ended)
         if not len(tokens):
@@ -232,7 +238,7 @@ def _ended(model: LanguageModel, prefixes: Ints, outcome: Outcome, n_outcomes: i
     return found
 
 
-def _children(
+def _followed(
     model: LanguageModel, prefixes: Ints, alive: Ints, reach: Floats, prune: float
 ) -> tuple[Floats, Ints, Ints, Floats]:
     """Entropy of the next token of each prefix; parent, token and probability of all that is followed."""

@@ -1,13 +1,16 @@
 """Where a series of counts changes its law: exact Bayesian segmentation, without sampling or approximation.
 
-Positions are cut into segments, each with one law of outcomes, unknown and Dirichlet-distributed beforehand; between two
-neighbouring positions the law changes with a known probability. Sums over all 2^(T−1) segmentations are made forward
-and backward in O(T²) (Fearnhead 2006, Exact and efficient Bayesian inference for multiple changepoint problems).
+Positions are cut into segments, each with one law of outcomes, unknown and Dirichlet-distributed beforehand; between
+two neighbouring positions the law changes with a known probability. Sums over all 2^(T−1) segmentations are made
+forward and backward in O(T²).
+
+Source: Fearnhead 2006, Exact and efficient Bayesian inference for multiple changepoint problems.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +123,7 @@ def called_changes(
     """
     cuts = np.flatnonzero(posterior > sure)
     edges = [0, *(cuts + 1).tolist(), len(counts)]
-    pooled = np.array([counts[a:b].sum(0) for a, b in zip(edges, edges[1:], strict=False)])
+    pooled = np.array([counts[a:b].sum(0) for a, b in pairwise(edges)])
     laws = pooled / np.maximum(pooled.sum(1, keepdims=True), 1.0)
     found = np.zeros(len(posterior), dtype=bool)
     found[cuts] = 0.5 * np.abs(np.diff(laws, axis=0)).sum(1) > effect

@@ -86,7 +86,8 @@ def fork(
     else:
         if prompt is None:
             raise UsageError("say with --prompt what the model goes on from")
-        found = _sampled(opened_language(model, device, "fork"), prompt, {**own, "seed": seed}, folder)
+        opened = opened_language(model, device, "fork", ", and holds no stored samples (no text.json)")
+        found = _sampled(opened, prompt, {**own, "seed": seed}, folder)
     _report(found, pattern, folder, model, {"seed": seed, "distinct": distinct, "most_outcomes": outcomes}, single_file)
 
 
@@ -118,8 +119,8 @@ def _cost(plan: ForkPlan) -> str:
     """What sampling takes, in a sentence."""
     n, branches = len(plan.tokens), sum(map(len, plan.followed))
     return (
-        f"a text of {n} tokens with {branches:,} branches: {plan.n_samples:,} samples ({plan.settings.samples} a branch), "
-        f"{plan.n_tokens:,} tokens at most"
+        f"a text of {n} tokens with {branches:,} branches: {plan.n_samples:,} samples ({plan.settings.samples} a "
+        f"branch), {plan.n_tokens:,} tokens at most"
     )
 
 
@@ -137,6 +138,6 @@ def _report(
     from mcinterp.runs.checkpoint import package_versions
 
     result = forks(found, pattern, **settings)
-    provenance = {"model": model, **settings, **{name: version for name, version in package_versions().items()}}
+    provenance = {"model": model, **settings, **package_versions()}
     replace(result, provenance=provenance).save(folder / DATA / result.name)
     print(write_fork_report(folder, single_file))

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from mcinterp.language.huggingface import HuggingFaceLanguage
 
 
-def opened_language(model: str, device: str, command: str) -> HookedLanguage | HuggingFaceLanguage:
+def opened_language(model: str, device: str, command: str, lacks: str = "") -> HookedLanguage | HuggingFaceLanguage:
     """A folder of Hugging Face's, or a run's checkpoint, the last one unless another is named.
 
     Args:
         model: the folder, or the run.
         device: where it runs.
         command: that asks, for the message.
+        lacks: what else the command looked for in a folder and did not find, for the message.
 
     Raises:
         CheckpointError: if there is neither.
@@ -35,7 +36,8 @@ def opened_language(model: str, device: str, command: str) -> HookedLanguage | H
         return open_folder(path, resolve_device(device))
     if path.is_dir() and not any((folder / CONFIG).is_file() for folder in (path, CHECKPOINTS / path)):
         raise CheckpointError(
-            f"{path} is no run (it has no {CONFIG}) and no model of Hugging Face's (no config.json that names its type)"
+            f"{path} is no run (it has no {CONFIG}), no model of Hugging Face's (no config.json that names its type)"
+            f"{lacks}"
         )
     return _of_run(model, device, command)
 

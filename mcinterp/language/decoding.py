@@ -143,7 +143,8 @@ def checked_prefixes(prefixes: Prefixes, d_vocab: int, n_positions: int | None, 
         raise InputError("a text that goes on needs one token at least, got one without any")
     if n_positions is not None and max(lengths) + max(n_more - 1, 0) > n_positions:
         raise InputError(
-            f"a text of {max(lengths)} tokens that goes on by {n_more} is longer than the model's {n_positions} positions"
+            f"a text of {max(lengths)} tokens that goes on by {n_more} is longer than the model's {n_positions} "
+            "positions"
         )
     tokens = prefixes if isinstance(prefixes, np.ndarray) else np.concatenate([np.asarray(p) for p in prefixes])
     if tokens.min() < 0 or tokens.max() >= d_vocab:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,9 @@ class HookedLanguage(DecodedModel):
     def _advanced(self, tokens: Tensor, kept: Any) -> tuple[Tensor, Any]:
         if kept is None:
             kept = TransformerLensKeyValueCache.init_cache(self._model.cfg, self._device, len(tokens))
-        logits: Any = self._model(tokens, return_type="logits", past_kv_cache=kept)
+        # A model without a tokenizer wants to be told that no token is padding.
+        whole = torch.ones_like(tokens)
+        logits: Any = self._model(tokens, return_type="logits", past_kv_cache=kept, attention_mask=whole)
         return logits[:, -1], kept
 
 
@@ -114,8 +115,7 @@ def language_of_task(model: CausalTransformer, task: Any, name: str) -> CausalLa
 
     Args:
         model: the transformer.
-        task: a `NextToken`; one whose texts end names the tokens that end them, `end_tokens`.
+        task: a `NextToken`.
         name: what the model is called.
     """
-    ends: Sequence[int] = getattr(task, "end_tokens", ())
-    return CausalLanguage(model, name, NamedTokens(task.token_labels()), frozenset(ends))
+    return CausalLanguage(model, name, NamedTokens(task.token_labels()), frozenset(task.end_tokens))

@@ -6,6 +6,7 @@ tokenizer.json. No pickled tokenizer is opened, no code of the folder's is run, 
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mcinterp.errors import CheckpointError, McinterpError
+from mcinterp.errors import CheckpointError
 from mcinterp.language.decoding import DecodedModel
 from mcinterp.language.spelling import NumberedTokens, Spelling, TokenizerFile
 
@@ -52,11 +53,15 @@ class HuggingFaceLanguage(DecodedModel):
         longest = getattr(config, "max_position_embeddings", None)
         spelling = spelling or NumberedTokens(d_vocab)
         super().__init__(name, spelling, d_vocab, ends, longest, kept_bytes, model.device)
-        self._model = model.eval()
+        module: Any = model
+        self._model = module.eval()
         self.n_layers, self.d_model = int(config.num_hidden_layers), int(config.hidden_size)
         self.n_parameters = int(model.num_parameters())
         begin = getattr(config, "bos_token_id", None)
         self.begin_token = None if begin is None or not 0 <= begin < d_vocab else int(begin)
+        # Renamed in transformers 5.
+        named = inspect.signature(model.forward).parameters
+        self._kept_name = "cache" if "cache" in named else "past_key_values"
 
     @torch.no_grad()
     def states(
@@ -67,8 +72,8 @@ class HuggingFaceLanguage(DecodedModel):
         return list(output.hidden_states), output.logits.softmax(-1)[..., list(wanted)]
 
     def _advanced(self, tokens: Tensor, kept: Any) -> tuple[Tensor, Any]:
-        output = self._model(input_ids=tokens, past_key_values=kept, use_cache=True)
-        return output.logits[:, -1, : self._d_vocab], output.past_key_values
+        output = self._model(input_ids=tokens, use_cache=True, **{self._kept_name: kept})
+        return output.logits[:, -1, : self._d_vocab], output[self._kept_name]
 
 
 def is_folder(path: Path) -> bool:
@@ -90,22 +95,37 @@ def open_folder(path: Path, device: torch.device) -> HuggingFaceLanguage:
     Raises:
         CheckpointError: if it is no such model, its files are damaged, or it needs code of its own.
     """
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
+    model, missing = _loaded(path)
+    if missing:
+        raise CheckpointError(f"{path} lacks the weights {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}")
+    spelling = TokenizerFile(path / TOKENIZER) if (path / TOKENIZER).is_file() else None
+    return HuggingFaceLanguage(model.requires_grad_(False).to(device), path.resolve().name, spelling)
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+
+def _loaded(path: Path) -> tuple[Any, list[str]]:
+    """The model, and the names of weights that the folder does not have, which are random then.
+
+    Raises:
+        CheckpointError: if it does not open.
+    """
+    import transformers
+
+    library: Any = transformers
+    library.utils.logging.set_verbosity_error()
+    library.utils.logging.disable_progress_bar()
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            str(path), local_files_only=True, trust_remote_code=False, weights_only=True, dtype=torch.float32
+        model, found = library.AutoModelForCausalLM.from_pretrained(
+            str(path),
+            local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
-    except McinterpError:
-        raise
     except Exception as error:  # whatever the library meets in a folder that is no model
         why = " ".join(str(error).split()).partition(". ")[0]
         raise CheckpointError(f"{path} cannot be opened as a causal language model: {why:.300}") from None
-    spelling = TokenizerFile(path / TOKENIZER) if (path / TOKENIZER).is_file() else None
-    return HuggingFaceLanguage(model.requires_grad_(False).to(device), path.resolve().name, spelling)
+    return model, sorted(found["missing_keys"])
 
 
 def _end_tokens(model: PreTrainedModel) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""How tokens are spelled: by names, by a Hugging Face tokenizer's file, or, where there is neither, by their numbers."""
+"""How tokens are spelled: by names, by a Hugging Face tokenizer's file, or where there is neither by their numbers."""
 
 from __future__ import annotations
 

@@ -2,11 +2,15 @@
 
 A folder holds two files. `text.json` has the text: `prompt`, and `tokens`, the texts of its tokens, which joined to the
 prompt are the whole; `settings` is free, and says where it comes from. `samples.jsonl` has a line a position, in any
-order, `{"position": 3, "entropy": 0.4, "branches": [{"token": " the", "probability": 0.6, "base": true,
-"continuations": ["…", …]}, …]}`: what the text goes on with after `position` tokens, the probability of each, and for each the
-texts that were sampled after it. `base`, where it is left out, is the branch whose token is the text's own; `entropy`,
-that of the next token in nats, may be left out. Each sample is a text of its own in the list, also where it is the same as
-another: counts are counts of samples.
+order, of this form:
+
+    {"position": 3, "entropy": 0.4, "branches": [{"token": " the", "probability": 0.6, "base": true,
+     "continuations": ["…", …]}, …]}
+
+That is what the text goes on with after `position` tokens, the probability of each, and for each the texts that were
+sampled after it. `base`, where it is left out, is the branch whose token is the text's own; `entropy`, that of the next
+token in nats, may be left out. Each sample is a text of its own in the list, also where it is the same as another:
+counts are counts of samples.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ FORKS = "forks"
 
 
 def write_fork_report(folder: Path | str, single_file: bool = False) -> Path:
-    """Write the page of a text's forking tokens from the result stored in `folder/data/forks`, on which alone it depends.
+    """Write the page of a text's forking tokens from the result in `folder/data/forks`, on which alone it depends.
 
     Args:
         folder: index.html and assets/ are written there.

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import AXIS, drawn, text
-from mcinterp.report.palette import CONTROL, INK, SERIES
+from mcinterp.report.palette import CLASSES, CONTROL, INK, MUTED
 
 LABELS = 64
 """A text of up to so many tokens has them written at its axis."""
@@ -20,7 +20,7 @@ ALPHA = "99"
 
 def outcome_colours(outcomes: Sequence[str]) -> dict[str, str]:
     """A colour for every outcome, in order; the last one, other, is grey."""
-    named = {name: SERIES[i % len(SERIES)] for i, name in enumerate(outcomes[:-1])}
+    named = {name: CLASSES[i % len(CLASSES)] for i, name in enumerate(outcomes[:-1])}
     return {**named, outcomes[-1]: CONTROL}
 
 
@@ -78,7 +78,7 @@ def fork_tree_figure(branches: pd.DataFrame, before: str) -> go.Figure:
         "color": [f"{CONTROL}{ALPHA}"] * len(names) + [f"{colours[name]}{ALPHA}" for name in flows["outcome"]],
         "hovertemplate": "%{value:.3f}<extra></extra>",
     }
-    own = ["#616E7C"] + [INK if firsts["base"][name] else CONTROL for name in names] + [colours[n] for n in reached]
+    own = [MUTED] + [INK if firsts["base"][name] else CONTROL for name in names] + [colours[n] for n in reached]
     node = {"label": labels, "color": own, "pad": 14, "thickness": 14, "line": {"width": 0}}
     node["hovertemplate"] = "%{label}<extra></extra>"
     trace = {"type": "sankey", "node": node, "link": link, "textfont": {"color": INK, "size": 12}}

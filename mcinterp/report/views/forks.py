@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ AREAS = (
     "with each token (bars)."
 )
 TREE = (
-    "The tree at token {position}: branches as wide as their probabilities, the text's own dark, and what their samples "
-    "end in."
+    "The tree at token {position}: branches as wide as their probabilities, the text's own in the colour of letters, "
+    "and what their samples end in."
 )
 
 
@@ -46,7 +47,8 @@ class Word:
 
 def forks(result: Result, _: Mapping[str, Result]) -> Section:
     """Show a text's forks."""
-    tokens, laws, branches = (result.table(name) for name in ("tokens", "laws", "branches"))
+    tokens, laws = unquoted(result.table("tokens"), "token"), result.table("laws")
+    branches = unquoted(result.table("branches"), "branch")
     outcomes = list(result.facts["outcomes"])
     table = laws.pivot(index="position", columns="outcome", values="weighted")[outcomes]
     bars = {"change": tokens["posterior"].tolist()}
@@ -72,12 +74,17 @@ def forks(result: Result, _: Mapping[str, Result]) -> Section:
 def words(result: Result) -> list[Word]:
     """The text's tokens, coloured by the probability that the law changes with each."""
     found = []
-    for row in result.table("tokens").to_dict("records"):
+    for row in unquoted(result.table("tokens"), "token").to_dict("records"):
         share = 0.0 if is_absent(row["posterior"]) else float(row["posterior"])
         branches = f"{row['branches']} branch{'' if row['branches'] == 1 else 'es'}"
         title = f"token {row['position']}: change {number(row['posterior'], 2)}, {branches}"
         found.append(Word(str(row["token"]), share, bool(row["called"]), title))
     return found
+
+
+def unquoted(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A table whose column of tokens has their bare texts."""
+    return frame.assign(**{column: [json.loads(token) for token in frame[column]]})
 
 
 def most_likely(tokens: pd.DataFrame) -> pd.Series | None:
@@ -86,13 +93,13 @@ def most_likely(tokens: pd.DataFrame) -> pd.Series | None:
     some = some[some["called"]] if some["called"].any() else some
     if some.empty or not some["posterior"].notna().any():
         return None
-    return some.loc[some["posterior"].idxmax()]
+    return some.iloc[int(some["posterior"].argmax())]
 
 
 def sentences(result: Result) -> list[str]:
     """What the numbers say."""
     series = result.table("series").iloc[0]
-    return [_evidence(series), _where(result.table("tokens")), _noise(result), _ends(result)]
+    return [_evidence(series), _where(unquoted(result.table("tokens"), "token")), _noise(result), _ends(result)]
 
 
 def _evidence(series: pd.Series) -> str:
@@ -115,7 +122,10 @@ def _where(tokens: pd.DataFrame) -> str:
         return f"At none of {plural(n, 'token')} is there a change that is both more probable than not and large."
     names = [f"{row['token'].strip() or row['token']!r} (token {row['position']})" for row in called.to_dict("records")]
     shown = names if len(names) <= 6 else [*names[:6], f"{len(names) - 6} more"]
-    return f"The law changes at {of_them(len(called), n, 'token')}: {listed(shown)}."
+    return (
+        f"The law changes at {of_them(len(called), n, 'token')}: {listed(shown)}. With few samples the change may be "
+        "at a token beside."
+    )
 
 
 def _noise(result: Result) -> str:
@@ -123,8 +133,9 @@ def _noise(result: Result) -> str:
     steps, n = int((tokens["change"] > result.facts["effect"]).sum()), int(tokens["n"].iloc[0])
     counted = "distinct texts" if result.facts["distinct"] else "samples"
     return (
-        f"The estimates before and after step by more than {result.facts['effect']:g} at {plural(steps, 'token')}; with "
-        f"{n} {counted} a branch most of such steps may be noise, which is why they are not what is called."
+        f"The estimates before and after step by more than {result.facts['effect']:g} at {plural(steps, 'token')}; "
+        f"with {n} {counted} a branch noise alone may make some of them, the more the fewer there are, which is why "
+        "they are not what is called."
     )
 
 
@@ -134,6 +145,6 @@ def _ends(result: Result) -> str:
     told = [f"{row['outcome']} {row['weighted']:.0%}" for row in first.to_dict("records") if row["weighted"] >= 0.005]
     other = float(np.mean(laws[laws["outcome"] == result.facts["outcomes"][-1]]["weighted"]))
     return (
-        f"At the beginning the outcome is {', '.join(told)}. On average {other:.0%} of the samples say none, or a rarer "
-        "one than those that are told apart."
+        f"At the beginning the outcome is {', '.join(told)}. On average {other:.0%} of the samples say none, or a "
+        "rarer one than those that are told apart."
     )

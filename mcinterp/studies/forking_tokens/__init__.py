@@ -3,14 +3,14 @@
 from mcinterp.declared import Study, TaskKind
 
 HERE = "mcinterp.studies.forking_tokens"
-WALKS, NAVIGATOR = "forking-walks", "forking-navigator"
+WALKS, NAVIGATOR = "forking-walks", "fork-navigator"
 
 STUDY = Study(
     name="forking-tokens",
     title="Forking Paths in Neural Text Generation",
     source="arXiv 2412.07961",
     package=HERE,
-    presets=(WALKS,),
+    presets=(WALKS, NAVIGATOR),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:forking_claims",
     bounds="The bounds are this package's own. The model is a small transformer whose laws of outcomes are worked out "

@@ -73,7 +73,7 @@ def sampled_branches(text: Text, samples: int, generator: np.random.Generator) -
 
 
 def same_law_distances(text: Text, samples: int, generator: np.random.Generator, least: float) -> Iterator[float]:
-    """How far apart samples of two branches are whose exact laws are closer than `least`: the text's own and another."""
+    """How far apart samples of the text's branch and of another are, where their exact laws are closer than `least`."""
     for exact, drawn in zip(text.branches, sampled_branches(text, samples, generator), strict=True):
         close = total_variation(exact.laws, exact.laws[exact.base]) < least
         close[exact.base] = False

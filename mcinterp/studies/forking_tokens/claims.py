@@ -19,17 +19,21 @@ FOLLOW_UP = "its follow-up, arXiv 2608.19611"
 EXACT, FOUND, DRAWN, MADE = (f"study/{name}" for name in (LAWS, FORKS, SAMPLED, GENERATED))
 KNOWN = 0.06
 """Where more of what the model may write was not followed, on average, nothing is decided by the laws."""
+OF_WORDS = ("forking tokens exist", "other tokens do not matter", "uncertainty is not forking")
+"""Claims about texts with words that decide nothing, which are their control."""
 LOW_WORDS, FEW = Rule(high=0.05), Rule(high=0.25)
 MOST = max(SAMPLES)
 MULTINOMIAL = Rule(-0.55, -0.45)
 
 
 def forking_claims(evidence: Evidence) -> tuple[Claim, ...]:
-    """All of them."""
+    """All of them; of texts without words those that need none."""
     decide: tuple[Callable[[Evidence], Claim], ...]
     decide = (are_exact, exist, are_the_graphs, do_not_matter_elsewhere, are_found)
     decide += (are_found_again, are_faked_by_noise, are_multinomial, are_not_uncertainty, are_left_late)
-    return tuple(claim(evidence) for claim in decide)
+    claims = [claim(evidence) for claim in decide]
+    worded = RANDOM in (evidence.fact(EXACT, "kinds") or [RANDOM])
+    return tuple(claim for claim in claims if worded or claim.name not in OF_WORDS)
 
 
 def are_exact(e: Evidence) -> Claim:
@@ -37,8 +41,8 @@ def are_exact(e: Evidence) -> Claim:
     text = "The laws of the outcome that forks are judged by are those of the model, and nearly all of it."
     findings = (
         Finding(
-            "probability of all that ends in no outcome, what was not followed among it; mean over beginnings",
-            e.number(EXACT, "exact", "other"),
+            "probability of what was too improbable to be followed; mean over beginnings",
+            e.number(EXACT, "exact", "left_out"),
             Rule(high=KNOWN),
             EXACT,
         ),
@@ -217,8 +221,8 @@ def _known(e: Evidence, table: str, column: str, **equal: object) -> Number:
 
 
 def _gated(e: Evidence, key: str, table: str, column: str, **equal: object) -> Number:
-    other = e.number(EXACT, "exact", "other").value
-    return e.number(key, table, column, **equal) if other <= KNOWN else MISSING
+    left_out = e.number(EXACT, "exact", "left_out").value
+    return e.number(key, table, column, **equal) if left_out <= KNOWN else MISSING
 
 
 def _kind(e: Evidence, column: str) -> Number:

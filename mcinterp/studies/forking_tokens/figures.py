@@ -25,18 +25,19 @@ def change_figure(tokens: pd.DataFrame) -> go.Figure:
     traces = []
     middles = (BINS[:-1] + BINS[1:]) / 2
     for index, (kind, rows) in enumerate(tokens.groupby("kind", sort=False)):
-        counts = np.histogram(rows["change"], BINS)[0]
+        found = np.histogram(rows["change"], BINS)[0]
         traces.append(
             {
                 "type": "bar",
                 "x": middles.tolist(),
-                "y": [int(count) or None for count in counts],
+                "y": [int(count) or None for count in found],
                 "name": text(kind),
                 "marker": {"color": SERIES[index % len(SERIES)]},
                 "hovertemplate": "%{y} tokens",
             }
         )
-    layout: dict[str, Any] = {"barmode": "group", "hovermode": "x unified", "yaxis": {"type": "log", "dtick": 1}}
+    counts = {"type": "log", "tickvals": [1, 10, 100, 1000]}
+    layout: dict[str, Any] = {"barmode": "group", "hovermode": "x unified", "yaxis": counts}
     return drawn(330, "total variation between the laws before and after the token", "tokens", traces, **layout)
 
 
@@ -127,5 +128,6 @@ def replicates_figure(rows: pd.DataFrame) -> go.Figure:
         }
     )
     ticks = {"type": "log", "tickvals": rows["samples"].tolist()}
-    layout: dict[str, Any] = {"xaxis": ticks, "yaxis": {"type": "log", "dtick": "D2"}, "hovermode": "x unified"}
+    distances = {"type": "log", "tickvals": [0.02, 0.05, 0.1, 0.2, 0.5]}
+    layout: dict[str, Any] = {"xaxis": ticks, "yaxis": distances, "hovermode": "x unified"}
     return drawn(330, "samples of each set", "total variation between two sets", traces, **layout)

@@ -151,15 +151,15 @@ def _kind_rows(result: Result, texts: Sequence[Text]) -> list[dict[str, Any]]:
 
 
 def _half_row(texts: Sequence[Text], place: float) -> dict[str, Any]:
-    differs = [_differs(text, place) for text in texts]
-    found = over_starts(differs, np.ones(len(texts)), [text.start for text in texts])
+    differs = [np.array([_differs(text, place)]) for text in texts]
+    found = share_of(differs, [np.ones(1, dtype=bool)] * len(texts), texts)
     return {"place": place, "n": len(texts), **found.columns("differs")}
 
 
-def _differs(text: Text, place: float) -> float:
+def _differs(text: Text, place: float) -> bool:
     """Whether the likeliest outcome at a place is not the end's; at 1 that is before the token that ends the text."""
     at = round(place * (len(text) - 1))
-    return float(text.laws[at].argmax() != text.last.argmax())
+    return bool(text.laws[at].argmax() != text.last.argmax())
 
 
 def _entropy_row(texts: Sequence[Text]) -> dict[str, Any]:

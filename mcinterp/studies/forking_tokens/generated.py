@@ -1,4 +1,4 @@
-"""Really generated samples: whether their noise is multinomial, whether they have the exact laws, and a control model."""
+"""Generated samples: whether their noise is multinomial, whether they have the exact laws, and a control model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FIT_COLUMNS = {
     "n": "places of texts",
     "samples": "generated at each",
     "seed": "of the samples",
-    "apart": f"places whose samples differ from the exact law by a χ² test at {SIGNIFICANT:g}, of those with an outcome",
+    "apart": f"places whose samples with an outcome differ from the exact law by a χ² test at {SIGNIFICANT:g}",
     **interval_columns("share", "apart over n (exact binomial interval); 0.05 by chance"),
 }
 CONTROL_COLUMNS = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mcinterp.analysis.forking import changes
+from mcinterp.analysis.forks import quoted
 from mcinterp.analysis.outcome_tree import OutcomeTree, outcome_tree
 from mcinterp.analysis.skewed_t import Floats
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
@@ -17,15 +18,13 @@ from mcinterp.studies.forking_tokens.texts import Texts
 LAWS = "laws"
 PATHS = 5
 """Texts a beginning, drawn by the model."""
-PRUNE = 1e-5
-"""Less probable prefixes are not followed."""
 
 START_COLUMNS = {
     "start": "number of the beginning",
-    "begins": "its tokens",
+    "begins": "its tokens, in quotation marks",
     "prefixes": "that were followed",
     "left_out": "probability of what was not: too improbable, or not over at the limit",
-    "other": "probability of no outcome, all that was not followed among it",
+    "other": "probability of no outcome, what was not followed among it",
     "truth_apart": "total variation between the model's law at the beginning and the graph's",
 }
 TOKEN_COLUMNS = {
@@ -45,20 +44,20 @@ EXACT_COLUMNS = {
     "texts": "of the model",
     "seed": "of the texts",
     "prune": "less probable prefixes were not followed",
-    **interval_columns("other", "probability of no outcome; mean over beginnings"),
-    "most_other": "the largest of any beginning",
+    **interval_columns("left_out", "probability of what was not followed; mean over beginnings"),
+    "most_left_out": "the largest of any beginning",
+    **interval_columns("other", "probability of no outcome, what was not followed among it; mean over beginnings"),
     **interval_columns("truth_apart", "total variation between the model's law and the graph's; mean over beginnings"),
 }
 
 
-def laws(texts: Texts, paths: int, seed: int, prune: float = PRUNE) -> Result:
+def laws(texts: Texts, paths: int, seed: int) -> Result:
     """Enumerate what the model writes after every beginning, and follow texts of its own.
 
     Args:
         texts: beginnings, outcomes and truth.
         paths: texts that are drawn after each.
         seed: of these.
-        prune: see `outcome_tree`.
 
     Returns:
         tables `starts`, `tokens`, `exact`; arrays of the laws, which `series.all_texts` reads.
@@ -66,37 +65,39 @@ def laws(texts: Texts, paths: int, seed: int, prune: float = PRUNE) -> Result:
     generator = np.random.default_rng([seed, 0])
     starts, tokens, arrays = list[dict[str, Any]](), list[dict[str, Any]](), _Arrays()
     for number, start in enumerate(texts.starts):
-        tree = outcome_tree(texts.model, start, texts.outcome, len(texts.outcomes), texts.limit, prune)
+        tree = outcome_tree(texts.model, start, texts.outcome, len(texts.outcomes), texts.limit, texts.prune)
         starts.append(_start_row(texts, number, start, tree))
         for _ in range(paths):
             tokens += _text_rows(texts, arrays, number, start, tree, tree.drawn(generator))
-    about = {"n": len(starts), "texts": len(starts) * paths, "seed": seed, "prune": prune}
+    about = {"n": len(starts), "texts": len(starts) * paths, "seed": seed, "prune": texts.prune}
     tables = {
         "starts": Table.of(START_COLUMNS, starts),
         "tokens": Table.of(TOKEN_COLUMNS, tokens),
         "exact": Table.of(EXACT_COLUMNS, [about | _over_starts(starts)]),
     }
     names = sorted({int(token) for part in arrays.parts["branch_token"] for token in part})
-    facts = {"outcomes": [*texts.outcomes, "other"], "axes": _Arrays.AXES}
+    facts = {"outcomes": [*texts.outcomes, "other"], "axes": AXES}
+    facts["kinds"] = sorted({row["kind"] for row in tokens})
     facts["tokens"] = {str(token): texts.model.spell([token]) for token in names}
     return Result(LAWS, "Exact laws of the outcome", {"paths": paths, "seed": seed}, facts, tables, arrays.packed())
+
+
+AXES = {
+    "law": ["row of tokens", "outcome"],
+    "last": ["text", "outcome"],
+    "branch_token": ["branch"],
+    "branch_row": ["branch"],
+    "branch_weight": ["branch"],
+    "branch_base": ["branch"],
+    "branch_law": ["branch", "outcome"],
+}
 
 
 class _Arrays:
     """Laws of all tokens and of their branches, gathered text by text."""
 
-    AXES = {
-        "law": ["row of tokens", "outcome"],
-        "last": ["text", "outcome"],
-        "branch_token": ["branch"],
-        "branch_row": ["branch"],
-        "branch_weight": ["branch"],
-        "branch_base": ["branch"],
-        "branch_law": ["branch", "outcome"],
-    }
-
     def __init__(self) -> None:
-        self.parts: dict[str, list[Any]] = {name: [] for name in self.AXES}
+        self.parts: dict[str, list[Any]] = {name: [] for name in AXES}
         self.n_rows = 0
 
     def add(self, **parts: Any) -> None:
@@ -113,7 +114,7 @@ def _start_row(texts: Texts, number: int, start: Sequence[int], tree: OutcomeTre
     truth = texts.truth(start)
     return {
         "start": number,
-        "begins": texts.model.spell(start),
+        "begins": quoted(texts.model.spell(start)),
         "prefixes": tree.n_prefixes,
         "left_out": tree.left_out,
         "other": float(tree.law[-1]),
@@ -161,9 +162,6 @@ def _apart(one: Floats, other: Floats) -> Floats:
 
 
 def _over_starts(starts: Sequence[dict[str, Any]]) -> dict[str, float]:
-    other, apart = (np.array([row[name] for row in starts]) for name in ("other", "truth_apart"))
-    return {
-        **mean_estimate(other).columns("other"),
-        "most_other": float(other.max()),
-        **mean_estimate(apart).columns("truth_apart"),
-    }
+    names = ("left_out", "other", "truth_apart")
+    means = [mean_estimate(np.array([row[name] for row in starts])).columns(name) for name in names]
+    return {**means[0], "most_left_out": max(row["left_out"] for row in starts), **means[1], **means[2]}

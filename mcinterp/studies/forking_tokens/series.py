@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcinterp.analysis.skewed_t import Floats
-from mcinterp.analysis.statistics import Estimate, pooled_estimate
+from mcinterp.analysis.statistics import Estimate, pooled_estimate, share_estimate
 from mcinterp.results import Result
 
 
@@ -84,7 +85,7 @@ def all_texts(result: Result) -> list[Text]:
 def _branches(result: Result, n_rows: int) -> Iterator[Branches]:
     arrays = result.arrays
     edges = np.searchsorted(arrays["branch_row"], np.arange(n_rows + 1))
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part = slice(begin, end)
         yield Branches(
             arrays["branch_weight"][part], arrays["branch_law"][part], int(arrays["branch_base"][part].argmax())
@@ -100,20 +101,25 @@ def over_starts(sums: Sequence[float] | Floats, counts: Sequence[float] | Floats
         starts: its beginning.
     """
     numbers = np.unique(np.asarray(starts), return_inverse=True)[1]
-    sums, counts = (np.bincount(numbers, np.asarray(part, dtype=np.float64)) for part in (sums, counts))
-    if not counts.any():
+    over, under = (np.bincount(numbers, np.asarray(part, dtype=np.float64)).astype(float) for part in (sums, counts))
+    if not under.any():
         nan = np.asarray(np.nan)
         return Estimate(nan, nan, nan, nan)
-    return pooled_estimate(sums, counts)
+    return pooled_estimate(over, under)
 
 
 def share_of(those: Sequence[NDArray[np.bool_]], of: Sequence[NDArray[np.bool_]], texts: Sequence[Text]) -> Estimate:
     """Which part of some tokens are others, too, with an interval over beginnings.
+
+    Where all or none are, beginnings show no spread, and the interval is the exact binomial one over tokens.
 
     Args:
         those: of each text, which tokens are so, (T,).
         of: of each text, which are counted, (T,).
         texts: whose tokens they are.
     """
-    both = [float((one & other).sum()) for one, other in zip(those, of, strict=True)]
-    return over_starts(both, [float(other.sum()) for other in of], [text.start for text in texts])
+    both = [int((one & other).sum()) for one, other in zip(those, of, strict=True)]
+    counts = [int(other.sum()) for other in of]
+    if sum(counts) and sum(both) in (0, sum(counts)):
+        return share_estimate(sum(both), sum(counts))
+    return over_starts(both, counts, [text.start for text in texts])

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from mcinterp.analysis.runner import DATA
 from mcinterp.config import load_preset
 from mcinterp.language.hooked import language_of_task
-from mcinterp.results import RECORD, Result
+from mcinterp.results import Result
 from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
 from mcinterp.studies.forking_tokens.forks import FORKS, forks
 from mcinterp.studies.forking_tokens.generated import GENERATED, generated
 from mcinterp.studies.forking_tokens.laws import LAWS, PATHS, laws
+from mcinterp.studies.forking_tokens.navigator import NavigatorTexts
 from mcinterp.studies.forking_tokens.sampled import SAMPLED, sampled
-from mcinterp.studies.forking_tokens.texts import texts_of
+from mcinterp.studies.forking_tokens.task import FreeWalk
+from mcinterp.studies.forking_tokens.texts import Texts, WalkTexts
 from mcinterp.study.study import STUDY_FOLDER, Setting
-from mcinterp.study.trained import analysed, keep, train_preset
+from mcinterp.study.trained import analysed, kept, train_preset
 
 SEED = 0
 """Of texts and samples."""
@@ -34,32 +34,30 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     """
     run = train_preset(setting, load_preset(setting.preset))
     results = analysed(setting, run, [])
-    exact = _once(setting, run, LAWS, lambda: laws(texts_of(run), PATHS, SEED))
-    for name, measured in (
-        (FORKS, lambda: forks(exact)),
-        (SAMPLED, lambda: sampled(exact, SEED)),
-        (GENERATED, lambda: _generated(run, exact)),
-    ):
-        results[f"{STUDY_FOLDER}/{name}"] = _once(setting, run, name, measured)
-    return {**results, f"{STUDY_FOLDER}/{LAWS}": exact}
+    provenance = {"run": run.name, "digest": run.checkpoint("last").digest, "versions": dict(package_versions())}
+
+    def once(name: str, measured: Callable[[], Result]) -> Result:
+        setting.tell(name)
+        own = kept(setting, [name], provenance, lambda: [measured()])
+        results.update(own)
+        return own[f"{STUDY_FOLDER}/{name}"]
+
+    exact = once(LAWS, lambda: laws(_texts(run.checkpoint("last")), PATHS, SEED))
+    once(FORKS, lambda: forks(exact))
+    once(SAMPLED, lambda: sampled(exact, SEED))
+    once(GENERATED, lambda: _generated(run, exact))
+    return results
+
+
+def _texts(checkpoint: Checkpoint) -> Texts:
+    """What a checkpoint's model writes: walks, or answers to questions of the navigator."""
+    if isinstance(checkpoint.task, FreeWalk):
+        return WalkTexts.of(checkpoint)
+    return NavigatorTexts.of(checkpoint, SEED)
 
 
 def _generated(run: Run, exact: Result) -> Result:
     """With a model of other initial weights, which was never trained, beside it."""
     untrained = Checkpoint.untrained(run.config, run.config.training.seed + 1)
-    return generated(texts_of(run), exact, language_of_task(untrained.model, untrained.task, "untrained"), SEED)
-
-
-def _once(setting: Setting, run: Run, name: str, measured: Callable[[], Result]) -> Result:
-    """A result of the same weights that stands, or a new one, stored."""
-    last = run.checkpoint("last")
-    provenance: dict[str, Any] = {"run": run.name, "digest": last.digest, "versions": package_versions()}
-    folder = setting.out / DATA / STUDY_FOLDER / name
-    if (folder / RECORD).is_file():
-        stored = Result.load(folder)
-        if stored.provenance.get("digest") == last.digest:
-            setting.tell(f"{name}: kept")
-            return stored
-    setting.tell(name)
-    keep(setting, measured(), **provenance)
-    return Result.load(folder)
+    control = language_of_task(untrained.model, untrained.task, "untrained")
+    return generated(_texts(run.checkpoint("last")), exact, control, SEED)

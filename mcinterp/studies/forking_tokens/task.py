@@ -21,8 +21,8 @@ FIRST_LAYERS = 2
 class FreeWalk(NextToken):
     """Walks whose every step is uniform among a node's edges, up to the last layer.
 
-    A walk is written `node a b node a b … node END`: each node but the last is followed by a word a drawn uniformly from
-    `words`, and by the word b that always comes after it. So a node may decide where the walk ends up; an a is as
+    A walk is written `node a b node a b … node END`: each node but the last is followed by a word a drawn uniformly
+    from `words`, and by the word b that always comes after it. So a node may decide where the walk ends up; an a is as
     uncertain as can be and decides nothing, and a b is certain. Loss and scores are of everything after the first node,
     up to the end.
 

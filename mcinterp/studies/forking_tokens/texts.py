@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mcinterp.analysis.skewed_t import Floats
 from mcinterp.language.hooked import language_of_task
 from mcinterp.language.model import LanguageModel
-from mcinterp.runs import Checkpoint, Run
+from mcinterp.runs import Checkpoint
 from mcinterp.studies.forking_tokens.task import FIRST_LAYERS, NODE, FreeWalk
 
 Ints = NDArray[np.int64]
@@ -26,12 +26,23 @@ class Texts(Protocol):
         starts: beginnings of texts, token ids.
         outcomes: names of the outcomes, other left out.
         limit: most tokens after a beginning.
+        prune: prefixes with a smaller probability are not followed.
     """
 
-    model: LanguageModel
-    starts: Sequence[tuple[int, ...]]
-    outcomes: tuple[str, ...]
-    limit: int
+    @property
+    def model(self) -> LanguageModel: ...
+
+    @property
+    def starts(self) -> Sequence[tuple[int, ...]]: ...
+
+    @property
+    def outcomes(self) -> tuple[str, ...]: ...
+
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def prune(self) -> float: ...
 
     def outcome(self, tokens: Ints) -> int | None:
         """The number of the outcome of a text that is over; None for other."""
@@ -56,6 +67,7 @@ class WalkTexts:
         starts: every node that a walk may begin in.
         outcomes: the nodes of the last layer.
         limit: most tokens after a beginning.
+        prune: prefixes with a smaller probability are not followed.
     """
 
     task: FreeWalk
@@ -63,11 +75,13 @@ class WalkTexts:
     starts: Sequence[tuple[int, ...]]
     outcomes: tuple[str, ...]
     limit: int
+    prune: float = 1e-5
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> WalkTexts:
         """Those of a checkpoint."""
-        task, config = checkpoint.task, checkpoint.config.task
+        task: FreeWalk = checkpoint.task
+        config = task.config
         last = task.token_labels()[config.n_nodes - config.width : config.n_nodes]
         starts = [(node,) for node in range(FIRST_LAYERS * config.width)]
         model = language_of_task(checkpoint.model, task, checkpoint.run_name)
@@ -86,8 +100,3 @@ class WalkTexts:
         """By absorption probabilities from the text's last node, whatever words follow it."""
         node = next(token for token in reversed(tokens) if self.task.kind_of(int(token)) == NODE)
         return np.append(self.task.last_nodes()[int(node)].numpy(), 0.0)
-
-
-def texts_of(run: Run) -> Texts:
-    """The texts of a run's last checkpoint."""
-    return WalkTexts.of(run.checkpoint("last"))

@@ -29,8 +29,7 @@ def laws(result: Result, _: Mapping[str, Result]) -> Section:
     ]
     sentences = [
         f"Everything that the model writes after {plural(int(exact['n']), 'beginning')} with a probability above "
-        f"{number(exact['prune'])} was enumerated. {_value(exact, 'other')} of the probability ends in no outcome, what "
-        "was not followed among it.",
+        f"{number(exact['prune'])} was enumerated; {_value(exact, 'left_out')} of the probability was left out.",
         f"At the beginnings the model's law is {_value(exact, 'truth_apart')} from the graph's, in total variation.",
     ]
     return Section(result.name, result.title, sentences, _exact_figures(result), tables)
@@ -42,10 +41,10 @@ def _exact_figures(result: Result) -> list[FigureView]:
     text, rows = texts[number_of_text], _rows(result, number_of_text)
     fork = int(np.argmax(text.change[:-1]))
     captions = (
-        f"Text {number_of_text}, which has most forks: exact law of the outcome before each token (areas), and how far the "
-        "token moves it, in total variation (bars).",
-        f"The tree at its token {fork}, which moves the law most: branches as wide as their probabilities, the text's own "
-        "dark, and where they lead.",
+        f"Text {number_of_text}, which has most forks: exact law of the outcome before each token (areas), and how far "
+        "the token moves it, in total variation (bars).",
+        f"The tree at its token {fork}, which moves the law most: branches as wide as their probabilities, the text's "
+        "own in the colour of letters, and where they lead.",
     )
     bars = {"change": text.change.tolist()}
     areas = outcome_areas_figure(
@@ -142,13 +141,13 @@ def sampled(result: Result, others: Mapping[str, Result]) -> Section:
     """Show who finds the forks by samples, and what noise looks like."""
     figures = [
         FigureView(
-            "Precision and recall of three callers against the exact laws, by the number of samples (written beside the "
-            "points), with 95 % intervals over beginnings.",
+            "Precision and recall of three callers against the exact laws, by the number of samples (written beside "
+            "the points), with 95 % intervals over beginnings.",
             callers_figure(result.table("callers")),
         ),
         FigureView(
-            "Survival: probability that no token up to there is resampled into a branch with a law at least 0.2 away. By "
-            "few samples it falls too fast, because noise alone sets branches apart.",
+            "Survival: probability that no token up to there is resampled into a branch with a law at least 0.2 away. "
+            "By few samples it falls too fast, because noise alone sets branches apart.",
             survival_figure(result.table("survival")),
         ),
         *(_example_figures(result, others[LAWS]) if LAWS in others else ()),
@@ -170,8 +169,8 @@ def _example_figures(result: Result, exact: Result) -> list[FigureView]:
     parts = zip(SHOWN, result.arrays["example_law"], result.arrays["example_posterior"], strict=True)
     return [
         FigureView(
-            f"The text of the exact laws by {samples} samples a branch: the authors' weighted estimate (areas), and the "
-            f"probability of a change from {samples} draws of each position's own law (bars).",
+            f"The text of the exact laws by {samples} samples a branch: the authors' weighted estimate (areas), and "
+            f"the probability of a change from {samples} draws of each position's own law (bars).",
             outcome_areas_figure(law, rows["token"].tolist(), exact.facts["outcomes"], {"change": posterior.tolist()}),
         )
         for samples, law, posterior in parts
@@ -191,8 +190,8 @@ def _caller_sentence(row: pd.Series) -> str:
         return f"With {row['samples']} samples there are no {names[row['caller']]}."
     return (
         f"With {row['samples']} samples {_value(row, 'precision')} of the {names[row['caller']]} are forks, "
-        f"{_value(row, 'recall')} of the forks are found, and {_value(row, 'false')} of the tokens that change nothing are "
-        f"called; fresh samples make {_value(row, 'found_again')} of the calls again."
+        f"{_value(row, 'recall')} of the forks are found, and {_value(row, 'false')} of the tokens that change nothing "
+        f"are called; fresh samples make {_value(row, 'found_again')} of the calls again."
     )
 
 
@@ -204,23 +203,23 @@ def _noise(result: Result) -> str:
     inflated = Judged.of(hazard, "inflation", 1.0).say("more than", "less than", "about as much as")
     return (
         f"The samples' hazards are {_value(hazard, 'inflation')} times the exact ones, {inflated} there is; "
-        f"{of_them(int(same['apart']), int(same['n']), 'pair')} of branches with the same law look different. In series "
-        f"without any change {null['naive']:.0%} of the tokens are steps, and the evidence for one is strong in "
+        f"{of_them(int(same['apart']), int(same['n']), 'pair')} of branches with the same law look different. In "
+        f"series without any change {null['naive']:.0%} of the tokens are steps, and the evidence for one is strong in "
         f"{_value(null, 'strong')} of the series."
     )
 
 
 def generated(result: Result, _: Mapping[str, Result]) -> Section:
     """Show that the noise of generated samples is that of counting."""
-    slopes = result.table("slopes").set_index("what")
+    own, drawn = (_value(row, "slope") for _, row in result.table("slopes").iterrows())
     fit, control = result.table("fit").iloc[0], result.table("control").iloc[0]
     sentences = [
-        f"The distance between two sets of generated samples falls with a power of {_value(slopes.loc['generated'], 'slope')} "
-        f"of their number; of draws of the exact laws, with {_value(slopes.loc['drawn'], 'slope')}.",
-        f"At {of_them(int(fit['apart']), int(fit['n']), 'place')} the samples differ from the exact law by a χ² test that "
-        "errs once in twenty.",
-        f"Along the same texts an untrained model says an outcome in {1 - control['other']:.0%} of its samples, and the "
-        f"segmentation calls {of_them(int(control['calls']), int(control['n']), 'token')}.",
+        f"The distance between two sets of samples falls with a power of {own} of their number where the model "
+        f"generates them, and of {drawn} where they are drawn from the exact laws.",
+        f"At {of_them(int(fit['apart']), int(fit['n']), 'place')} the samples differ from the exact law by a χ² test "
+        "that errs once in twenty.",
+        f"Along the same texts an untrained model says an outcome in {1 - control['other']:.0%} of its samples, and "
+        f"the segmentation calls {of_them(int(control['calls']), int(control['n']), 'token')}.",
     ]
     caption = "Total variation between two sets of samples from the same place, mean over places with 95 % interval."
     figures = [FigureView(caption, replicates_figure(result.table("replicates")))]

@@ -17,4 +17,11 @@ STUDY = Study(
         "graph-navigation": TaskKind(f"{_CONFIG}:NavigationConfig", f"{HERE}.task:GraphNavigation", ("transformer",)),
         "motif-navigation": TaskKind(f"{_CONFIG}:MotifConfig", f"{HERE}.motifs:MotifNavigation", ("transformer",)),
     },
+    measured_views={name: f"{HERE}.views:{name}" for name in ("accuracy", "temperature", "order", "exemplars")},
+    exports={
+        "NavigationConfig": f"{_CONFIG}:NavigationConfig",
+        "MotifConfig": f"{_CONFIG}:MotifConfig",
+        "GraphNavigation": f"{HERE}.task:GraphNavigation",
+        "MotifNavigation": f"{HERE}.motifs:MotifNavigation",
+    },
 )

@@ -31,12 +31,12 @@ ACCURACY_COLUMNS = {
     "n": "pairs, those without a path among them",
     "n_path": "pairs with a path",
     "trained": "pairs with a path that are trained on",
-    "coverage": "share of the graph's edges that lie on a path that is trained on",
+    "coverage": "share of the graph's edges that training shows, on paths or on walks where there is none",
     **interval_columns("stepwise", "share of answers PATH or NOPATH that are right, where the steps are written"),
     **interval_columns("direct", "the same of the network that answers at once"),
     "walker": "the same of a walk along random edges, which knows them all; exact",
     "closure": "the same of who puts the trained pairs end to end",
-    "on_paths": "the same of who knows the edges that lie on paths that are trained on",
+    "shown": "the same of who puts the edges that training shows end to end",
     **interval_columns("gap", "stepwise less direct, paired"),
     **interval_columns("lead", "stepwise less walker, paired"),
     **interval_columns("valid", "of pairs with a path: share whose steps are one (exact binomial interval)"),
@@ -132,19 +132,19 @@ def _labels(pairs: Pairs, stepwise: Asked, direct: Asked) -> dict[str, Any]:
     task = stepwise.task
     with_steps, at_once = (right(pairs, network.answers(pairs)) for network in (stepwise, direct))
     walker = torch.where(pairs.has_path, stepwise.hits[pairs.start, pairs.goal], 1.0)
-    known, on_paths = torch.zeros_like(task.paths.reach), trained_edges(task)
+    known, shown = torch.zeros_like(task.paths.reach), trained_edges(task)
     trained = task.pairs.only(task.pairs.has_path)
     known[trained.start, trained.goal] = True
     return {
         "n": len(pairs),
         "n_path": int(pairs.has_path.sum()),
         "trained": len(trained),
-        "coverage": float(on_paths.sum() / task.graph.edges.sum()),
+        "coverage": float(shown.sum() / task.graph.edges.sum()),
         **weighted(pairs, with_steps).columns("stepwise"),
         **weighted(pairs, at_once).columns("direct"),
         "walker": float((pairs.weights * walker).sum()),
         "closure": implied(pairs, closure(known)),
-        "on_paths": implied(pairs, reached_by(on_paths, task.graph)),
+        "shown": implied(pairs, reached_by(shown, task.graph)),
         **weighted(pairs, with_steps - at_once).columns("gap"),
         **weighted(pairs, with_steps - walker).columns("lead"),
     }
@@ -158,7 +158,7 @@ def _paths(pairs: Pairs, stepwise: Asked) -> dict[str, Any]:
     return {
         **_share(answers.valid).columns("valid"),
         "hits": float(hits.mean()),
-        **mean_estimate((answers.valid - hits).numpy()).columns("stitched"),
+        **mean_estimate((answers.valid.double() - hits).numpy()).columns("stitched"),
         **{name: value for each, of in shares.items() for name, value in _share(of).columns(each).items()},
     }
 

@@ -115,15 +115,12 @@ class MotifConfig(TaskSection):
     order: Literal["chain", "shuffled"] = Field(
         "chain", description="Whether exemplars stand in the order of the chain, or in a random one."
     )
-    offset: bool = Field(
-        False, description="Whether samples begin at a random position, so that all positions are trained."
-    )
 
     @model_validator(mode="after")
     def _consistent(self) -> MotifConfig:
-        if not self.longest <= self.positions_for <= self.motifs:
+        if not self.longest < self.positions_for <= self.motifs:
             raise ValueError(
-                f"longest ≤ positions_for ≤ motifs is needed, as a chain has different motifs; got {self.longest}, "
+                f"longest < positions_for ≤ motifs is needed, as a chain has different motifs; got {self.longest}, "
                 f"{self.positions_for} and {self.motifs}"
             )
         return self

@@ -78,8 +78,6 @@ class MotifNavigation(NextToken):
             chosen = known[torch.randint(len(known), (len(of_k),), generator=generator)]
             chains = self.chains(chosen, generator)
             tokens[of_k, : self.config.length(k)] = self.written(self.prompt(chains, generator), chains)
-        if self.config.offset:
-            tokens = self._moved(tokens, generator)
         return TokenBatch.of(tokens, self._asked(tokens)[:, 1:].float(), {"motifs": motifs})
 
     def chains(self, motifs: Int[Tensor, "n motif"], generator: torch.Generator) -> Chains:
@@ -127,12 +125,13 @@ class MotifNavigation(NextToken):
         end = torch.full((len(prompt), 1), self.end)
         return torch.cat([prompt, chains.ways.flatten(1)[:, 1:], end], 1)
 
-    def follows(self, written: Int[Tensor, "n new"], chains: Chains) -> Bool[Tensor, " n"]:
+    def follows(self, written: Int[Tensor, "n new"], chains: Chains, ends: bool = True) -> Bool[Tensor, " n"]:
         """Whether answers go through just these motifs, over their ghost edges, to the goal.
 
         Args:
             written: what comes after the prompt, PAD where it is shorter.
             chains: whose ways within motifs need not be the same.
+            ends: whether END has to come right after the goal.
         """
         n, k, layers = chains.ways.shape
         if written.shape[1] < k * layers:
@@ -141,7 +140,16 @@ class MotifNavigation(NextToken):
         inner = nodes.clamp_max(self.n_nodes - 1)
         along = self.edges[inner[..., :-1], inner[..., 1:]].all(-1) & (nodes < self.n_nodes).all(-1)
         links = (nodes[..., [0, -1]] == chains.ways[..., [0, -1]]).all(-1)
-        return along.all(-1) & links.all(-1) & (written[:, k * layers - 1] == self.end)
+        there = along.all(-1) & links.all(-1)
+        return there & (written[:, k * layers - 1] == self.end) if ends else there
+
+    def leaves(self, written: Int[Tensor, "n new"], chains: Chains) -> Bool[Tensor, " n"]:
+        """Whether answers leave the first motif over the chain's ghost edge, whatever comes then."""
+        layers = chains.ways.shape[2]
+        if written.shape[1] < layers:
+            return torch.zeros(len(written), dtype=torch.bool)
+        edge = torch.stack([chains.ways[:, 0, -1], chains.ways[:, 1, 0]], 1)
+        return (written[:, layers - 2 : layers] == edge).all(1)
 
     def token_labels(self) -> list[str]:
         """Nodes by motif, layer and place in it; signs by their names."""
@@ -169,13 +177,6 @@ class MotifNavigation(NextToken):
         """What is asked for: all that follows `Q goal start`."""
         question = (tokens == self.ask).cumsum(1)
         return (question.roll(PROMPT, 1) * question > 0) & (tokens != self.pad)
-
-    def _moved(self, tokens: Int[Tensor, "n token"], generator: torch.Generator) -> Int[Tensor, "n token"]:
-        """Samples that begin at a random one of the places at which they can."""
-        length = (tokens != self.pad).sum(1, keepdim=True)
-        free = tokens.shape[1] - length
-        offset = (torch.rand(len(tokens), 1, generator=generator) * (free + 1)).long()
-        return tokens.gather(1, (torch.arange(tokens.shape[1]) - offset) % tokens.shape[1])
 
 
 def chains_of(motifs: int, links: Bool[Tensor, "motif motif"]) -> Int[Tensor, "chain motif"]:

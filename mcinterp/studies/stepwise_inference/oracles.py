@@ -36,14 +36,26 @@ def closure(pairs: Bool[Tensor, "node node"]) -> Bool[Tensor, "node node"]:
 
 
 def trained_edges(task: GraphNavigation) -> Bool[Tensor, "node node"]:
-    """The edges that lie on a path that training draws."""
+    """The edges that training shows: those on a path that it may draw, and on a walk where there is none."""
+    return task.graph.edges & (_on_paths(task) | _on_walks(task)[:, None])
+
+
+def _on_paths(task: GraphNavigation) -> Bool[Tensor, "node node"]:
+    """Whether an edge lies on a path of a trained pair."""
     asked = task.pairs.only(task.pairs.has_path)
     pairs = torch.zeros(len(task.graph), len(task.graph), dtype=torch.float64)
     pairs[asked.start, asked.goal] = 1.0
     paths = task.trained
     # Of an edge from u to v: pairs with a path of i edges to u, and at most so many that are left from v.
     uses = sum(paths.by_length[i].T @ pairs @ paths.within[paths.most - 1 - i].T for i in range(paths.most))
-    return task.graph.edges & (torch.as_tensor(uses) > 0)
+    return torch.as_tensor(uses) > 0
+
+
+def _on_walks(task: GraphNavigation) -> Bool[Tensor, " node"]:
+    """Whether a walk of a trained pair without a path may go on from a node, along any of its edges."""
+    asked, shortest = task.pairs.only(~task.pairs.has_path), task.paths.shortest
+    near = (shortest >= 0) & (shortest < task.config.walk)
+    return (near[asked.start] & (task.graph.depth < task.graph.depth[asked.goal, None])).any(0)
 
 
 def reached_by(edges: Bool[Tensor, "node node"], graph: Graph) -> Bool[Tensor, "node node"]:

@@ -20,8 +20,8 @@ SHORT = 2
 DIRECT: Mapping[str, Any] = {**FEW, "task.answer": "direct", "task.positions": 3, "task.offset": False}
 SEEN_EARLY = {**FEW, "training.checkpoints": 12}
 NAVIGATOR, SHUFFLED_LABELS = "navigator", "direct-shuffled-labels"
-MOTIFS, SHUFFLED, MOVED = "motifs", "motifs-shuffled", "motifs-moved"
-"""Chains of motifs, with exemplars in the order of the chain, in a random one, and at random positions."""
+MOTIFS, SHUFFLED = "motifs", "motifs-shuffled"
+"""Chains of motifs, with exemplars in the order of the chain, and in a random one."""
 LONGER = 1.5
 """Times as many steps where exemplars stand in a random order, which takes longer to learn."""
 
@@ -53,9 +53,9 @@ def compared(config: RunConfig) -> dict[str, Both]:
 
 def variants(config: RunConfig) -> dict[str, RunConfig]:
     """Name of a run → its configuration."""
+    pairs = own_pairs(config)
     found = {"direct": changed(config, DIRECT)}
     found[SHUFFLED_LABELS] = changed(config, {**DIRECT, "task.labels": "shuffled"})
-    pairs = own_pairs(config)
     for name, both in compared(config).items():
         if name != "own":
             fields = {"task.graph": both.graph, "task.longest": both.longest}
@@ -72,11 +72,7 @@ def _motifs(config: RunConfig) -> dict[str, RunConfig]:
     """The motifs' networks, seeded as the own run, with the ground truth that its seed decides."""
     motifs = changed(load_preset(MOTIFS), {"training.seed": config.training.seed, **FEW})
     shuffled = {"task.order": "shuffled", "training.steps": round(LONGER * motifs.training.steps)}
-    return {
-        MOTIFS: motifs,
-        SHUFFLED: changed(motifs, shuffled),
-        MOVED: changed(motifs, {"task.offset": True}),
-    }
+    return {MOTIFS: motifs, SHUFFLED: changed(motifs, shuffled)}
 
 
 def train_all(setting: Setting, run: Run) -> dict[str, Run]:

@@ -53,6 +53,7 @@ class GraphNavigation(NextToken):
         self.config, self.graph = config, graph_of(config)
         self.n_nodes = len(self.graph)
         self.path, self.no_path, self.end, self.pad = range(self.n_nodes, config.d_vocab)
+        self.end_tokens = (self.end,)
         self.paths, self.trained = Paths(self.graph), Paths(self.graph, config.longest)
         share, most = config.trained_share, config.trained_pairs
         picked = chosen(self.paths, config.longest, share, most, config.chain + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 from mcinterp.studies.stepwise_inference.likelihoods import Likelihoods, Ways, ways
-from mcinterp.studies.stepwise_inference.runs import NAVIGATOR
+from mcinterp.studies.stepwise_inference.runs import BERNOULLI, HIERARCHICAL, NAVIGATOR
 
 TEMPERATURE = "temperature"
 TEMPERATURES = (0.01, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -60,26 +60,28 @@ def temperature(runs: Mapping[str, Run]) -> Result:
     Args:
         runs: by name, the own run under ''.
     """
-    run = runs[NAVIGATOR]
-    checkpoint = run.checkpoint()
-    found = ways(checkpoint.task, SEED)
-    last = Likelihoods.of(checkpoint.model, checkpoint.task, found)
-    trade, peaks = _trade(last, found)
-    lengths = [_length("bernoulli", run.steps[-1], last, found, each) for each in TEMPERATURES]
-    for step in run.steps[:-1]:
-        early = Likelihoods.of(run.checkpoint(step).model, checkpoint.task, found)
-        lengths.append(_length("bernoulli", step, early, found, 1.0))
-    own = runs[""].checkpoint()
-    alike = ways(own.task, SEED)
-    of_own = Likelihoods.of(own.model, own.task, alike)
-    lengths += [_length("hierarchical", runs[""].steps[-1], of_own, alike, each) for each in TEMPERATURES]
+    own, every = runs[""], runs[NAVIGATOR]
+    task = every.checkpoint().task
+    found = ways(task, SEED)
+    trade, peaks = _trade(Likelihoods.of(every.checkpoint().model, task, found), found) if found.n_pairs else ([], [])
+    lengths = [*_lengths(BERNOULLI, every), *_lengths(BERNOULLI, every, early=True), *_lengths(HIERARCHICAL, own)]
     tables = {
         "trade": Table.of(TRADE_COLUMNS, trade),
         "peaks": Table.of(PEAK_COLUMNS, peaks),
         "lengths": Table.of(LENGTH_COLUMNS, lengths),
     }
-    facts = {"longest": checkpoint.task.config.longest, "paths": len(found.pair), "step": run.steps[-1]}
+    facts = {"longest": task.config.longest, "paths": len(found.pair), "step": every.steps[-1]}
     return Result(TEMPERATURE, "Temperature, and the length of paths", {"seed": SEED}, facts, tables)
+
+
+def _lengths(graph: str, run: Run, early: bool = False) -> Iterator[dict[str, Any]]:
+    """Rows of the last checkpoint at every temperature, or of those before it at temperature 1."""
+    found = ways(run.checkpoint().task, SEED)
+    for step in (run.steps[:-1] if early else run.steps[-1:]) if found.n_pairs else ():
+        checkpoint = run.checkpoint(step)
+        likelihoods = Likelihoods.of(checkpoint.model, checkpoint.task, found)
+        for each in (1.0,) if early else TEMPERATURES:
+            yield _length(graph, step, likelihoods, found, each)
 
 
 def by_pair(found: Ways, values: Floats) -> Floats:

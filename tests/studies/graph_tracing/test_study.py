@@ -37,7 +37,7 @@ def shrunk(patch: pytest.MonkeyPatch) -> None:
 
 
 def reproduced(folder: Path, patch: pytest.MonkeyPatch) -> int:
-    words = ["reproduce", "graph-tracing", "--preset", "graph-tracing-ring7", "--run", str(folder / "run")]
+    words = ["reproduce", "graph-tracing", "--preset", "tracing-ring7", "--run", str(folder / "run")]
     patch.setattr(sys, "argv", ["mcinterp", *words, "--out", str(folder / "out"), "--jobs", "1"])
     with pytest.raises(SystemExit) as ended:
         main()
