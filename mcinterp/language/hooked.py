@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class HookedLanguage(DecodedModel):
             *(f"blocks.{layer}.hook_resid_pre" for layer in range(self.n_layers)),
             f"blocks.{last}.hook_resid_post",
         ]
+        logits: Any
         logits, cache = self._model.run_with_cache(tokens, names_filter=lambda name: name in names)
         return [cache[name] for name in names], logits.softmax(-1)[..., list(wanted)]
 

@@ -73,7 +73,6 @@ class StateModel(Protocol):
         n_parameters: numbers that the model is made of.
         n_positions: length of the longest text, None where there is no bound.
         begin_token: that a text begins with; None where it begins with none.
-        device: that it runs on.
     """
 
     name: str
@@ -82,7 +81,11 @@ class StateModel(Protocol):
     n_parameters: int
     n_positions: int | None
     begin_token: int | None
-    device: torch.device
+
+    @property
+    def device(self) -> torch.device:
+        """That it runs on."""
+        ...
 
     def states(
         self, tokens: Int[Tensor, "n pos"], wanted: Sequence[int]

@@ -30,6 +30,8 @@ PAPER = "arXiv 2501.00070"
 SHOWN, CUT, SIZED = (f"study/{name}" for name in (STRUCTURE, ABLATION, CRITICAL))
 MORE = Rule(low=0.0)
 LITTLE = Rule(-0.05, 0.05)
+TRACED = 0.6
+"""Probability of neighbours of a network that traces: on a ring the node before alone gives a half."""
 LOW_ENERGY = 0.95
 """Where neighbours are nearer than other nodes by so much that it can be told from chance."""
 
@@ -130,7 +132,7 @@ def persists(e: Evidence) -> Claim:
             ),
             Finding(f"{said}: the same of the context", _both(e, "context_above", network), MORE, SHOWN, first),
         ]
-    right = _last(e, "predictions", "mass")
+    right = _mass(e, OWN)
     findings.append(Finding("half of training on the prior: probability of neighbours", right, Rule(low=0.8), SHOWN))
     return Claim("prior beside context", text, f"{PAPER}, semantic prior", tuple(findings))
 
@@ -138,7 +140,8 @@ def persists(e: Evidence) -> Claim:
 def dominates(e: Evidence) -> Claim:
     """Which of them is larger."""
     text = "The structure of the context cannot dominate the one from training."
-    control = Control("the same of a network without a prior", _both(e, "lead", NO_PRIOR), Rule(high=0.0))
+    without = Control("the same of a network without a prior", _both(e, "lead", NO_PRIOR), Rule(high=0.0))
+    traces = Control("probability of neighbours: it traces the context", _mass(e, MOSTLY_PRIOR), Rule(low=TRACED))
     findings = tuple(
         Finding(
             f"{said}: partial η² of the prior less that of the context, last context",
@@ -147,7 +150,10 @@ def dominates(e: Evidence) -> Claim:
             SHOWN,
             control,
         )
-        for network, said in ((OWN, "half of training on the prior"), (MOSTLY_PRIOR, "nine tenths of it"))
+        for network, said, control in (
+            (OWN, "half of training on the prior", without),
+            (MOSTLY_PRIOR, "nine tenths of it", traces),
+        )
     )
     return Claim("context cannot dominate", text, f"{PAPER}, semantic prior", findings)
 
@@ -261,6 +267,10 @@ def _last(e: Evidence, table: str, column: str) -> Number:
     """Of the own network in the last context, after its last block."""
     layer = {"layer": e.fact(SHOWN, "layers")} if table == "geometry" else {}
     return e.number(SHOWN, table, column, network=OWN, begin=e.fact(SHOWN, "last"), **layer)
+
+
+def _mass(e: Evidence, network: str) -> Number:
+    return e.number(SHOWN, "predictions", "mass", network=network, begin=e.fact(SHOWN, "last"))
 
 
 def _both(e: Evidence, column: str, network: str, first: bool = False) -> Number:

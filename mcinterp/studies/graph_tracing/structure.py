@@ -43,6 +43,7 @@ from mcinterp.studies.graph_tracing.runs import (
     Network,
     labellings,
     prior_of,
+    tracing,
 )
 from mcinterp.studies.graph_tracing.task import GraphTracing
 
@@ -166,7 +167,7 @@ def _facts(own: Followed) -> dict[str, Any]:
         "graph": own.network.shape.name,
         "edges": [list(edge) for edge in own.network.shape.edges],
         "labels": [own.network.checkpoint.task.token_labels()[token] for token in first.walks.labels],
-        "prior": float(own.network.checkpoint.config.task.prior),
+        "prior": tracing(own.network.checkpoint.config).prior,
         "windows": described(own.windows),
         "begins": [begin for begin, _ in own.windows],
         "last": own.windows[-1][0],

@@ -13,6 +13,7 @@ from torch import Tensor
 from mcinterp.errors import InputError
 from mcinterp.studies.graph_tracing import oracles
 from mcinterp.studies.graph_tracing.config import TracingConfig
+from mcinterp.studies.graph_tracing.oracles import Hypothesis
 from mcinterp.task.batch import ScoreKind
 from mcinterp.task.next_token import TokenBatch
 from mcinterp.task.offers import OracleKind
@@ -129,9 +130,9 @@ class GraphTracing(OracleTokens):
         """P(next token | all so far) of the sequences that are drawn, on rings."""
         return oracles.bayes(torch.from_numpy(tokens), self._hypotheses(), self.d_vocab, self.config.order).numpy()
 
-    def _hypotheses(self) -> list[oracles.Hypothesis]:
+    def _hypotheses(self) -> list[Hypothesis]:
         """What a sequence may be: the prior's ring, or any ring with tokens dealt at random."""
         prior, sizes = self.config.prior, [shape.n for shape in self.shapes]
-        fresh = [oracles.Hypothesis(n, (1 - prior) / len(sizes)) for n in sizes]
-        known = [oracles.Hypothesis(sizes[0], prior, fixed=True)]
+        fresh = [Hypothesis(n, (1 - prior) / len(sizes)) for n in sizes]
+        known = [Hypothesis(sizes[0], prior, fixed=True)]
         return [each for each in (*known, *fresh) if each.probability > 0]

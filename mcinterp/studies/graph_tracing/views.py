@@ -14,9 +14,9 @@ from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 from mcinterp.studies.graph_tracing.ablation import BEST_INDUCTION, BEST_PREVIOUS, PLANE, RANDOM, WORST_PREVIOUS
 from mcinterp.studies.graph_tracing.figures import ablation_figure, both_figure, components_figure, sizes_figure
-from mcinterp.studies.graph_tracing.moments import GEOMETRY, HALF_ACCURACY, HALF_GEOMETRY, LEAST_ENERGY
+from mcinterp.studies.graph_tracing.moments import GEOMETRY, GEOMETRY_FIRST, HALF_ACCURACY, HALF_GEOMETRY, LEAST_ENERGY
 from mcinterp.studies.graph_tracing.nulls import MIXED, PREDICTION
-from mcinterp.studies.graph_tracing.runs import MOSTLY_PRIOR, NO_PRIOR, OWN
+from mcinterp.studies.graph_tracing.runs import MOSTLY, MOSTLY_PRIOR, NO_PRIOR, OWN
 from mcinterp.studies.graph_tracing.sizes import DIFFERENCE, MEMORY, MODEL
 
 COURSES = (
@@ -103,28 +103,29 @@ def _geometry(result: Result) -> str:
 
 
 def _first(result: Result) -> str:
-    rows = _of(result, "moments").set_index("what")
-    geometry, accuracy = rows.loc[HALF_GEOMETRY], rows.loc[HALF_ACCURACY]
-    said = Judged.beside(accuracy, "value", geometry, "value").say("before", "after", "at about the same time as")
+    rows = _by(_of(result, "moments"), "what")
+    geometry, accuracy = rows[HALF_GEOMETRY], rows[HALF_ACCURACY]
+    said = Judged.of(rows[GEOMETRY_FIRST], "value").say("before", "after", "at about the same time as")
     return (
         f"Half of the geometry is there after {_value(geometry, 'value')} tokens, {said} half of the accuracy beyond "
         f"the node before ({_value(accuracy, 'value')}). The least energy of any context is "
-        f"{_value(rows.loc[LEAST_ENERGY], 'value')}."
+        f"{_value(rows[LEAST_ENERGY], 'value')}."
     )
 
 
 def _sudden(result: Result) -> str:
-    row = _of(result, "drops").set_index("curve").loc[GEOMETRY]
-    return f"The detector finds a sudden change of the geometry in {of_them(row['found'], row['n'], 'labelling')}."
+    row = _by(_of(result, "drops"), "curve")[GEOMETRY]
+    labellings = of_them(int(row["found"]), int(row["n"]), "labelling")
+    return f"The detector finds a sudden change of the geometry in {labellings}."
 
 
 def _prior(result: Result) -> list[str]:
     found = []
-    for network, share in ((OWN, f"{result.facts['prior']:g}"), (MOSTLY_PRIOR, "0.9")):
+    for network, share in ((OWN, result.facts["prior"]), (MOSTLY_PRIOR, MOSTLY)):
         row = _in_last(result, "both", network)
         beside = Judged.of(row, "prior_above").say("more than", "less than", "about as much as")
         found.append(
-            f"Where the prior has {share} of training, distances on its graph explain {_value(row, 'prior')} beside "
+            f"Where the prior has {share:g} of training, distances on its graph explain {_value(row, 'prior')} beside "
             f"the context's, {beside} by chance, and the context's explain {_value(row, 'context')} beside the prior's."
         )
     return found
@@ -143,8 +144,8 @@ def ablation(result: Result, _: Mapping[str, Result]) -> Section:
 
 
 def _heads(result: Result) -> str:
-    rows = result.table("effects").set_index("without")
-    previous, worst, induction = (rows.loc[name] for name in (BEST_PREVIOUS, WORST_PREVIOUS, BEST_INDUCTION))
+    rows = _by(result.table("effects"), "without")
+    previous, worst, induction = (rows[name] for name in (BEST_PREVIOUS, WORST_PREVIOUS, BEST_INDUCTION))
     return (
         f"Without the best previous-token head {previous['heads']} the probability of neighbours falls by "
         f"{_value(previous, 'mass_fall')} and η² after the first block by {_value(previous, 'first_layer_fall')}; "
@@ -155,8 +156,8 @@ def _heads(result: Result) -> str:
 
 
 def _planes(result: Result) -> str:
-    rows = result.table("planes").set_index("without")
-    own, random = rows.loc[PLANE], rows.loc[RANDOM]
+    rows = _by(result.table("planes"), "without")
+    own, random = rows[PLANE], rows[RANDOM]
     said = Judged.of(own, "beyond_random").say("more than", "less than", "about as much as")
     return (
         f"Without the plane of the geometry ({_value(own, 'variance')} of the variance) the probability of neighbours "
@@ -167,13 +168,11 @@ def _planes(result: Result) -> str:
 
 def sizes(result: Result, _: Mapping[str, Result]) -> Section:
     """Show how context grows with the ring."""
-    slopes = result.table("slopes").set_index("of")
-    more = Judged.of(slopes.loc[DIFFERENCE], "slope").say(
-        "more steeply than", "less steeply than", "about as steeply as"
-    )
+    slopes = _by(result.table("slopes"), "of")
+    more = Judged.of(slopes[DIFFERENCE], "slope").say("more steeply than", "less steeply than", "about as steeply as")
     sentence = (
-        f"The context at which accuracy is half-way grows as a power {_value(slopes.loc[MODEL], 'slope')} of the "
-        f"number of nodes, {more} that of a memory of what followed what ({_value(slopes.loc[MEMORY], 'slope')})."
+        f"The context at which accuracy is half-way grows as a power {_value(slopes[MODEL], 'slope')} of the "
+        f"number of nodes, {more} that of a memory of what followed what ({_value(slopes[MEMORY], 'slope')})."
     )
     figure = FigureView(
         "Tokens seen at half of the accuracy beyond the node before, for one network that traces rings of all these "
@@ -204,6 +203,11 @@ def _table(result: Result, name: str, caption: str, folded: bool = False) -> Tab
 def _of(result: Result, table: str, network: str = OWN) -> pd.DataFrame:
     frame = result.table(table)
     return frame[frame["network"] == network]
+
+
+def _by(rows: pd.DataFrame, column: str) -> dict[str, pd.Series]:
+    """Its rows, by what stands in a column."""
+    return {str(name): row for name, row in rows.set_index(column).iterrows()}
 
 
 def _in_last(result: Result, table: str, network: str = OWN) -> pd.Series:

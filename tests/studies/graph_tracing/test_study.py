@@ -103,6 +103,7 @@ GOOD: dict[tuple[str, str, str, tuple[tuple[str, object], ...]], float] = {
         )
     },
     ("structure", "predictions", "mass", (("network", "own"), ("begin", 32))): 0.9,
+    ("structure", "predictions", "mass", (("network", "mostly prior"), ("begin", 32))): 0.8,
     ("structure", "effects", "above_chance", (("network", "own"), ("layer", 2), ("removed", "previous node"))): 0.3,
     ("structure", "effects", "change", (("network", "own"), ("layer", 2), ("removed", "a node drawn at random"))): 0.0,
     ("ablation", "planes", "mass_fall", (("without", "plane of the geometry"),)): 0.3,
@@ -179,6 +180,8 @@ def test_without_results_nothing_is_decided() -> None:
         ("prior beside context", "does not hold", {("structure", "predictions", "mass", "own"): 0.6}),
         ("context cannot dominate", "does not hold", {("structure", "both", "lead", "own"): -0.4}),
         ("context cannot dominate", "undecided", {("structure", "both", "lead", "no prior"): 0.1}),
+        ("context cannot dominate", "undecided", {("structure", "predictions", "mass", "mostly prior"): 0.5}),
+        ("context cannot dominate", "does not hold", {("structure", "both", "lead", "mostly prior"): -0.4}),
         (
             "geometry serves prediction",
             "does not hold",
