@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mcinterp.analysis.compare.checkpoint_comparison import compare_checkpoints
     from mcinterp.analysis.compare.run_comparison import compare_runs
+    from mcinterp.analysis.graph_geometry import NodeGraph, dirichlet_energy
     from mcinterp.analysis.passes.ablation import ablation
     from mcinterp.analysis.passes.attention import attention_maps
     from mcinterp.analysis.passes.circuits import circuits
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
     from mcinterp.analysis.passes.switching import model_switching, switch
     from mcinterp.analysis.passes.taxonomy import class_members, head_taxonomy
     from mcinterp.analysis.registry import COMPARISONS, PASSES, select_comparisons, select_passes
+    from mcinterp.analysis.representations import ClassMeans, components_along, isomap_along
     from mcinterp.analysis.runner import analyse
     from mcinterp.analysis.summary import training_summary
     from mcinterp.analysis.sweep import sweep_summary
+    from mcinterp.analysis.traced_language import TracePlan, graph_trace
 
 _FILE_OF = {
     "COMPARISONS": "registry",
     "PASSES": "registry",
+    "ClassMeans": "representations",
+    "NodeGraph": "graph_geometry",
+    "TracePlan": "traced_language",
     "ablation": "passes.ablation",
     "analyse": "runner",
     "attention_maps": "passes.attention",
@@ -39,9 +45,13 @@ _FILE_OF = {
     "compare_checkpoints": "compare.checkpoint_comparison",
     "compare_runs": "compare.run_comparison",
     "component_dynamics": "passes.component_dynamics",
+    "components_along": "representations",
+    "dirichlet_energy": "graph_geometry",
     "embeddings": "passes.embeddings",
+    "graph_trace": "traced_language",
     "head_formation": "passes.formation",
     "head_taxonomy": "passes.taxonomy",
+    "isomap_along": "representations",
     "linear_probes": "passes.probes",
     "model_switching": "passes.switching",
     "oracle_distances": "passes.oracles",
@@ -57,6 +67,9 @@ _FILE_OF = {
 __all__ = [
     "COMPARISONS",
     "PASSES",
+    "ClassMeans",
+    "NodeGraph",
+    "TracePlan",
     "ablation",
     "analyse",
     "attention_maps",
@@ -66,9 +79,13 @@ __all__ = [
     "compare_checkpoints",
     "compare_runs",
     "component_dynamics",
+    "components_along",
+    "dirichlet_energy",
     "embeddings",
+    "graph_trace",
     "head_formation",
     "head_taxonomy",
+    "isomap_along",
     "linear_probes",
     "model_switching",
     "oracle_distances",

@@ -13,7 +13,7 @@ from mcinterp.cli.options import REPORTS, Device, Seed
 from mcinterp.cli.progress import count_progress, say
 
 if TYPE_CHECKING:
-    from mcinterp.analysis.graph_trace import TracePlan
+    from mcinterp.analysis.traced_language import TracePlan
 
 LONGEST = 256
 """Tokens of a walk where the model has room for as many."""
@@ -53,7 +53,7 @@ def graph_trace(
     shape, listed = graph_named(graph), read_words(words)
     opened = opened_language(model, device, "graph-trace")
     tokens = single_tokens(opened, listed, shape.n)
-    from mcinterp.analysis.graph_trace import TracePlan
+    from mcinterp.analysis.traced_language import TracePlan
 
     room = LONGEST if opened.n_positions is None else opened.n_positions - (opened.begin_token is not None)
     plan = TracePlan(opened, shape, listed, tokens, labellings, walks, length or min(room, LONGEST), seed)
@@ -71,8 +71,8 @@ def _cost(plan: TracePlan) -> str:
 
 
 def _report(plan: TracePlan, folder: Path, model: str, single_file: bool) -> None:
-    from mcinterp.analysis.graph_trace import graph_trace as traced
     from mcinterp.analysis.runner import DATA
+    from mcinterp.analysis.traced_language import graph_trace as traced
     from mcinterp.report.trace import write_trace_report
     from mcinterp.runs.checkpoint import package_versions
 
