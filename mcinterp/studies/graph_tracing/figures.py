@@ -71,7 +71,7 @@ def ablation_figure(effects: pd.DataFrame) -> go.Figure:
     Args:
         effects: the table.
     """
-    names = [text(f"{row['without']} {row['heads']}".strip()) for _, row in effects.iterrows()]
+    names = [text(f"{row['without']} {row['heads']}".strip()) for _, row in effects.fillna({"heads": ""}).iterrows()]
     traces = [
         {
             "type": "bar",

@@ -31,6 +31,7 @@ MASSES = (
     ("directed", "memory of what followed what", "dot"),
     ("prior_mass", "the model, on the prior's neighbours", "solid"),
 )
+THAN = ("more than", "less than", "not certainly more than")
 
 
 def structure(result: Result, _: Mapping[str, Result]) -> Section:
@@ -91,14 +92,15 @@ def _structure_figures(result: Result) -> list[FigureView]:
 
 def _geometry(result: Result) -> str:
     row = _in_last(result, "geometry")
-    above = Judged.of(row, "above_chance").say("more than", "less than", "about as much as")
+    above = Judged.of(row, "above_chance").say(*THAN, missing="beside")
     near = Judged.of(row, "energy", 1.0, 0.05).say(
         "further apart than other nodes", "nearer to each other than other nodes", "about as far apart as any nodes",
         "as far apart as any nodes",
     )  # fmt: skip
     return (
         f"In the last context graph distance explains {_value(row, 'explained')} of the last layer's geometry, {above} "
-        f"by chance ({number(row['chance'])}); neighbours are {near} (normalised energy {_value(row, 'energy')})."
+        f"the 99 % quantile of shuffled nodes ({number(row['chance'])}); neighbours are {near} (normalised energy "
+        f"{_value(row, 'energy')})."
     )
 
 
@@ -123,10 +125,13 @@ def _prior(result: Result) -> list[str]:
     found = []
     for network, share in ((OWN, result.facts["prior"]), (MOSTLY_PRIOR, MOSTLY)):
         row = _in_last(result, "both", network)
-        beside = Judged.of(row, "prior_above").say("more than", "less than", "about as much as")
+        beside = Judged.of(row, "prior_above").say(
+            "more than", "less than", "not certainly more than", missing="beside"
+        )
         found.append(
             f"Where the prior has {share:g} of training, distances on its graph explain {_value(row, 'prior')} beside "
-            f"the context's, {beside} by chance, and the context's explain {_value(row, 'context')} beside the prior's."
+            f"the context's, {beside} the 95 % quantile of shuffled nodes; the context's explain "
+            f"{_value(row, 'context')} beside the prior's."
         )
     return found
 

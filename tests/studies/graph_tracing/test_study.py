@@ -232,10 +232,10 @@ def test_forged_numbers_change_the_verdict(
 @pytest.mark.parametrize(
     ("above", "energy", "said"),
     [
-        (0.3, 0.6, ("more than by", "nearer to each other than other nodes")),
-        (-0.3, 1.4, ("less than by", "further apart than other nodes")),
-        (0.0, 1.0, ("about as much as by", "as far apart as any nodes")),
-        (float("nan"), float("nan"), ("about as much as by", "about as far apart as any nodes")),
+        (0.3, 0.6, ("more than the 99 %", "nearer to each other than other nodes")),
+        (-0.3, 1.4, ("less than the 99 %", "further apart than other nodes")),
+        (0.0, 1.0, ("not certainly more than the 99 %", "as far apart as any nodes")),
+        (float("nan"), float("nan"), ("beside the 99 %", "about as far apart as any nodes")),
     ],
 )
 def test_sentences_say_no_more_than_their_intervals(
@@ -248,6 +248,12 @@ def test_sentences_say_no_more_than_their_intervals(
     first = views.structure(result, {}).sentences[0]
     for words in said:
         assert words in first, first
+
+
+def test_the_bar_of_nothing_taken_out_is_called_so(folder: Path) -> None:
+    result = Result.load(folder / "out" / "data" / "study" / "ablation")
+    figure = views.ablation(result, {}).figures[0].figure
+    assert figure.data[0].y[0] == "nothing"
 
 
 def test_planes_are_told_beside_random_ones(folder: Path) -> None:
