@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator
 
 LARGEST = 1e30
 """Beyond it the float32 numbers that models are made of, and their squares and sums, are soon infinite."""
@@ -17,8 +17,6 @@ class FrozenConfig(BaseModel):
     """Base of every configuration: immutable, strict about types, and closed to unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    draws_chain: ClassVar[bool] = False
-    """Of a task: whether it draws a ground truth once, seeded with `training.seeds.chain`."""
 
     @field_validator("*")
     @classmethod
@@ -37,11 +35,25 @@ class TaskSection(FrozenConfig):
         kind: which kind it is; a `Literal` with a default in each class.
         younger: fields that came after the first runs of the kind, with the value that means what those runs did; they
             are left out of the configuration's hash where they have it.
+        draws_chain: whether the task draws a ground truth once, such as its Markov chains, seeded with `chain`.
     """
 
     younger: ClassVar[Mapping[str, Any]] = {}
+    draws_chain: ClassVar[bool] = False
 
     kind: str
+    _chain: int = PrivateAttr(0)
+
+    @property
+    def chain(self) -> int:
+        """What its ground truth is seeded with: the run's `training.seeds.chain`; 0 of a section in no run."""
+        return self._chain
+
+    def of_chain(self, chain: int) -> Self:
+        """The same section with another ground truth."""
+        section = self.model_copy()
+        section._chain = chain
+        return section
 
     def sample_bytes(self) -> int:
         """Bytes that the inputs and targets of a sample take at least."""

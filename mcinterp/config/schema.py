@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, PlainSerializer, SerializeAsAny, ValidationInfo, field_validator, model_validator
@@ -166,7 +166,7 @@ class RunConfig(FrozenConfig):
         return section_class(name, kind)(**given)
 
     @model_validator(mode="after")
-    def _consistent(self) -> RunConfig:
+    def _consistent(self) -> Self:
         needed, own = task_kinds()[self.task.kind].architectures, self.model.architecture
         if own not in needed:
             known = " or ".join(map(repr, needed))
@@ -174,6 +174,13 @@ class RunConfig(FrozenConfig):
         if self.start is not None and COMPONENTS not in architectures()[own].offers:
             known = " or ".join(name for name, kind in architectures().items() if COMPONENTS in kind.offers)
             raise ValueError(f"start: the weights of a run can be trained on of an {known}, not of a {own!r}")
+        return self._with_truth()
+
+    def _with_truth(self) -> Self:
+        """Tell the task what its ground truth is seeded with, which the training's seeds decide."""
+        if self.task.draws_chain:
+            # A section may stand in other configurations too, so that it is not changed itself.
+            self.__dict__["task"] = self.task.of_chain(self.training.seeds.chain)
         return self
 
     @cached_property
@@ -189,12 +196,12 @@ class RunConfig(FrozenConfig):
         canonical = json.dumps(tree, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> RunConfig:
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other sections, which has a hash of its own."""
         copied = super().model_copy(update=update, deep=deep)
         for name in ("hash", "known_as"):
             copied.__dict__.pop(name, None)
-        return copied
+        return copied._with_truth()
 
     @cached_property
     def known_as(self) -> frozenset[str]:

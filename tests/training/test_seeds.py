@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,14 @@ def test_a_retraining_is_asked_the_same_truth(
     assert begun.chain_seed == kept
     assert begun.seeds.chain == run.config.training.seeds.chain
     assert begun.seeds.data != run.config.training.seeds.data
+
+
+def test_a_task_that_draws_a_truth_is_told_its_seed_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert small_config(training={"seed": 3}).task.chain == 0
+    monkeypatch.setattr(TaskConfig, "draws_chain", True)
+    config = small_config(training={"seed": 3})
+    other = config.model_copy(update={"training": TrainConfig(seed=3, chain_seed=8)})
+    assert config.task.chain == config.training.seeds.chain != other.task.chain == TrainConfig(chain_seed=8).seeds.chain
+    assert config.task.model_dump() == other.task.model_dump()
+    assert config.of_length(5, ()).task.chain == config.task.chain
+    assert pickle.loads(pickle.dumps(config)).task.chain == config.task.chain
