@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mcinterp.analysis.runner import DATA, analyse, comparison_folder, step_folder
+from mcinterp.analysis.standing import stored_result
 from mcinterp.config import RunConfig, validate_config
 from mcinterp.errors import StoppedError, TrainingError
 from mcinterp.results import Result
@@ -65,6 +66,29 @@ def keep(setting: Setting, result: Result, **provenance: Any) -> dict[str, Resul
     kept = replace(result, provenance=provenance)
     kept.save(setting.out / DATA / STUDY_FOLDER / result.name)
     return {f"{STUDY_FOLDER}/{result.name}": kept}
+
+
+def kept(
+    setting: Setting, names: Sequence[str], provenance: Mapping[str, Any], measure: Callable[[], Iterable[Result]]
+) -> dict[str, Result]:
+    """What a study measured itself where it stands and comes from the same; else it is measured, and stored.
+
+    Args:
+        setting: where it is stored.
+        names: of all results that `measure` gives.
+        provenance: what decides them, such as digests of weights and versions; values that JSON can hold.
+        measure: makes them.
+
+    Returns:
+        by the key that claims know it by: `study/<name>`.
+    """
+    folder, found = setting.out / DATA / STUDY_FOLDER, {}
+    for name in names:
+        stored = stored_result(folder / name)
+        if stored is None or stored.provenance != provenance:
+            return {key: one for result in measure() for key, one in keep(setting, result, **provenance).items()}
+        found[f"{STUDY_FOLDER}/{name}"] = stored
+    return found
 
 
 def _stored(folder: Path, place: str) -> dict[str, Result]:
