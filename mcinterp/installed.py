@@ -40,7 +40,7 @@ OWN: Mapping[str, Iterable[str]] = {
     "optimiser": ("adam", "adamw", "sgd"),
     "architecture": BASE_ARCHITECTURES,
     "pass": (
-        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes"),
+        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes", "causal-tracing"),
         *("embeddings", "plateau", "formation", "oracles", "switching", "components"),
     ),
 }
