@@ -57,14 +57,15 @@ def causal_tracing(checkpoint: Checkpoint, offset: int | None = None, samples: i
     """Put noise on one token's embedding, and see which site of the clean run brings the right next token back.
 
     Of each sequence one next token is followed (`traced` of the task), and places are counted back from the position
-    that says it. On the first half of the sequences the token is found whose corruption takes most of the right next
-    token's probability; on the second half, with that token corrupted, one site at one place at a time is as it was in
-    the clean run. Two controls: the embedding itself must bring everything back, what another sequence has at the same
+    that says it. On the first half of the sequences the token is found, of those before that position, whose corruption
+    takes most of the right next token's probability; on the second half, with that token corrupted, one site at one
+    place at a time is as it was in the clean run. Two controls: the embedding itself must bring everything back, what another sequence has at the same
     site should bring back nothing.
 
     Args:
         checkpoint: of a causal model on any task of next tokens.
-        offset: place of the token to corrupt, 0 or less; None for the one that takes most.
+        offset: place of the token to corrupt, 0 or less; None for the one that takes most of
+            those before the position that says the next token.
         samples: at least 8.
         seed: of the batch and the noise.
 
@@ -82,7 +83,7 @@ def causal_tracing(checkpoint: Checkpoint, offset: int | None = None, samples: i
     choosing, judging = bench.only(slice(0, samples // 2)), bench.only(slice(samples // 2, None))
     tokens = [_token_row(choosing, each, seed) for each in range(-choosing.reach, 1)]
     if offset is None:
-        offset = int(max(tokens, key=lambda row: row["lost"])["offset"])
+        offset = int(max(tokens[:-1] or tokens, key=lambda row: row["lost"])["offset"])
     judging = judging.having(offset)
     if len(judging) < 2:
         raise InputError(f"causal-tracing: offset must be a place that sequences have, 0 or less, got {offset}")

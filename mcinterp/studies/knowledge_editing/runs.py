@@ -1,0 +1,48 @@
+"""What is trained beside the study's own run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcinterp.config import RunConfig
+from mcinterp.errors import TrainingError
+from mcinterp.runs import Run
+from mcinterp.studies.knowledge_editing.config import CyclicFactsConfig
+from mcinterp.study.study import Setting
+from mcinterp.study.trained import FEW, changed, train_variants
+
+OWN, NARROW, SHUFFLED = "own", "narrow", "shuffled"
+NARROWER = 0.75
+"""Width of the narrow network over that of the own: 24, the paper's, of 32."""
+
+
+def variants(config: RunConfig) -> dict[str, RunConfig]:
+    """Name of a run → its configuration.
+
+    Raises:
+        TrainingError: if the own run is of another task.
+    """
+    if not isinstance(config.task, CyclicFactsConfig):
+        raise TrainingError(f"the study's run must be of cyclic-facts, got one of {config.task.kind}")
+    heads = config.model.n_heads
+    widths = {"model.d_model": _narrower(config.model.d_model, heads), "model.d_mlp": _narrower(config.model.d_mlp, 1)}
+    return {
+        NARROW: changed(config, {**FEW, **widths}),
+        SHUFFLED: changed(config, {**FEW, "task.answers": "shuffled"}),
+    }
+
+
+def _narrower(width: int, multiple: int) -> int:
+    return max(multiple, round(NARROWER * width / multiple) * multiple)
+
+
+def train_all(setting: Setting, run: Run) -> dict[str, Run]:
+    """Train what is missing; every run by its name, the own one first.
+
+    Raises:
+        StoppedError: if a training was stopped.
+        TrainingError: if one failed.
+    """
+    found: Mapping[str, Any] = train_variants(setting, run, variants(run.config))
+    return {OWN: run, **found}
