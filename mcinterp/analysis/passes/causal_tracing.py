@@ -183,7 +183,9 @@ def _token_row(bench: _Bench, offset: int, seed: int) -> dict[str, Any]:
     bench = bench.having(offset)
     clean, corrupted = bench.probability(), bench.probability(bench.corrupted(offset))
     values = {"clean": clean, "corrupted": corrupted, "lost": clean - corrupted}
-    estimates = {name: value for key, each in values.items() for name, value in mean_estimate(each).columns(key).items()}
+    estimates = {
+        name: value for key, each in values.items() for name, value in mean_estimate(each).columns(key).items()
+    }
     return {"offset": offset, "n": len(bench), "seed": seed, **estimates}
 
 

@@ -16,7 +16,11 @@ from mcinterp.studies.knowledge_editing.distortion import DISTORTIONS, LOSSES
 Floats = NDArray[np.float64]
 RESAMPLES = 999
 ENDS = (2.5, 97.5)
-FARTHER, PRESENT_LESS, PRESENT_THIRD = "farthest less nearest", "present answer less nearest", "present answer less a third"
+FARTHER, PRESENT_LESS, PRESENT_THIRD = (
+    "farthest less nearest",
+    "present answer less nearest",
+    "present answer less a third",
+)
 KEY_LESS, VALUE_LESS, TUNED_LESS = "edit less random key", "edit less random value", "edit less fine-tuned"
 CONTRASTS = {
     FARTHER: "edits to the farthest answer less edits to the nearest",
@@ -38,7 +42,9 @@ CONTRAST_COLUMNS = {
 EXPLAINED_COLUMNS = {
     "network": "own, or of another width",
     "n": "edits of all distances",
-    **interval_columns("correlation", "Spearman's ρ of R of the edited order and recall lost there, bootstrap over facts"),
+    **interval_columns(
+        "correlation", "Spearman's ρ of R of the edited order and recall lost there, bootstrap over facts"
+    ),
     "explained": "r² of the same two",
     **interval_columns(
         "shuffled", f"control: ρ with R of other edits, mean of {RESAMPLES} random pairings and where 95 % of them lie"
@@ -100,7 +106,9 @@ def explained(frame: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
         yield {
             "network": network,
             "n": len(rows),
-            **dict(zip(("correlation", "correlation_low", "correlation_high"), (rank_correlation(bent, lost), low, high))),
+            **dict(
+                zip(("correlation", "correlation_low", "correlation_high"), (rank_correlation(bent, lost), low, high))
+            ),
             "explained": _correlation(bent, lost) ** 2,
             **dict(zip(("shuffled", "shuffled_low", "shuffled_high"), map(float, shuffled))),
             "at_equal_length": partial(distance, lost, moved),
@@ -112,7 +120,9 @@ def _over_facts(rows: pd.DataFrame, seed: int) -> tuple[float, float]:
     """Percentiles of Spearman's ρ over resampled facts, each with its edits of all distances."""
     by_fact = [np.asarray(own[["r_edited", "recall_edited"]]) for _, own in rows.groupby(["entity", "relation"])]
     chance = np.random.default_rng(seed)
-    drawn = [np.concatenate([by_fact[i] for i in chance.integers(len(by_fact), size=len(by_fact))]) for _ in range(RESAMPLES)]
+    drawn = [
+        np.concatenate([by_fact[i] for i in chance.integers(len(by_fact), size=len(by_fact))]) for _ in range(RESAMPLES)
+    ]
     values = [rank_correlation(*each.T) for each in drawn]
     low, high = np.nanpercentile(values, ENDS)
     return float(low), float(high)

@@ -83,7 +83,9 @@ class Editor:
 
     def edit(self, asked: Question, target: int) -> RankOneEdit:
         """The edit after which a question has the target as its answer, of the network as it is now."""
-        return rank_one_edit(self.network.model, self.network.layer, asked.prompts, target, self.covariance, self.search)
+        return rank_one_edit(
+            self.network.model, self.network.layer, asked.prompts, target, self.covariance, self.search
+        )
 
     def target(self, asked: Question, distance: int) -> int:
         """The entity so many places behind the right answer, seen from the entity, along the edited order."""
@@ -107,9 +109,7 @@ class Editor:
 
     def random_matrix(self, edit: RankOneEdit, generator: torch.Generator) -> RankOneEdit:
         """Random key and random value, whose outer product has the edit's norm."""
-        return replace(
-            edit, direction=_as_long(edit.direction, generator), change=_as_long(edit.change, generator)
-        )
+        return replace(edit, direction=_as_long(edit.direction, generator), change=_as_long(edit.change, generator))
 
     def fine_tuned(self, asked: Question, target: int) -> MatrixChange:
         """Gradient descent on W_out for one question, until it has the target as its answer."""

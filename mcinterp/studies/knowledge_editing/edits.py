@@ -21,7 +21,7 @@ from mcinterp.studies.knowledge_editing.editing import STEP, STEPS, STOP, Editor
 from mcinterp.studies.knowledge_editing.prompts import answers_after
 
 EDITS = "edits"
-FACTS = 20
+FACTS = 16
 """That are edited in each network."""
 DISTANCES = (1, 2, 4, 8)
 SIXTH = 6
@@ -68,7 +68,11 @@ EDIT_COLUMNS = {
 SUMMARY_COLUMNS = {
     **_ABOUT,
     "n": "edited facts",
-    **{name: each for key, meaning in {**OWN, **MEASURES}.items() for name, each in interval_columns(key, meaning).items()},
+    **{
+        name: each
+        for key, meaning in {**OWN, **MEASURES}.items()
+        for name, each in interval_columns(key, meaning).items()
+    },
 }
 
 

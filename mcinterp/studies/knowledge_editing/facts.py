@@ -87,9 +87,9 @@ def _held_out_facts(config: CyclicFactsConfig, cyclic: Tensor, generator: torch.
         chosen = torch.randperm(len(entity), generator=generator)[:n_held]
         inverse = torch.rand(n_held, generator=generator) < 0.5
         entity, relation = entity[chosen], relation[chosen]
-        held_out[torch.where(inverse, cyclic[entity, relation], entity), torch.where(inverse, back[relation], relation)] = (
-            True
-        )
+        held_out[
+            torch.where(inverse, cyclic[entity, relation], entity), torch.where(inverse, back[relation], relation)
+        ] = True
     return held_out
 
 

@@ -13,8 +13,8 @@ from mcinterp.study.study import Setting
 from mcinterp.study.trained import FEW, changed, train_variants
 
 OWN, NARROW, SHUFFLED = "own", "narrow", "shuffled"
-NARROWER = 0.75
-"""Width of the narrow network over that of the own: 24, the paper's, of 32."""
+NARROWER = 2 / 3
+"""Width of the narrow network over that of the own, as far as its heads go: 16 of 24, which is the paper's width."""
 
 
 def variants(config: RunConfig) -> dict[str, RunConfig]:

@@ -57,5 +57,5 @@ def _measures(run: Run, runs: Mapping[str, Run]) -> dict[str, Callable[[], Resul
         KNOWLEDGE: lambda: knowledge(run, {**networks, UNTRAINED: untrained}, SEED),
         GEOMETRY: lambda: geometry(by_width, untrained, SEED),
         EDITS: lambda: edits(by_width, SEED),
-        SEQUENCES: lambda: sequences(by_width, SEED),
+        SEQUENCES: lambda: sequences({OWN: networks[OWN]}, SEED),
     }

@@ -48,7 +48,9 @@ class CyclicFacts(NextToken):
         chance = torch.rand(n_moves, n, generator=generator, dtype=torch.float64)
         tokens[:, 0], end = entity, torch.zeros(n, dtype=torch.int64)
         for luck in chance:
-            move = torch.searchsorted(self._cumulative[entity], luck[:, None] * self._cumulative[entity, -1:], right=True)
+            move = torch.searchsorted(
+                self._cumulative[entity], luck[:, None] * self._cumulative[entity, -1:], right=True
+            )
             spelled = self.spelled[entity, move[:, 0]]
             for at in range(LONGEST_MOVE):
                 tokens[each, end + 1 + at] = spelled[:, at]
@@ -83,7 +85,9 @@ def _letter(order: int) -> str:
 def _move_law(config: CyclicFactsConfig, facts: Facts) -> Float[Tensor, "entity move"]:
     shown, compositions = (~facts.held_out).double(), facts.shown_compositions.flatten(1).double()
     if not shown.any(1).all():
-        raise InputError("cyclic-facts: an entity has all its facts held out, so that no walk could go on; hold out fewer")
+        raise InputError(
+            "cyclic-facts: an entity has all its facts held out, so that no walk could go on; hold out fewer"
+        )
     each = [
         share * kind / kind.sum(1, keepdim=True).clamp_min(1)
         for share, kind in ((1 - config.composed, shown), (config.composed, compositions))
