@@ -59,8 +59,8 @@ def causal_tracing(checkpoint: Checkpoint, offset: int | None = None, samples: i
     Of each sequence one next token is followed (`traced` of the task), and places are counted back from the position
     that says it. On the first half of the sequences the token is found, of those before that position, whose corruption
     takes most of the right next token's probability; on the second half, with that token corrupted, one site at one
-    place at a time is as it was in the clean run. Two controls: the embedding itself must bring everything back, what another sequence has at the same
-    site should bring back nothing.
+    place at a time is as it was in the clean run. Two controls: the embedding itself must bring everything back, what
+    another sequence has at the same site should bring back nothing.
 
     Args:
         checkpoint: of a causal model on any task of next tokens.

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mcinterp.analysis.passes.geometry import rank_correlation
-from mcinterp.analysis.statistics import interval_columns, mean_estimate
+from mcinterp.analysis.statistics import Estimate, interval_columns, mean_estimate
 from mcinterp.studies.knowledge_editing.distortion import DISTORTIONS, LOSSES
 
 Floats = NDArray[np.float64]
@@ -100,23 +100,21 @@ def explained(frame: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
     for network, rows in frame[frame["method"] == "edit"].groupby("network", sort=False):
         bent, lost = (np.asarray(rows[name], dtype=np.float64) for name in ("r_edited", "recall_edited"))
         distance, moved = np.asarray(rows["distance"], dtype=np.float64), np.log(np.asarray(rows["moved"]))
-        low, high = _over_facts(rows, seed)
         pairings = _shuffled(bent, lost, seed)
-        shuffled = (np.mean(pairings), *np.percentile(pairings, ENDS))
+        found = Estimate(np.asarray(rank_correlation(bent, lost)), *_over_facts(rows, seed), np.asarray(np.nan))
+        null = Estimate(np.asarray(np.mean(pairings)), *np.percentile(pairings, ENDS), np.asarray(np.nan))
         yield {
             "network": network,
             "n": len(rows),
-            **dict(
-                zip(("correlation", "correlation_low", "correlation_high"), (rank_correlation(bent, lost), low, high))
-            ),
+            **found.columns("correlation"),
             "explained": _correlation(bent, lost) ** 2,
-            **dict(zip(("shuffled", "shuffled_low", "shuffled_high"), map(float, shuffled))),
+            **null.columns("shuffled"),
             "at_equal_length": partial(distance, lost, moved),
             "length": _correlation(distance, moved),
         }
 
 
-def _over_facts(rows: pd.DataFrame, seed: int) -> tuple[float, float]:
+def _over_facts(rows: pd.DataFrame, seed: int) -> Floats:
     """Percentiles of Spearman's ρ over resampled facts, each with its edits of all distances."""
     by_fact = [np.asarray(own[["r_edited", "recall_edited"]]) for _, own in rows.groupby(["entity", "relation"])]
     chance = np.random.default_rng(seed)
@@ -124,8 +122,7 @@ def _over_facts(rows: pd.DataFrame, seed: int) -> tuple[float, float]:
         np.concatenate([by_fact[i] for i in chance.integers(len(by_fact), size=len(by_fact))]) for _ in range(RESAMPLES)
     ]
     values = [rank_correlation(*each.T) for each in drawn]
-    low, high = np.nanpercentile(values, ENDS)
-    return float(low), float(high)
+    return np.nanpercentile(values, ENDS) if np.isfinite(values).any() else np.full(2, np.nan)
 
 
 def _shuffled(bent: Floats, lost: Floats, seed: int) -> list[float]:

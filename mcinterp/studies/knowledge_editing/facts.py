@@ -96,7 +96,7 @@ def _held_out_facts(config: CyclicFactsConfig, cyclic: Tensor, generator: torch.
 def _compositions(
     config: CyclicFactsConfig, answer: Tensor, held_out: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Which are shown and which are held out; those through a held-out fact, or back to where they begin, are neither."""
+    """Which are shown, and held out; those through a held-out fact, or back to their beginning, are neither."""
     n, relations = answer.shape
     through_shown = ~held_out[:, :, None] & ~held_out[answer]
     back, order = inverses(config), orders_of(config)

@@ -1,4 +1,4 @@
-"""Pictures of knowledge editing: what is learned, rings before and after edits, damage by distance and by distortion."""
+"""Pictures of knowledge editing: what is learned, rings before and after edits, damage by distance and distortion."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _SHARES = {
 }
 KNOWLEDGE_COLUMNS = {
     "network": "own, of another width, one whose relations are random permutations (shuffled), or untrained",
-    "orders": f"{EDITED}: of the order whose facts are edited later; {RETAINED}: of others; {BOTH}: relations of either",
+    "orders": f"{EDITED}: of the order whose facts are edited later; {RETAINED}: of others; {BOTH}: one of each",
     **_SHARES,
     **interval_columns("in_context", f"probability after {CONTEXTS} random walks, mean over up to {ASKED} facts"),
 }

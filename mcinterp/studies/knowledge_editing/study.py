@@ -27,7 +27,7 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     """Train what is missing, and measure what was not measured of these very networks.
 
     Returns:
-        `training`, the causal tracing of the last checkpoint, and `study/knowledge`, `study/geometry`, `study/edits` and
+        `training`, causal tracing of the last checkpoint, and `study/knowledge`, `study/geometry`, `study/edits` and
         `study/sequences`.
 
     Raises:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
 from mcinterp.analysis.judged import Judged
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
@@ -55,7 +53,7 @@ def geometry(result: Result, others: Mapping[str, Result]) -> Section:
     drawn.append(
         FigureView(
             f"The stream after the last block at relation {relation}, before and after edits of {entity} {relation} to "
-            "answers at growing distance; lines and colours go around the edited order. Each is turned to lie on the first.",
+            "answers at growing distance; lines and colours go around the edited order. Each is turned onto the first.",
             figures.rings_figure(stream, 0),
         )
     )
@@ -73,8 +71,8 @@ def edits(result: Result, others: Mapping[str, Result]) -> Section:
         n = int(rows["n"].max()) if len(rows) else 0
         drawn += [
             FigureView(
-                f"Network {network}, {n} facts: share of what was right that is no longer, by distance of the new answer "
-                "(0: the present answer), with 95 % interval.",
+                f"Network {network}, {n} facts: share of what was right that is no longer, by distance of the new "
+                "answer (0: the present answer), with 95 % interval.",
                 figures.losses_figure(rows),
             ),
             FigureView(
@@ -96,8 +94,8 @@ def sequences(result: Result, others: Mapping[str, Result]) -> Section:
     frame, growth = result.table("sequences"), result.table("growth")
     drawn = [
         FigureView(
-            f"Network {network}: distortion and losses after so many edits, each to the neighbour of the right answer, mean "
-            "over sequences with 95 % interval.",
+            f"Network {network}: distortion and losses after so many edits, each to the neighbour of the right answer, "
+            "mean over sequences with 95 % interval.",
             figures.sequences_figure(rows),
         )
         for network, rows in frame.groupby("network", sort=False)
@@ -123,46 +121,46 @@ def _estimate(row: Row, column: str) -> str:
 
 def _ring(row: Row) -> str:
     return (
-        f"Order {row['order']}: {number(row['mode1'])} of the embeddings' scatter has one period around it (no structure: "
-        f"{number(row['flat'])}; random orders {_estimate(row, 'random')}), {number(row['power'])} has "
-        f"{number(row['strongest'])}; distances of the picture go with distances around it by ρ = {number(row['isomap'])}."
+        f"Order {row['order']}: {number(row['mode1'])} of the embeddings' scatter has one period around it (no "
+        f"structure: {number(row['flat'])}; random orders {_estimate(row, 'random')}), {number(row['power'])} has "
+        f"{number(row['strongest'])}; distances in Isomap go with distances around it by ρ = {number(row['isomap'])}."
     )
 
 
 def _distances(result: Result) -> Iterator[str]:
-    contrasts = result.table("contrasts")
+    contrasts, near, far = result.table("contrasts"), result.facts["nearest"], result.facts["farthest"]
     measured = {"r_edited": "distortion R", "recall_edited": "the share of recall that is lost"}
     for row in contrasts[contrasts["contrast"] == FARTHER].to_dict("records"):
         if row["measure"] in measured:
             verdict = Judged.of(row, "difference").say(
-                "larger", "smaller", "not shown to differ", "the same", "not measured"
+                "larger than", "smaller than", "not shown to differ from", "the same as", "not measured beside"
             )
             yield (
-                f"Network {row['network']}: {measured[row['measure']]} of edits to answers "
-                f"{result.facts['farthest']} places away is {verdict} beside those to answers {result.facts['nearest']} away "
-                f"(difference {_estimate(row, 'difference')}, n = {row['n']})."
+                f"Network {row['network']}: {measured[row['measure']]} of edits to answers {far} places away is "
+                f"{verdict} that of edits to answers {near} away (difference {_estimate(row, 'difference')}, n = {row['n']})."
             )
     for row in contrasts[contrasts["contrast"] == KEY_LESS].to_dict("records"):
         if row["measure"] == "recall_edited":
             verdict = Judged.of(row, "difference").say(
-                "more recall than",
-                "less recall than",
-                "not shown to be more recall than",
-                "as much recall as",
-                "not told from",
+                "more", "less", "neither more nor less", "as much", "nothing known"
             )
-            yield f"Network {row['network']}: they lose {verdict} a random key of the same effect ({_estimate(row, 'difference')})."
+            yield (
+                f"Network {row['network']}: beside a random key of the same effect they lose {verdict} of recall "
+                f"({_estimate(row, 'difference')})."
+            )
 
 
 def _explained(result: Result) -> Iterator[str]:
     for row in result.table("explained").to_dict("records"):
+        name = row["network"]
         if is_absent(row["correlation"]):
-            yield f"Network {row['network']}: R or recall is the same for all edits, so that neither goes with the other."
+            yield f"Network {name}: R or recall is the same for all edits, so that neither goes with the other."
             continue
         yield (
-            f"Network {row['network']}: over {row['n']} edits R goes with the recall that is lost by ρ = "
-            f"{_estimate(row, 'correlation')} (r² = {number(row['explained'])}; the paper has 0.905), with R of other edits by "
-            f"{_estimate(row, 'shuffled')}. At equal length of δ, distance goes with the loss by {number(row['at_equal_length'])}."
+            f"Network {name}: over {row['n']} edits R goes with the recall that is lost by ρ = "
+            f"{_estimate(row, 'correlation')} (r² = {number(row['explained'])}; the paper has 0.905), with R of other "
+            f"edits by {_estimate(row, 'shuffled')}. At equal length of δ, distance goes with the loss by "
+            f"{number(row['at_equal_length'])}."
         )
 
 
