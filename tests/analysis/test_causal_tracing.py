@@ -40,7 +40,7 @@ class BackConfig(TaskSection):
 
 
 class Back(NextToken):
-    """Two tokens that take turns, so that the next token is the one before the last; sequences end at several places."""
+    """Two tokens that take turns, so that the next token is the one before the last; one place of each is asked for."""
 
     def __init__(self, config: BackConfig) -> None:
         super().__init__(TOKENS, PLACES)
@@ -61,7 +61,7 @@ def checkpoint(model: str, declare: Callable[[Study], None]) -> Checkpoint:
 
 @pytest.fixture
 def planted(declare: Callable[[Study], None]) -> Checkpoint:
-    """The head of layer 0 takes the token at the place before, and writes it where it is read out; layer 1 does nothing.
+    """The head of layer 0 takes the token at the place before, and writes it where it is read; layer 1 does nothing.
 
     Embeddings are one token and one place, each a dimension of its own; what is copied has others. LayerNorm moves and
     scales all of them alike.

@@ -137,7 +137,8 @@ def _distances(result: Result) -> Iterator[str]:
             )
             yield (
                 f"Network {row['network']}: {measured[row['measure']]} of edits to answers {far} places away is "
-                f"{verdict} that of edits to answers {near} away (difference {_estimate(row, 'difference')}, n = {row['n']})."
+                f"{verdict} that of edits to answers {near} away (difference {_estimate(row, 'difference')}, n = "
+                f"{row['n']})."
             )
     for row in contrasts[contrasts["contrast"] == KEY_LESS].to_dict("records"):
         if row["measure"] == "recall_edited":
