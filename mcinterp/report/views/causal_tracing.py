@@ -63,7 +63,7 @@ def _hangs(row: pd.Series, offset: int) -> str:
 
 
 def _most(kind: str, rows: pd.DataFrame) -> str:
-    best = rows.loc[rows["share"].idxmax()]
+    best = rows.iloc[int(rows["share"].argmax())]
     share = interval(best["share"], best["share_low"], best["share_high"])
     verdict = Judged.of(best, "recovered").say(
         f"at most {share} of what is lost", "nothing", "nothing that could be told from none", "nothing"
@@ -76,6 +76,6 @@ def _controls(sites: pd.DataFrame) -> str:
     other = sites[sites["layer"] >= 0]
     if other.empty:
         return "No site was restored."
-    worst = other.loc[other["other"].idxmax()]
+    worst = other.iloc[int(other["other"].argmax())]
     brought = interval(worst["other"], worst["other_low"], worst["other_high"])
     return f"Controls: another sequence's activation brings back at most {brought}, the embedding itself everything."

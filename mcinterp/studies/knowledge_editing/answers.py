@@ -118,7 +118,7 @@ def _asked(network: Network, prompts: Tensor, wanted: Tensor) -> tuple[Tensor, T
     """Whether the answers are right, the probability that they are given, and the stream after the last token."""
     names = [f"blocks.{network.layer}.hook_resid_post", "ln_final.hook_normalized"]
     parts = []
-    for tokens, right in zip(prompts.split(CHUNK), wanted.split(CHUNK), strict=True):
+    for tokens, right in zip(torch.split(prompts, CHUNK), torch.split(wanted, CHUNK), strict=True):
         logits, cache = network.model.run_with_cache(tokens, names_filter=names, return_cache_object=False)
         last = logits[:, -1].double()
         probability = last.softmax(-1).gather(1, right[:, None])[:, 0]

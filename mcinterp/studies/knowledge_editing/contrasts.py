@@ -101,8 +101,8 @@ def explained(frame: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
         bent, lost = (np.asarray(rows[name], dtype=np.float64) for name in ("r_edited", "recall_edited"))
         distance, moved = np.asarray(rows["distance"], dtype=np.float64), np.log(np.asarray(rows["moved"]))
         pairings = _shuffled(bent, lost, seed)
-        found = Estimate(np.asarray(rank_correlation(bent, lost)), *_over_facts(rows, seed), np.asarray(np.nan))
-        null = Estimate(np.asarray(np.mean(pairings)), *np.percentile(pairings, ENDS), np.asarray(np.nan))
+        found = _with_ends(rank_correlation(bent, lost), _over_facts(rows, seed))
+        null = _with_ends(float(np.mean(pairings)), np.percentile(pairings, ENDS))
         yield {
             "network": network,
             "n": len(rows),
@@ -112,6 +112,11 @@ def explained(frame: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
             "at_equal_length": partial(distance, lost, moved),
             "length": _correlation(distance, moved),
         }
+
+
+def _with_ends(value: float, ends: Floats) -> Estimate:
+    low, high = ends
+    return Estimate(*(np.asarray(each) for each in (value, low, high, np.nan)))
 
 
 def _over_facts(rows: pd.DataFrame, seed: int) -> Floats:

@@ -81,7 +81,7 @@ def _rows(name: str, network: Network, seed: int) -> Iterator[dict[str, Any]]:
     chance = torch.Generator().manual_seed(seed)
     for kind, orders, right, probability, facts in kinds(network, answered(network)):
         asked = facts[torch.randperm(len(facts), generator=chance)[:ASKED]].tolist()
-        means = [_in_context(network, *fact, chance) for fact in asked]
+        means = [_in_context(network, entity, relation, chance) for entity, relation in asked]
         in_context = mean_estimate(np.array(means)) if means else _nothing()
         about = {"network": name, "orders": orders}
         yield {**about, **_shares(kind, right, probability), **in_context.columns("in_context")}

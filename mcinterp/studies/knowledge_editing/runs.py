@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from mcinterp.config import RunConfig
+from mcinterp.config.transformer import TransformerConfig
 from mcinterp.errors import TrainingError
 from mcinterp.runs import Run
 from mcinterp.studies.knowledge_editing.config import CyclicFactsConfig
@@ -25,8 +26,11 @@ def variants(config: RunConfig) -> dict[str, RunConfig]:
     """
     if not isinstance(config.task, CyclicFactsConfig):
         raise TrainingError(f"the study's run must be of cyclic-facts, got one of {config.task.kind}")
-    heads = config.model.n_heads
-    widths = {"model.d_model": _narrower(config.model.d_model, heads), "model.d_mlp": _narrower(config.model.d_mlp, 1)}
+    model = cast(TransformerConfig, config.model)
+    widths = {
+        "model.d_model": _narrower(model.d_model, model.n_heads),
+        "model.d_mlp": _narrower(model.d_mlp, 1),
+    }
     return {
         NARROW: changed(config, {**FEW, **widths}),
         SHUFFLED: changed(config, {**FEW, "task.answers": "shuffled"}),

@@ -54,6 +54,8 @@ def test_the_study_is_carried_out_and_kept(small: RunConfig, tmp_path: Path) -> 
     assert summary.loc[("own", "edit", 4), "r_edited"] > summary.loc[("own", "present answer", 0), "r_edited"]
     claims = Result.load(stored / "claims")
     assert len(claims.table("claims")) == 12
-    assert claims.table("findings")["value"].notna().all()
+    findings = claims.table("findings")
+    # So few held-out facts may be right that nothing of them can be lost.
+    assert findings[findings["value"].isna()]["finding"].str.contains("held-out facts").all()
     again = CliRunner().invoke(app, command, catch_exceptions=False)
     assert "0 trained" in again.output
