@@ -16,7 +16,7 @@ from mcinterp import oracle_distances
 from mcinterp.analysis import analyse
 from mcinterp.analysis.mixture import mixture_weights
 from mcinterp.analysis.passes.oracle_mixtures import ALL, NULLS, OTHERS, SINGLE
-from mcinterp.analysis.passes.oracles import Bench, compared
+from mcinterp.analysis.passes.oracles import Bench, _nearest, compared
 from mcinterp.analysis.registry import COMPARISONS, defined_for
 from mcinterp.analysis.runner import comparison_folder
 from mcinterp.config import TaskSection, parse_config
@@ -184,6 +184,28 @@ def test_what_the_samples_do_not_decide_is_left_undecided(bench: Bench) -> None:
     assert row["margin_low"] < 0 < row["margin_high"]
     assert row["verdict"] == "not told apart"
     assert "are not told apart between" in sentences(result)[0]
+
+
+@pytest.mark.parametrize("tied", [2, 4])
+def test_of_algorithms_that_are_equally_near_one_is_named_in_one_batch_of_twenty_or_fewer(
+    bench: Bench, tied: int
+) -> None:
+    """The margin is that of the samples' own nearest, so a two-sided interval of two that tie errs on either side."""
+    generator, names, named, batches = torch.Generator().manual_seed(8), list(bench.oracles), 0, 100
+    far = bench.oracles["which chain"][:, :12]
+    where, sequences = {LATE: np.ones((bench.n, 12))}, bench.task.draw(bench.n, generator)
+    for _ in range(batches):
+        # How far an answer is varies from sample to sample, not only from place to place.
+        tilts = 0.5 * torch.randn(tied, bench.n, 1, K, generator=generator).double().expand(-1, -1, 12, -1)
+        oracles = {name: (tilts[at].softmax(-1) if at < tied else far) for at, name in enumerate(names)}
+        equal = torch.full_like(far, 1 / K)
+        rows = list(
+            Bench(bench.task, sequences, oracles, oracles, where).rows(
+                0, equal, dict.fromkeys(names, 0 * where[LATE]), {"seed": 0}
+            )
+        )
+        named += next(_nearest(rows, 0))["verdict"] == "nearest"
+    assert named <= 11  # more than so many of 100 come out in 1 of 200 where 5 % do
 
 
 def test_weights_are_judged_on_the_half_they_were_not_fitted_on(bench: Bench) -> None:
