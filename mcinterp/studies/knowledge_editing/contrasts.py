@@ -143,6 +143,9 @@ def _correlation(x: Floats, y: Floats) -> float:
 
 def partial(x: Floats, y: Floats, given: Floats) -> float:
     """The correlation of what of x and of y a straight line through `given` leaves."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        # What a line leaves of a constant is rounding, which goes with anything.
+        return float("nan")
     design = np.stack([np.ones_like(given), given], 1)
     left = [each - design @ np.linalg.lstsq(design, each, rcond=None)[0] for each in (x, y)]
     return _correlation(left[0], left[1])
