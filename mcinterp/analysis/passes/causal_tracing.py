@@ -194,8 +194,9 @@ def _sites(bench: _Bench, corrupted: int, seed: int) -> list[dict[str, Any]]:
     model, noise = bench.model, bench.corrupted(corrupted)
     layers = range(model.cfg.n_layers)
     hooks = {(layer, site): f"blocks.{layer}.{hook}" for layer in layers for site, hook in SITES.items()}
-    hooks = {key: hook for key, hook in hooks.items() if hook in model.hook_dict}
     clean = bench.clean(["hook_embed", *hooks.values()])
+    # Blocks without an MLP have its hook point all the same, which never fires.
+    hooks = {key: hook for key, hook in hooks.items() if hook in clean}
     before = bench.probability(noise)
     lost = bench.probability() - before
     keys = [((-1, EMBEDDING), "hook_embed", corrupted)]
