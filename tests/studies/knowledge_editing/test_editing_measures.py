@@ -110,7 +110,8 @@ def slow_losses(network: Network, before: Answers, after: Answers, entity: int, 
 def test_answers_are_those_of_single_prompts(network: Network) -> None:
     found, task = answered(network), network.task
     for entity, relation in ((0, 0), (5, 7), (15, 3)):
-        logits, cache = network.model.run_with_cache(torch.tensor([[entity, N + relation]]))
+        with torch.no_grad():
+            logits, cache = network.model.run_with_cache(torch.tensor([[entity, N + relation]]))
         right = int(task.facts.answer[entity, relation])
         assert found.probability[entity, relation] == pytest.approx(float(logits[0, -1].softmax(-1)[right]), rel=1e-4)
         assert found.right[entity, relation] == (int(logits[0, -1].argmax()) == right)
@@ -154,7 +155,7 @@ def test_controls_are_as_large_as_they_say(network: Network) -> None:
     assert float(value.change.norm()) == pytest.approx(float(edit.change.norm()), rel=1e-5)
     assert float(matrix.outer.norm()) == pytest.approx(float(edit.outer.norm()), rel=1e-4)
     walks = network.task.draw(400, torch.Generator().manual_seed(0)).inputs
-    keys = network.model.run_with_cache(walks)[1]["blocks.1.mlp.hook_post"].double()
+    keys = network.model.run_with_cache(walks)[1]["blocks.1.mlp.hook_post"].detach().double()
     effects = [float(((keys @ each.direction.double()) ** 2).mean()) for each in (edit, key)]
     assert effects[1] == pytest.approx(effects[0], rel=1e-3)
     assert torch.equal(key.change, edit.change)
@@ -167,7 +168,7 @@ def test_fine_tuning_brings_the_target_and_leaves_the_network(network: Network) 
     target = editor.target(asked, 4)
 
     def probability() -> float:
-        return float(network.model(asked.prompts[0].tokens[None])[0, -1].softmax(-1)[target])
+        return float(network.model(asked.prompts[0].tokens[None])[0, -1].detach().softmax(-1)[target])
 
     own = probability()
     change = editor.fine_tuned(asked, target)
