@@ -184,11 +184,7 @@ _HOME = {
         "train",
     ),
     "mcinterp.task": ("make_task",),
-    "mcinterp.training": (
-        "Transition",
-        "find_transition",
-        "find_transitions",
-    ),
+    "mcinterp.training": ("Transition", "find_transition", "find_transitions"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

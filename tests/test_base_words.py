@@ -10,7 +10,7 @@ import pytest
 import mcinterp
 
 PACKAGE = Path(mcinterp.__file__).parent
-BASE = ("config", "task", "model", "training", "runs", "analysis", "report", "notebook", "study")
+BASE = ("config", "task", "model", "training", "runs", "language", "analysis", "report", "notebook", "study")
 FILES = [PACKAGE / "results.py"]
 FILES += [file for folder in BASE for kind in ("*.py", "*.j2") for file in sorted((PACKAGE / folder).rglob(kind))]
 WORDS = re.compile(r"\b(matri(x|ces)|masks?|masked|masking|observed|entry|entries|completion)\b|Matrix|Mask", re.I)
@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "model/lens/transformer.py": {"mask"},
     "model/shapes.py": {"mask"},
     "model/finite.py": {"row"},
+    "language/hooked.py": {"mask"},
     # An entry of a table of passes.
     "analysis/registry.py": {"entry"},
     "analysis/runner.py": {"entry"},

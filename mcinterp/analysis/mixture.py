@@ -25,3 +25,17 @@ def mixture_weights(wanted: Floats, answers: Floats) -> Floats:
     together = np.full((1, len(answers)), strict)
     weights, _ = nnls(np.concatenate([answers.T, together]), np.append(wanted, strict))
     return np.asarray(weights / weights.sum())
+
+
+def mixture_of_products(products: Floats, against: Floats) -> Floats:
+    """The same from sums of products over places alone, which may be sums over any choice of samples.
+
+    Args:
+        products: of every two answers, (answer, answer).
+        against: of every answer and what is wanted, (answer,).
+    """
+    # Any square root of the products stands for the answers: places that have the same products have the same weights.
+    values, vectors = np.linalg.eigh(products)
+    roots = np.sqrt(np.clip(values, 0.0, None))
+    inverse = np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > 1e-9 * roots.max())
+    return mixture_weights(inverse * (vectors.T @ against), vectors * roots)

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import typer
 
-from mcinterp.cli import analysis, compare, explore, importing, listing, study, sweep, training, view
+from mcinterp.cli import analysis, compare, explore, fork, importing, listing, study, sweep, training, view
 from mcinterp.cli.commands import Commands
 from mcinterp.cli.progress import say
 from mcinterp.cli.tables import WIDEST
@@ -26,7 +26,7 @@ from mcinterp.launch import is_main, refuse_several
 
 TOGETHER = ("train", "densify", "retrain")
 """Commands that several processes may run together."""
-RESUMED = ("demo", "train", "densify", "retrain", "sweep", "reproduce", "report", "analyze", "compare")
+RESUMED = ("demo", "train", "densify", "retrain", "sweep", "reproduce", "report", "analyze", "compare", "fork")
 """Commands that keep what they have done, and go on from there."""
 INTERRUPTED = 130
 """The exit code that typer gives to a command that was interrupted."""
@@ -49,7 +49,7 @@ app = typer.Typer(
 for heading, commands in {
     "To begin with": (training.demo, study.reproduce),
     "Train": (training.train, sweep.sweep, training.densify, training.retrain, training.excerpt, importing.import_run),
-    "Take apart": (analysis.report, analysis.analyze, analysis.ablate, analysis.switch, compare.compare),
+    "Take apart": (analysis.report, analysis.analyze, analysis.ablate, analysis.switch, compare.compare, fork.fork),
     "Look": (view.view, explore.explore),
     "List": (listing.presets, listing.passes, listing.runs, listing.show_config),
 }.items():

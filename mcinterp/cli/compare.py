@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.cli.options import CHECKPOINTS, CONFIG, REPORTS, Device, Seed, check_steps, find_run, one_step, open_run
+from mcinterp.cli.options import CONFIG, REPORTS, Device, Seed, check_steps, one_step, open_run, run_and_step
 from mcinterp.cli.progress import analysis_progress
 from mcinterp.config.steps import AUTO
 from mcinterp.errors import UsageError
@@ -16,7 +15,6 @@ from mcinterp.errors import UsageError
 if TYPE_CHECKING:
     from mcinterp.analysis.compare.comparing import Compared
 
-AT = "@"
 NAMED = 4
 """Names of so many of those that are compared are in the name of their folder."""
 
@@ -65,7 +63,7 @@ def _folders(texts: list[str]) -> list[tuple[str, Path, str | None]]:
     """
     if len(texts) < 2:
         raise UsageError(f"compare needs two runs or checkpoints at least, got {texts[0]!r:.80} alone")
-    found = [(text, *_run_and_step(text)) for text in texts]
+    found = [(text, *run_and_step(text)) for text in texts]
     seen: dict[tuple[Path, str | None], str] = {}
     for text, folder, step in found:
         check_steps(folder, step or AUTO)
@@ -73,21 +71,6 @@ def _folders(texts: list[str]) -> list[tuple[str, Path, str | None]]:
             raise UsageError(_twice(seen[folder.resolve(), step], text))
         seen[folder.resolve(), step] = text
     return found
-
-
-def _run_and_step(text: str) -> tuple[Path, str | None]:
-    """`RUN` or `RUN@STEP`; a folder may have an @ in its own name."""
-    name, at, step = text.rpartition(AT)
-    if not at or _is_run(text):
-        return find_run(Path(text)), None
-    return find_run(Path(name)), step
-
-
-def _is_run(text: str) -> bool:
-    """Whether the whole of it names a run; a name that is too long for one does not."""
-    with contextlib.suppress(OSError):
-        return any((folder / text / CONFIG).is_file() for folder in (Path(), CHECKPOINTS))
-    return False
 
 
 def _opened(folders: list[tuple[str, Path, str | None]], device: str) -> list[Compared]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = Path("checkpoints")
 REPORTS = Path("reports")
+AT = "@"
+"""Between a run and a step of it."""
 CONFIG = "config.yaml"
 """What makes a folder that of a run; known here so that a wrong name is told before anything heavy is loaded."""
 
@@ -116,6 +119,21 @@ def find_run(path: Path) -> Path:
     close = difflib.get_close_matches(path.name, known, n=1)
     hint = f"; did you mean {CHECKPOINTS / close[0]}?" if close else ""
     raise CheckpointError(f"there is no run at {path}{hint}")
+
+
+def run_and_step(text: str) -> tuple[Path, str | None]:
+    """`RUN` or `RUN@STEP`; a folder may have an @ in its own name."""
+    name, at, step = text.rpartition(AT)
+    if not at or _is_run(text):
+        return find_run(Path(text)), None
+    return find_run(Path(name)), step
+
+
+def _is_run(text: str) -> bool:
+    """Whether the whole of it names a run; a name that is too long for one does not."""
+    with contextlib.suppress(OSError):
+        return any((folder / text / CONFIG).is_file() for folder in (Path(), CHECKPOINTS))
+    return False
 
 
 def one_step(run: Run, what: str, words: str) -> int:

@@ -143,3 +143,25 @@ def _average_scores(records: list[StepRecord]) -> str:
     names = list(records[0].scores)[:2]
     means = {name: sum(record.scores[name] for record in records) / len(records) for name in names}
     return "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+
+
+@contextmanager
+def count_progress(total: int, noun: str) -> Iterator[Callable[[int], None]]:
+    """Show how many of something are done and the time left; without a terminal a line for every twentieth of them."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = _console()
+    counted = TextColumn("{task.completed:.0f}/{task.total:.0f} " + noun)
+    columns = (counted, BarColumn(bar_width=None), TimeElapsedColumn(), TextColumn("elapsed,"), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("left"), console=console, disable=not console.is_terminal) as bar:
+        task, told = bar.add_task(noun, total=total), 0
+
+        def done(count: int) -> None:
+            nonlocal told
+            bar.update(task, completed=count)
+            twentieth = 20 * count // max(total, 1)
+            if not console.is_terminal and twentieth > told:
+                told = twentieth
+                say(f"{count:,} of {total:,} {noun}")
+
+        yield done

@@ -91,8 +91,12 @@ class NextToken(TaskBase[TokenBatch]):
     Args:
         d_vocab: number of tokens, whose ids are 0 … d_vocab − 1.
         n_positions: length of every input.
+
+    Attributes:
+        end_tokens: after any of them a text is over; none where texts have no end.
     """
 
+    end_tokens: Sequence[int] = ()
     score_kinds: Mapping[str, ScoreKind] = {
         "cross_entropy": ScoreKind("cross-entropy of the next token, nats"),
         "accuracy": ScoreKind("share of positions whose most probable token is right", beside=True),

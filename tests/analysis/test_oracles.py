@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mcinterp import oracle_distances
 from mcinterp.analysis import analyse
-from mcinterp.analysis.mixture import mixture_weights
+from mcinterp.analysis.mixture import mixture_of_products, mixture_weights
 from mcinterp.analysis.passes.oracle_mixtures import ALL, NULLS, OTHERS, SINGLE
 from mcinterp.analysis.passes.oracles import Bench, _nearest, compared
 from mcinterp.analysis.registry import COMPARISONS, defined_for
@@ -275,3 +275,14 @@ def test_a_run_is_compared_at_every_checkpoint_and_shown(run: Run, tmp_path: Pat
     page = write_report(out).read_text(encoding="utf-8")
     assert '<section id="oracles"' in page
     assert COMPARISONS["oracles"].question.startswith("Which known algorithm")
+
+
+def test_sums_of_products_are_all_that_a_mixture_is_fitted_to() -> None:
+    rng = np.random.default_rng(3)
+    answers, wanted = rng.dirichlet(np.ones(4), (3, 50)).reshape(3, 200), rng.dirichlet(np.ones(4), 50).ravel()
+    expected = mixture_weights(wanted, answers)
+    np.testing.assert_allclose(mixture_of_products(answers @ answers.T, answers @ wanted), expected, atol=1e-5)
+    doubled = np.concatenate([answers, answers[:1]])
+    weights = mixture_of_products(doubled @ doubled.T, doubled @ wanted)
+    np.testing.assert_allclose(weights @ doubled, expected @ answers, atol=1e-5)
+    assert weights.sum() == pytest.approx(1)

@@ -14,7 +14,7 @@ from small_run import small_config
 
 from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.errors import UsageError
-from mcinterp.installed import studies
+from mcinterp.installed import BUILT_IN, studies
 from mcinterp.report import write_report
 from mcinterp.report.study import claims_page, claims_sentence
 from mcinterp.results import Result
@@ -122,7 +122,7 @@ def test_the_command_prints_verdicts_and_the_page(cli: Callable[..., tuple[int, 
     assert Path(lines[-1]).is_file()
     assert "all steps: components" in err
     code, out, _ = cli("reproduce", "--list")
-    known = [name for name in ("matrix-completion", "ghost-points", "identity-mapping") if name in studies()]
+    known = [name for name in BUILT_IN if name in studies()]
     assert [entry.split()[0] for entry in entries(out)] == known
     assert (code, entries(out)[0]) == (
         0,

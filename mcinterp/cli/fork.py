@@ -1,0 +1,187 @@
+"""The command that finds the tokens at which a text's outcome is decided: fork."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mcinterp.cli.options import (
+    CHECKPOINTS,
+    CONFIG,
+    REPORTS,
+    Device,
+    Seed,
+    check_steps,
+    one_step,
+    open_run,
+    run_and_step,
+)
+from mcinterp.cli.progress import count_progress, say
+from mcinterp.config.steps import AUTO
+from mcinterp.errors import CheckpointError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from mcinterp.language.forks import ForkPlan
+    from mcinterp.language.model import LanguageModel
+    from mcinterp.language.stored import ForkSamples
+
+OWN = "samples"
+"""Folder of the samples, in that of the report."""
+SAMPLES, LENGTH, LIMIT, LEAST, TEMPERATURE = 30, 100, 200, 0.05, 1.0
+
+
+def fork(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A folder of Hugging Face's, a run or a checkpoint such as RUN@last, or a folder of stored samples.",
+            metavar="MODEL",
+        ),
+    ],
+    outcome: Annotated[
+        str,
+        typer.Option(
+            help="Reads the outcome from what follows the prompt: its first group, or all that matches.",
+            metavar="REGEX",
+        ),
+    ],
+    prompt: Annotated[str | None, typer.Option(help="What the model goes on from.", metavar="TEXT")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help=f"Samples a branch; by default {SAMPLES}.", min=2, max=100_000)
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(help=f"Most tokens of the text itself; by default {LENGTH}.", min=2)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help=f"Most tokens of a sample; by default {LIMIT}.", min=1)] = None,
+    least: Annotated[
+        float | None,
+        typer.Option(help=f"Tokens with a larger probability are branches; by default {LEAST}.", min=0.0, max=1.0),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help=f"At which is sampled; by default {TEMPERATURE:g}.", min=0.0)
+    ] = None,
+    seed: Seed = 0,
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Count equal texts of a branch once, as the paper's code does.")
+    ] = False,
+    outcomes: Annotated[int, typer.Option(help="Outcomes that are told apart, the most frequent ones.", min=1)] = 6,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; by default reports/fork-MODEL.", metavar="DIR")
+    ] = None,
+    single_file: Annotated[bool, typer.Option("--single-file", help="Inline scripts and styles in the page.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Find the tokens at which the outcome of a model's text is decided, and write a page; prints its path.
+
+    The model writes the text that it finds most probable, then goes on from each of its tokens, along every likely
+    branch, many times. What it will take is said before it begins. Stopped with Ctrl-C, the same command goes on from
+    there; with other words for the outcome it samples nothing anew.
+    """
+    from mcinterp.language.outcomes import OutcomePattern
+
+    pattern = OutcomePattern(outcome)
+    chosen = {"samples": samples, "length": length, "limit": limit, "least": least, "temperature": temperature}
+    own = {name: value for name, value in chosen.items() if value is not None}
+    stored = _stored(Path(model))
+    folder = out or REPORTS / f"fork-{_name(model)}"
+    if stored is not None:
+        if prompt is not None or own:
+            raise UsageError(
+                f"{model} holds stored samples: leave out --{next(iter(['prompt', *own][prompt is None :]))}"
+            )
+        found = stored
+    else:
+        if prompt is None:
+            raise UsageError("say with --prompt what the model goes on from")
+        found = _sampled(_opened(model, device), prompt, {**own, "seed": seed}, folder)
+    _report(found, pattern, folder, model, {"seed": seed, "distinct": distinct, "most_outcomes": outcomes}, single_file)
+
+
+def _name(model: str) -> str:
+    return Path(model).resolve().name.replace("@", "-")
+
+
+def _stored(path: Path) -> ForkSamples | None:
+    """The samples in a folder, or in the report that a folder is; None where there are none."""
+    from mcinterp.language.stored import is_stored, load_samples
+
+    for folder in (path, path / OWN):
+        if is_stored(folder):
+            return load_samples(folder)
+    return None
+
+
+def _opened(model: str, device: str) -> LanguageModel:
+    """A folder of Hugging Face's, or a run's checkpoint, the last one unless another is named.
+
+    Raises:
+        CheckpointError: if there is neither.
+        InputError: if it is no model of next tokens.
+    """
+    from mcinterp.language.huggingface import is_folder, open_folder
+
+    path = Path(model)
+    if is_folder(path):
+        from mcinterp.runs.device import resolve_device
+
+        return open_folder(path, resolve_device(device))
+    if path.is_dir() and not any((folder / CONFIG).is_file() for folder in (path, CHECKPOINTS / path)):
+        raise CheckpointError(
+            f"{path} is no run (it has no {CONFIG}), no model of Hugging Face's (no config.json that names its type), "
+            "and holds no stored samples (no text.json)"
+        )
+    return _of_run(model, device)
+
+
+def _of_run(model: str, device: str) -> LanguageModel:
+    folder, step = run_and_step(model)
+    check_steps(folder, step or AUTO)
+    run = open_run(folder, device)
+    from mcinterp.language.hooked import language_of_task
+    from mcinterp.task.next_token import NextToken
+
+    checkpoint = run.checkpoint(one_step(run, f"{model}:", step or "last"))
+    if not isinstance(checkpoint.task, NextToken):
+        raise InputError(f"fork asks for a model of next tokens; task {run.config.task.kind} is none")
+    return language_of_task(checkpoint.model, checkpoint.task, f"{run.name}, step {checkpoint.step}")
+
+
+def _sampled(model: LanguageModel, prompt: str, chosen: dict[str, Any], folder: Path) -> ForkSamples:
+    """Samples of the model's text, those that are missing drawn now."""
+    from mcinterp.language.forks import ForkSettings, plan_forks, sample_forks
+
+    plan = plan_forks(model, prompt, replace(ForkSettings(), **chosen))
+    say(_cost(plan))
+    with count_progress(plan.n_samples, "samples") as done:
+        return sample_forks(plan, folder / OWN, done)
+
+
+def _cost(plan: ForkPlan) -> str:
+    """What sampling takes, in a sentence."""
+    n, branches = len(plan.tokens), sum(map(len, plan.followed))
+    return (
+        f"a text of {n} tokens with {branches:,} branches: {plan.n_samples:,} samples ({plan.settings.samples} a "
+        f"branch), {plan.n_tokens:,} tokens at most"
+    )
+
+
+def _report(
+    found: ForkSamples,
+    pattern: Any,
+    folder: Path,
+    model: str,
+    settings: dict[str, Any],
+    single_file: bool,
+) -> None:
+    from mcinterp.analysis.forks import forks
+    from mcinterp.analysis.runner import DATA
+    from mcinterp.report.fork import write_fork_report
+    from mcinterp.runs.checkpoint import package_versions
+
+    result = forks(found, pattern, **settings)
+    provenance = {"model": model, **settings, **package_versions()}
+    replace(result, provenance=provenance).save(folder / DATA / result.name)
+    print(write_fork_report(folder, single_file))

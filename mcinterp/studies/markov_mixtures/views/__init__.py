@@ -1,0 +1,1 @@
+"""Sections of the page, one for each of what the study measures."""
