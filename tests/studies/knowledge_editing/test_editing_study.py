@@ -32,7 +32,7 @@ SMALL = {
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     """The preset shrunk, and less of every measurement."""
-    config = changed(load_preset("knowledge-editing"), SMALL)
+    config = changed(load_preset("editing"), SMALL)
     monkeypatch.setattr(study, "load_preset", lambda name: config)
     monkeypatch.setattr(edits, "FACTS", 4)
     monkeypatch.setattr(edits, "DISTANCES", (1, 4))
