@@ -22,7 +22,7 @@ from mcinterp.studies.knowledge_editing.prompts import answers_after
 
 EDITS = "edits"
 FACTS = 20
-"""That are edited in each network; of fewer the interval of a share of edits, all of which succeed, reaches below 95 %."""
+"""That are edited in each network: so many that the interval of a share of 1 of all edits lies above 95 %."""
 DISTANCES = (1, 2, 4, 8)
 SIXTH = 6
 """Distances stay below this part of the cycle, whose other side is half of it away."""

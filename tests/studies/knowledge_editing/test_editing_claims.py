@@ -7,7 +7,8 @@ from forged_editing import results
 
 from mcinterp.studies.knowledge_editing import views
 from mcinterp.studies.knowledge_editing.claims import editing_claims
-from mcinterp.study.claims import Evidence
+from mcinterp.studies.knowledge_editing.edits import DISTANCES, FACTS
+from mcinterp.study.claims import Evidence, Number, Rule
 
 CASES = {
     "knowledge is internalised": [
@@ -73,6 +74,11 @@ def test_every_claim_can_hold() -> None:
 )
 def test_other_verdicts(claim: str, changes: dict[str, float], verdict: str) -> None:
     assert verdicts(**changes)[claim] == verdict
+
+
+def test_so_many_facts_are_edited_that_success_can_be_shown() -> None:
+    edits = FACTS * len(DISTANCES)
+    assert Rule(low=0.95).verdict(Number.share(edits, edits)) == "holds"
 
 
 def test_without_results_all_is_undecided() -> None:

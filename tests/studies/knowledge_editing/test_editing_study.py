@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from mcinterp.cli import app
 from mcinterp.config import RunConfig, load_preset
 from mcinterp.results import Result
-from mcinterp.studies.knowledge_editing import edits, rings, sequences, study
+from mcinterp.studies.knowledge_editing import editing, edits, knowledge, rings, sequences, study
 from mcinterp.study.trained import changed
 
 SMALL = {
@@ -34,7 +34,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     """The preset shrunk, and less of every measurement."""
     config = changed(load_preset("editing"), SMALL)
     monkeypatch.setattr(study, "load_preset", lambda name: config)
-    monkeypatch.setattr(edits, "FACTS", 4)
+    monkeypatch.setattr(knowledge, "ASKED", 10)
+    monkeypatch.setattr(editing, "STEP", 0.15)
+    monkeypatch.setattr(editing, "STEPS", 40)
+    monkeypatch.setattr(editing, "TUNED_STEPS", 20)
+    monkeypatch.setattr(edits, "FACTS", 3)
     monkeypatch.setattr(edits, "DISTANCES", (1, 4))
     monkeypatch.setattr(sequences, "REPEATS", 2)
     monkeypatch.setattr(sequences, "LENGTH", 2)
