@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from slow_causal import attention, gelu, layer_norm
@@ -221,6 +222,13 @@ def test_every_number_is_that_of_a_slow_count(declare: Callable[[Study], None]) 
         found = found.drop(columns=["share", "share_low", "share_high"])
         wanted = [{key: each for key, each in row.items() if not key.startswith("share")} for row in wanted]
     assert_table(found, wanted)
+
+
+def test_the_seed_decides_every_number(planted: Checkpoint) -> None:
+    first, again, other = (causal_tracing(planted, samples=N, seed=seed) for seed in (1, 1, 2))
+    for name in ("tokens", "sites"):
+        pd.testing.assert_frame_equal(first.table(name), again.table(name), check_exact=True)
+        assert not first.table(name).drop(columns="seed").equals(other.table(name).drop(columns="seed"))
 
 
 def test_who_is_asked(planted: Checkpoint) -> None:
