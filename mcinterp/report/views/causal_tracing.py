@@ -69,7 +69,7 @@ def _most(kind: str, rows: pd.DataFrame) -> str:
         f"at most {share} of what is lost", "nothing", "nothing that could be told from none", "nothing"
     )
     at = f"layer {int(best['layer'])}, place {int(best['offset'])}".replace("-", "−")
-    return f"What {'an' if kind[0] in 'aeiou' else 'the'} {kind} adds brings back {verdict} ({at})."
+    return f"What the {kind} adds brings back {verdict} ({at})."
 
 
 def _controls(sites: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -54,25 +55,28 @@ def knowledge_figure(knowledge: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def rings_figure(points: pd.DataFrame, order: int) -> go.Figure:
+def rings_figure(points: pd.DataFrame, order: int, titles: Mapping[str, str]) -> go.Figure:
     """Entities in two dimensions of Isomap, joined along an order, a picture for each edit.
 
     Args:
         points: rows of the table of that name, of embeddings or of the stream.
         order: along which.
+        titles: of the pictures, by edit.
     """
     own = points[points["order"] == order]
     kinds = own["edit"].unique().tolist()
     lines = -(-len(kinds) // A_LINE)
-    titles = ["before" if kind == "before" else f"distance {kind}" for kind in kinds]
     wide = min(A_LINE, len(kinds))
-    figure = make_subplots(lines, wide, subplot_titles=titles, horizontal_spacing=0.03, vertical_spacing=0.12)
+    named = [titles[kind] for kind in kinds]
+    figure = make_subplots(lines, wide, subplot_titles=named, horizontal_spacing=0.03, vertical_spacing=0.14)
     figure.update_layout(blank(60 + 250 * lines, "").layout)
+    figure.update_annotations(font_size=12)
     figure.update_layout(showlegend=False)
     for at, kind in enumerate(kinds):
         figure.add_trace(_ring(own[own["edit"] == kind].sort_values("place")), at // wide + 1, at % wide + 1)
-    figure.update_xaxes(**{**AXIS, "showticklabels": False, "ticks": ""})
-    figure.update_yaxes(**{**AXIS, "showticklabels": False, "ticks": ""})
+    bare = {**AXIS, "showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False}
+    figure.update_xaxes(**bare)
+    figure.update_yaxes(**bare)
     return figure
 
 
@@ -92,11 +96,13 @@ def _ring(rows: pd.DataFrame) -> go.Scatter:
 def scatter_figure(edits: pd.DataFrame) -> go.Figure:
     """Recall lost over R, an edit a point, by distance; changes that are no edits beside.
 
+    Random matrices are left out: they lie so far beyond that everything else would be one point.
+
     Args:
         edits: the table of that name, of one network.
     """
     figure = blank(380, "R of the edited order", "recall lost in the edited order")
-    kinds = edits[edits["method"].isin(["edit", "random value", "random key", "fine-tuned", "random matrix"])]
+    kinds = edits[edits["method"].isin(["edit", "random value", "random key", "fine-tuned"])]
     for index, ((method, distance), rows) in enumerate(kinds.groupby(["method", "distance"], sort=False)):
         is_edit = method == "edit"
         figure.add_scatter(
@@ -107,12 +113,11 @@ def scatter_figure(edits: pd.DataFrame) -> go.Figure:
             marker={
                 "size": 8 if is_edit else 7,
                 "color": SERIES[index % len(SERIES)] if is_edit else MUTED,
-                "symbol": "circle" if is_edit else ("x", "diamond-open", "triangle-up-open", "square-open")[index % 4],
+                "symbol": "circle" if is_edit else ("x", "diamond-open", "square-open")[index % 3],
             },
             text=[f"{row['entity']} {row['relation']} → {row['target']}" for row in rows.to_dict("records")],
             hovertemplate="%{text}: R %{x:.3g}, lost %{y:.3g}<extra></extra>",
         )
-    # Random matrices lie far beyond everything else.
     figure.update_xaxes(type="log")
     figure.update_layout(legend=BELOW, margin_t=14)
     return figure

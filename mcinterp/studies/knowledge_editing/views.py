@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from mcinterp.analysis.judged import Judged
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
@@ -15,6 +17,8 @@ from mcinterp.studies.knowledge_editing.contrasts import FARTHER, KEY_LESS
 
 Row = Mapping[Any, Any]
 OWN = "own"
+MATRIX = "random matrix"
+RHO = "above it stands ρ of distances in it and distances around the order"
 
 
 def knowledge(result: Result, others: Mapping[str, Result]) -> Section:
@@ -43,22 +47,24 @@ def geometry(result: Result, others: Mapping[str, Result]) -> Section:
     points, rings = result.table("points"), result.table("rings")
     relation, entity = result.facts["relation"], result.facts["entity"]
     embedded, stream = (points[points["of"] == of] for of in ("embeddings", "stream"))
+    own = rings[rings["network"] == OWN]
     drawn = [
         FigureView(
-            f"Embeddings of the entities, two dimensions of Isomap; lines and colours go around order {order}.",
-            figures.rings_figure(embedded, int(order)),
+            f"Embeddings of the entities, two dimensions of Isomap; lines and colours go around order {order}; "
+            f"{RHO}.",
+            figures.rings_figure(embedded, int(order), _titles(own[own["of"] == "embeddings"], order)),
         )
         for order in embedded["order"].unique()
     ]
     drawn.append(
         FigureView(
             f"The stream after the last block at relation {relation}, before and after edits of {entity} {relation} to "
-            "answers at growing distance; lines and colours go around the edited order. Each is turned onto the first.",
-            figures.rings_figure(stream, 0),
+            "answers at growing distance; lines and colours go around the edited order. Each is turned onto the first; "
+            f"{RHO}.",
+            figures.rings_figure(stream, 0, _titles(own[own["of"] == "stream"], 0)),
         )
     )
-    own = rings[(rings["network"] == OWN) & (rings["of"] == "embeddings")]
-    sentences = [_ring(row) for row in own.to_dict("records")]
+    sentences = [_ring(row) for row in own[own["of"] == "embeddings"].to_dict("records")]
     return Section(result.name, result.title, sentences, drawn, _tables(result, {"rings": "Rings in numbers"}))
 
 
@@ -76,11 +82,17 @@ def edits(result: Result, others: Mapping[str, Result]) -> Section:
                 figures.losses_figure(rows),
             ),
             FigureView(
-                f"Network {network}: recall lost over distortion R, an edit a point; grey, changes that are no edits.",
+                f"Network {network}: recall lost over distortion R, an edit a point; grey, changes that are no edits "
+                "(random matrices of the edits' norm lie far beyond).",
                 figures.scatter_figure(frame[frame["network"] == network]),
             ),
         ]
-    sentences = [*_distances(result), *_explained(result)]
+    sentences = [
+        sentence
+        for network in result.facts["networks"]
+        for said in (_distances, _beside, _explained)
+        for sentence in said(result, network)
+    ]
     titles = {
         "summary": "Edits and controls, means over facts",
         "contrasts": "Paired differences",
@@ -119,46 +131,70 @@ def _estimate(row: Row, column: str) -> str:
     return interval(row[column], row[f"{column}_low"], row[f"{column}_high"])
 
 
+def _titles(rings: pd.DataFrame, order: int) -> dict[str, str]:
+    """Of each picture its ρ, by the edit that was made before; embeddings have none."""
+    found = {}
+    for row in rings[rings["order"] == order].to_dict("records"):
+        edit = row["edit"] if not is_absent(row["edit"]) else ""
+        which = {"": "", "before": "before<br>"}.get(edit, f"distance {edit}<br>")
+        found[edit or "before"] = f"{which}ρ = {number(row['isomap'], 2)}"
+    return found
+
+
 def _ring(row: Row) -> str:
+    most = f", and {number(row['power'])} has {number(row['strongest'])}, the most of all"
     return (
         f"Order {row['order']}: {number(row['mode1'])} of the embeddings' scatter has one period around it (no "
-        f"structure: {number(row['flat'])}; random orders {_estimate(row, 'random')}), {number(row['power'])} has "
-        f"{number(row['strongest'])}; distances in Isomap go with distances around it by ρ = {number(row['isomap'])}."
+        f"structure: {number(row['flat'])}; random orders {_estimate(row, 'random')})"
+        f"{'' if row['strongest'] == 1 else most}; distances in Isomap go with distances around it by ρ = "
+        f"{number(row['isomap'])}."
     )
 
 
-def _distances(result: Result) -> Iterator[str]:
-    contrasts, near, far = result.table("contrasts"), result.facts["nearest"], result.facts["farthest"]
-    measured = {"r_edited": "distortion R", "recall_edited": "the share of recall that is lost"}
-    for row in contrasts[contrasts["contrast"] == FARTHER].to_dict("records"):
-        if row["measure"] in measured:
+def _distances(result: Result, network: str) -> Iterator[str]:
+    near, far = result.facts["nearest"], result.facts["farthest"]
+    for measure, words in {"r_edited": "distortion R", "recall_edited": "the recall that is lost"}.items():
+        for row in _contrast(result, network, FARTHER, measure):
             verdict = Judged.of(row, "difference").say(
                 "larger than", "smaller than", "not shown to differ from", "the same as", "not measured beside"
             )
             yield (
-                f"Network {row['network']}: {measured[row['measure']]} of edits to answers {far} places away is "
-                f"{verdict} that of edits to answers {near} away (difference {_estimate(row, 'difference')}, n = "
-                f"{row['n']})."
-            )
-    for row in contrasts[contrasts["contrast"] == KEY_LESS].to_dict("records"):
-        if row["measure"] == "recall_edited":
-            verdict = Judged.of(row, "difference").say(
-                "more", "less", "neither more nor less", "as much", "nothing known"
-            )
-            yield (
-                f"Network {row['network']}: beside a random key of the same effect they lose {verdict} of recall "
-                f"({_estimate(row, 'difference')})."
+                f"Network {network}: {words} by edits to answers {far} places away is {verdict} that by edits to "
+                f"answers {near} away (difference {_estimate(row, 'difference')}, n = {row['n']})."
             )
 
 
-def _explained(result: Result) -> Iterator[str]:
-    for row in result.table("explained").to_dict("records"):
-        name = row["network"]
+def _beside(result: Result, network: str) -> Iterator[str]:
+    for row in _contrast(result, network, KEY_LESS, "recall_edited"):
+        verdict = Judged.of(row, "difference").say(
+            "larger than", "smaller than", "not shown to differ from", "the same as", "not measured beside"
+        )
+        yield (
+            f"Network {network}: the recall that is lost by edits is {verdict} that by a random key of the same effect "
+            f"(difference {_estimate(row, 'difference')})."
+        )
+    summary = result.table("summary")
+    for row in summary[(summary["network"] == network) & (summary["method"] == MATRIX)].to_dict("records"):
+        yield (
+            f"Network {network}: a random matrix of the edit's norm loses {_estimate(row, 'recall_edited')} of recall, "
+            f"with R of {_estimate(row, 'r_edited')}."
+        )
+
+
+def _contrast(result: Result, network: str, contrast: str, measure: str) -> list[Row]:
+    frame = result.table("contrasts")
+    wanted = {"network": network, "contrast": contrast, "measure": measure}
+    return frame[(frame[list(wanted)] == pd.Series(wanted)).all(axis=1)].to_dict("records")
+
+
+def _explained(result: Result, network: str) -> Iterator[str]:
+    frame = result.table("explained")
+    for row in frame[frame["network"] == network].to_dict("records"):
         if is_absent(row["correlation"]):
-            yield f"Network {name}: R or recall is the same for all edits, so that neither goes with the other."
+            yield f"Network {network}: R or recall is the same for all edits, so that neither goes with the other."
             continue
         yield (
-            f"Network {name}: over {row['n']} edits R goes with the recall that is lost by ρ = "
+            f"Network {network}: over {row['n']} edits R goes with the recall that is lost by ρ = "
             f"{_estimate(row, 'correlation')} (r² = {number(row['explained'])}; the paper has 0.905), with R of other "
             f"edits by {_estimate(row, 'shuffled')}. At equal length of δ, distance goes with the loss by "
             f"{number(row['at_equal_length'])}."

@@ -26,7 +26,7 @@ GOOD: Mapping[str, float] = {
     **{"success": 1.0, "contexts": 1.0, "unedited": 0.0, "r_others": 0.05, "none": 0.0},
     **{"present_less": -0.05, "lost": 0.1, "present_third": -0.05, "farther": 0.05, "permuted": 0.001},
     **{"correlation": 0.8, "shuffled_rho": 0.0, "key_less": 0.05, "corrective": 0.05, "untouched": 0.0},
-    **{"narrow": 0.05, "growth": 0.2},
+    **{"narrow": 0.05, "growth": 0.2, "matrix": 0.9},
 }
 """Values with which every claim holds."""
 
@@ -62,6 +62,12 @@ def _geometry(v: Mapping[str, float]) -> Result:
         | around("random", v["random"], 0.001)
         for order in (0, 1)
     ]
+    bent = {"before": -0.1, "8": 0.2}
+    rows += [
+        {**about, "of": "stream", "edit": edit, "order": 0, "mode1": 0.1, "power": 0.2, "isomap": isomap}
+        | around("random", 0.04, 0.001)
+        for edit, isomap in bent.items()
+    ]
     points = [
         {"of": of, "edit": edit, "order": 0, "place": place, "x": float(place), "y": 0.0}
         for of, edit in (("embeddings", "before"), ("stream", "before"), ("stream", "8"))
@@ -90,6 +96,7 @@ def _edits(v: Mapping[str, float]) -> Result:
         ("corrective", 0): {"recall_edited": v["corrective"], "composed_edited": v["corrective"]},
         ("present answer", 0): {},
         ("none", 0): {},
+        ("random matrix", 8): {"recall_edited": v["matrix"]},
     }
     summary = [
         {"network": network, "method": method, "distance": distance, "n": 16}

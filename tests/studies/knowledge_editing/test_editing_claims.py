@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from forged_editing import results
 
@@ -98,15 +100,37 @@ def test_sections_have_sentences_figures_and_tables(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, ["is larger than that of edits to answers 1", "they lose more of recall"]),
-        ({"farther": -0.05, "key_less": -0.05}, ["is smaller than that", "they lose less of recall"]),
-        ({"farther": 0.0, "key_less": 0.0}, ["is not shown to differ from that", "neither more nor less of recall"]),
+        ({}, ["is larger than that by edits to answers 1 away", "lost by edits is larger than that by a random key"]),
+        (
+            {"farther": -0.05, "key_less": -0.05},
+            ["is smaller than that", "lost by edits is smaller than that by a random"],
+        ),
+        (
+            {"farther": 0.0, "key_less": 0.0},
+            ["is not shown to differ from that", "lost by edits is not shown to differ from that"],
+        ),
+        ({"matrix": 0.9}, ["a random matrix of the edit's norm loses 0.900 [0.890, 0.910] of recall, with R of 0.01"]),
         ({"correlation": float("nan")}, ["R or recall is the same for all edits"]),
     ],
 )
 def test_sentences_of_edits_read_right(changes: dict[str, float], said: list[str]) -> None:
     text = " ".join(views.edits(results(**changes)["study/edits"], {}).sentences)
     assert all(part in text for part in said), text
+
+
+def test_sentences_of_rings_say_once_what_is_most() -> None:
+    result = results()["study/geometry"]
+    said = views.geometry(result, {}).sentences
+    assert all("the most of all" not in sentence for sentence in said)
+    frame = result.table("rings").assign(strongest=3, power=0.6)
+    other = replace(result, tables={**result.tables, "rings": replace(result.tables["rings"], frame=frame)})
+    assert all("and 0.600 has 3, the most of all" in sentence for sentence in views.geometry(other, {}).sentences)
+
+
+def test_pictures_of_rings_have_their_number_above_them() -> None:
+    section = views.geometry(results()["study/geometry"], {})
+    above = [[note["text"] for note in figure.figure["layout"]["annotations"]] for figure in section.figures]
+    assert above == [["ρ = 0.50"], ["before<br>ρ = −0.10", "distance 8<br>ρ = 0.20"]]
 
 
 @pytest.mark.parametrize(("growth", "said"), [(0.2, "R grows"), (-0.2, "R falls"), (0.0, "R is not shown to change")])
