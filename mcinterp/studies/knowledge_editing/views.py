@@ -50,8 +50,7 @@ def geometry(result: Result, others: Mapping[str, Result]) -> Section:
     own = rings[rings["network"] == OWN]
     drawn = [
         FigureView(
-            f"Embeddings of the entities, two dimensions of Isomap; lines and colours go around order {order}; "
-            f"{RHO}.",
+            f"Embeddings of the entities, two dimensions of Isomap; lines and colours go around order {order}; {RHO}.",
             figures.rings_figure(embedded, int(order), _titles(own[own["of"] == "embeddings"], order)),
         )
         for order in embedded["order"].unique()
