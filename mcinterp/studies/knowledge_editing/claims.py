@@ -203,7 +203,7 @@ def narrow(e: Evidence) -> Claim:
 
 def many(e: Evidence) -> Claim:
     """Edits add up."""
-    text = "Damage grows with every edit that follows."
+    text = "Damage grows as edits follow one another."
     measured = {"r_edited": "R of the edited order", "recall_edited": "shown facts of the edited order lost"}
     findings = tuple(
         Finding(

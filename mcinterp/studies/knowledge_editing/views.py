@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -180,7 +180,7 @@ def _beside(result: Result, network: str) -> Iterator[str]:
         )
 
 
-def _contrast(result: Result, network: str, contrast: str, measure: str) -> list[Row]:
+def _contrast(result: Result, network: str, contrast: str, measure: str) -> Sequence[Row]:
     frame = result.table("contrasts")
     wanted = {"network": network, "contrast": contrast, "measure": measure}
     return frame[(frame[list(wanted)] == pd.Series(wanted)).all(axis=1)].to_dict("records")
