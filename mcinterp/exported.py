@@ -14,6 +14,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         "NodeGraph",
         "TracePlan",
         "attention_maps",
+        "causal_tracing",
         "circuits",
         "class_members",
         "classify_patterns",

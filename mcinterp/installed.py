@@ -26,6 +26,7 @@ BUILT_IN = {
     "stepwise-inference": "stepwise_inference",
     "forking-tokens": "forking_tokens",
     "graph-tracing": "graph_tracing",
+    "knowledge-editing": "knowledge_editing",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
@@ -40,7 +41,7 @@ OWN: Mapping[str, Iterable[str]] = {
     "optimiser": ("adam", "adamw", "sgd"),
     "architecture": BASE_ARCHITECTURES,
     "pass": (
-        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes"),
+        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes", "causal-tracing"),
         *("embeddings", "plateau", "formation", "oracles", "switching", "components"),
     ),
 }

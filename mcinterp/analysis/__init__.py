@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mcinterp.analysis.graph_geometry import NodeGraph, dirichlet_energy
     from mcinterp.analysis.passes.ablation import ablation
     from mcinterp.analysis.passes.attention import attention_maps
+    from mcinterp.analysis.passes.causal_tracing import causal_tracing
     from mcinterp.analysis.passes.circuits import circuits
     from mcinterp.analysis.passes.classify import classify_patterns
     from mcinterp.analysis.passes.component_dynamics import component_dynamics
@@ -39,6 +40,7 @@ _FILE_OF = {
     "ablation": "passes.ablation",
     "analyse": "runner",
     "attention_maps": "passes.attention",
+    "causal_tracing": "passes.causal_tracing",
     "circuits": "passes.circuits",
     "class_members": "passes.taxonomy",
     "classify_patterns": "passes.classify",
@@ -73,6 +75,7 @@ __all__ = [
     "ablation",
     "analyse",
     "attention_maps",
+    "causal_tracing",
     "circuits",
     "class_members",
     "classify_patterns",

@@ -6,6 +6,7 @@ no picture and no number takes what was not seen for something.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -94,13 +95,20 @@ def isomap_along(
         neighbours: of a class that are joined to it.
         n: coordinates.
     """
+    return _signed([_laid(own, n, lambda present: isomap(present, neighbours, n)) for own in points])
 
-    def laid(present: Floats) -> Floats:
-        if len(present) <= max(neighbours, n):
-            return np.full((len(present), n), NAN)
-        return np.asarray(Isomap(n_neighbors=neighbours, n_components=n).fit_transform(present))
 
-    return _signed([_laid(own, n, laid) for own in points])
+def isomap(points: Float[np.ndarray, "class d"], neighbours: int, n: int = 2) -> Float[np.ndarray, "class n"]:
+    """The first coordinates of Isomap; NaN where there are too few classes.
+
+    Neighbourhoods that do not hang together are joined by their nearest points.
+    """
+    if len(points) <= max(neighbours, n):
+        return np.full((len(points), n), NAN)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of connected components")
+        warnings.filterwarnings("ignore", message="Changing the sparsity structure")
+        return np.asarray(Isomap(n_neighbors=neighbours, n_components=n).fit_transform(points))
 
 
 def turned_along(planes: Float[np.ndarray, "cell class n"]) -> Float[np.ndarray, "cell class n"]:
