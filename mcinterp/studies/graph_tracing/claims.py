@@ -112,11 +112,7 @@ def earlier(e: Evidence) -> Claim:
         SHOWN,
         control,
     )
-    reported = (
-        "not known here; in a replication's data neighbours have a probability of 0.17 after 5 tokens, 0.52 after 80, "
-        "0.89 after 1,000, 4 × 4 grid, Llama-3.1-8B"
-    )
-    return Claim("geometry before accuracy", text, f"{PAPER}, energy minimisation", (finding,), reported)
+    return Claim("geometry before accuracy", text, f"{PAPER}, energy minimisation", (finding,))
 
 
 def persists(e: Evidence) -> Claim:

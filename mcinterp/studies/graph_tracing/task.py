@@ -55,9 +55,9 @@ class GraphTracing(OracleTokens):
         graph[prior] = 0
         dealt = torch.rand(n, self.d_vocab, generator=generator).argsort(-1)
         labels = torch.where(prior[:, None], torch.arange(self.d_vocab), dealt)
-        return self.traced(graph, labels, generator, prior)
+        return self.walks_of(graph, labels, generator, prior)
 
-    def traced(
+    def walks_of(
         self, graph: Int[Tensor, " n"], labels: Nodes, generator: torch.Generator, prior: Tensor | None = None
     ) -> TokenBatch:
         """Sequences through given graphs with given tokens.

@@ -8,7 +8,7 @@ from mcinterp.studies.markov_mixtures.networks import FEW, HALF, MANY, MIDDLE
 from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme
 
 PAPER = "arXiv 2412.01003"
-PUBLISHED = "10 states, figures in the authors' repository"
+PUBLISHED = "figures in the authors' repository"
 RIVALS, MIXED = f"study/{COMPETITION}", f"study/{MIXTURES}"
 UP, DOWN = Rule(low=0.0), Rule(high=0.0)
 
