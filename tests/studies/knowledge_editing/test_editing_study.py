@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     monkeypatch.setattr(editing, "STEP", 0.15)
     monkeypatch.setattr(editing, "STEPS", 40)
     monkeypatch.setattr(editing, "TUNED_STEPS", 20)
-    monkeypatch.setattr(edits, "FACTS", 3)
+    monkeypatch.setattr(edits, "FACTS", 2)
     monkeypatch.setattr(edits, "DISTANCES", (1, 4))
     monkeypatch.setattr(sequences, "REPEATS", 2)
     monkeypatch.setattr(sequences, "LENGTH", 2)
