@@ -72,14 +72,8 @@ class TokenBatch(Batch):
         return self._each(lambda tensor: tensor.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> TokenBatch:
-        truth = {name: change(known) for name, known in self.truth.items()}
-        return replace(
-            self,
-            inputs=change(self.inputs),
-            targets=change(self.targets),
-            weights=change(self.weights),
-            truth=truth,
-        )
+        own = {name: change(getattr(self, name)) for name in ("inputs", "targets", "weights")}
+        return replace(self, **own, truth={name: change(known) for name, known in self.truth.items()})
 
 
 class NextToken(TaskBase[TokenBatch]):
@@ -229,9 +223,9 @@ class NextToken(TaskBase[TokenBatch]):
 
     def traced(self, batch: TokenBatch) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
         """The last position of each sequence that is scored (the last one where none is), and its next token."""
-        position = torch.arange(1, batch.inputs.shape[1] + 1, device=batch.inputs.device)
-        last = ((batch.weights > 0) * position).argmax(1)
-        last = torch.where((batch.weights > 0).any(1), last, len(position) - 1)
+        scored = batch.weights > 0
+        scored[~scored.any(1), -1] = True
+        last = scored.cumsum(1).argmax(1)
         return last, batch.targets.gather(1, last[:, None])[:, 0]
 
     def comparable_answers(self, answers: Float[Tensor, "n pos d_vocab"], batch: TokenBatch) -> Comparable:
