@@ -37,7 +37,9 @@ class LanguageConfig(TaskSection):
         description="Whose descriptors an entity has: its own class's, or those of all classes alike, a control.",
     )
     classes: int = Field(
-        4, ge=2, description="Classes, an even number; subjects of relations are of the first half, objects of the other."
+        4,
+        ge=2,
+        description="Classes, an even number; subjects of relations are of the first half, objects of the other.",
     )
     entities: int = Field(15, ge=1, description="Entities of a class.")
     descriptors: int = Field(40, ge=1, description="K: descriptors of a class.")

@@ -110,7 +110,11 @@ class TypedLanguage(NextToken):
         return TokenBatch.of(whole, weights, {"task": task, "string": string, "entity": entity, "asked": asked})
 
     def _said(
-        self, symbols: Int[Tensor, "n place"], subject: Int[Tensor, " n"], related: Bool[Tensor, " n"], generator: torch.Generator
+        self,
+        symbols: Int[Tensor, "n place"],
+        subject: Int[Tensor, " n"],
+        related: Bool[Tensor, " n"],
+        generator: torch.Generator,
     ) -> Int[Tensor, "n place"]:
         """Tokens for symbols, then END, then PAD."""
         words, device, n = self.vocabulary, generator.device, len(symbols)
@@ -229,5 +233,3 @@ class TypedLanguage(NextToken):
     def content_tokens(self) -> Tensor:
         """Everything but signs."""
         return torch.arange(len(SIGNS), self.d_vocab)
-
-
