@@ -115,7 +115,7 @@ def come_suddenly(e: Evidence) -> Claim:
 
 def strings_make_sudden(e: Evidence) -> Claim:
     """What of it is the measure's."""
-    text = "Token by token the same tasks are not learned suddenly: what is sudden is that all tokens of a string are right."
+    text = "Token by token the same tasks are not learned suddenly: that all tokens of a string are right is sudden."
     findings = tuple(_drops(e, task, TOKENS, Rule(high=0.5), None) for task in TASKS)
     return Claim("suddenness of whole strings", text, "this package's; the paper scores whole strings", findings)
 

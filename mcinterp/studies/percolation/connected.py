@@ -1,4 +1,4 @@
-"""Whether a graph that joins a class is what reach takes: one descriptor an entity or two, and a class-free language."""
+"""Whether reach takes a graph that joins a class: one descriptor an entity or two, and a class-free language."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def first_crossing(steps: Sequence[int] | Floats, curve: Floats, level: float) -
 
 
 def smoothed(curve: Floats) -> Floats:
-    """A curve of every step, averaged over `WINDOW` steps around each (fewer at its ends); steps without a value count not."""
+    """A curve of every step, averaged over the `WINDOW` steps around each, as far as there are any with a value."""
     known = np.isfinite(curve)
     sums, counts = (
         uniform_filter1d(part, WINDOW, mode="constant") for part in (np.where(known, curve, 0.0), known.astype(float))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
+from mcinterp.analysis.statistics import Estimate, interval_columns, mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.studies.percolation.crossings import first_crossing, over_networks
 from mcinterp.studies.percolation.exam import CONDITIONED, GRAMMAR, MEASURES, TYPES, UNSCRAMBLED, Exam, Written

@@ -15,11 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mcinterp.analysis.statistics import Floats
+
+Wholes = NDArray[np.int64]
 
 
 def threshold(entities: float, descriptors: float) -> float:
@@ -89,13 +92,13 @@ class Components:
     susceptibility: float
 
 
-def drawn_edges(entities: int, descriptors: int, edges: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def drawn_edges(entities: int, descriptors: int, edges: int, rng: np.random.Generator) -> tuple[Wholes, Wholes]:
     """Different pairs, drawn evenly and in a random order: the entity and the descriptor of each."""
     drawn = rng.choice(entities * descriptors, edges, replace=False)
     return drawn // descriptors, drawn % descriptors
 
 
-def components(entities: int, descriptors: int, left: Floats, right: Floats) -> Components:
+def components(entities: int, descriptors: int, left: Wholes, right: Wholes) -> Components:
     """What the edges between `left` and `right` join."""
     n = entities + descriptors
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, entities + right)), (n, n))

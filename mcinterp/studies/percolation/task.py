@@ -181,7 +181,7 @@ class TypedLanguage(NextToken):
 
     def of_own_class(self, of: Float[Tensor, "n descriptor"], entity: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The part of a number of each descriptor that is of descriptors of an entity's class."""
-        classes = of.unflatten(1, (self.config.classes, self.config.descriptors)).sum(-1)
+        classes = of.reshape(len(of), self.config.classes, self.config.descriptors).sum(-1)
         return classes.gather(1, entity[:, None] // self.config.entities)[:, 0]
 
     def reach(self, of: Float[Tensor, "n descriptor"], entity: Int[Tensor, " n"]) -> Float[Tensor, " n"]:

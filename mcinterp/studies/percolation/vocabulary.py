@@ -15,7 +15,7 @@ class Vocabulary:
     Attributes:
         labels: of all tokens.
         relation, entity, descriptor: the first token of each.
-        category: of each token, an index of `CATEGORIES`, or one more for those that are no part of strings, (d_vocab,).
+        category: of each token, an index of `CATEGORIES`, or one more for no part of strings, (d_vocab,).
         of_class: class of each entity and descriptor, and of the subjects of each relation; −1 of others, (d_vocab,).
         first: the first token that a symbol stands for in a phrase of a class, int64, (symbol, class).
         count: how many tokens it stands for from there on, (symbol,).
