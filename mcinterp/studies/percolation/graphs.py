@@ -24,6 +24,8 @@ ENTITIES, DESCRIPTORS = 400, 1600
 """Of the graphs whose giant shares are looked at."""
 SCALES = (0.5, 0.8, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 """Their edges, over the threshold."""
+LINE = np.linspace(0.0, 3.2, 65).tolist()
+"""Where the closed form is drawn."""
 PEAK_SIZES = (200, 400, 800, 1600, 3200)
 """Descriptors beside 400 entities, over which slopes are fitted."""
 PEAK_SCALES = np.linspace(0.6, 1.8, 25)
@@ -44,6 +46,12 @@ SHARE_COLUMNS = {
     **interval_columns("entities_less", "share of the entities less the closed form"),
     **interval_columns("descriptors_less", "share of the descriptors less the closed form"),
     "joined_closed": "closed form: share of all pairs whose two ends are both in the giant component",
+}
+CLOSED_COLUMNS = {
+    "scale": "edges over the threshold",
+    "entities": "closed form: share of the entities in the giant component",
+    "descriptors": "closed form: share of the descriptors",
+    "joined": "closed form: share of all pairs that it joins",
 }
 PEAK_COLUMNS = {
     "descriptors": f"K, beside {ENTITIES} entities",
@@ -71,11 +79,13 @@ def graphs(n: int, seed: int) -> Result:
     peaks = np.array([_peaks(repetition, seed) for repetition in range(min(n, MOST_GROWN))])
     tables = {
         "shares": Table.of(SHARE_COLUMNS, shares),
+        "closed": Table.of(CLOSED_COLUMNS, [_closed_shares(scale) for scale in LINE]),
         "peaks": Table.of(PEAK_COLUMNS, list(_peak_rows(peaks, seed))),
         "slopes": Table.of(SLOPE_COLUMNS, list(_slopes(peaks))),
     }
     settings = {"samples": n, "seed": seed}
-    return Result(GRAPHS, "Random graphs and their closed form", settings, {}, tables)
+    facts = {"entities": ENTITIES, "descriptors": DESCRIPTORS}
+    return Result(GRAPHS, "Random graphs and their closed form", settings, facts, tables)
 
 
 def _shares(scale: float, n: int, seed: int) -> dict[str, Any]:
@@ -97,6 +107,11 @@ def _shares(scale: float, n: int, seed: int) -> dict[str, Any]:
         **mean_estimate(descriptors - b).columns("descriptors_less"),
         "joined_closed": a * b,
     }
+
+
+def _closed_shares(scale: float) -> dict[str, float]:
+    a, b = giant_shares(ENTITIES, DESCRIPTORS, scale * threshold(ENTITIES, DESCRIPTORS))
+    return {"scale": scale, "entities": a, "descriptors": b, "joined": a * b}
 
 
 def _peaks(repetition: int, seed: int) -> list[float]:
