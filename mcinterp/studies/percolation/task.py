@@ -165,8 +165,8 @@ class TypedLanguage(NextToken):
 
     def _grammar(self, logits: Tensor, string: Tensor, weights: Tensor) -> Tensor:
         """Mean probability of what the automaton allows."""
-        of_category = logits.softmax(-1) @ self._is.to(logits.device)
-        allowed = self._allowed.to(logits.device)[self._states.to(logits.device)[string]]
+        of_category = logits.softmax(-1) @ self._is.to(logits)
+        allowed = self._allowed.to(logits)[self._states.to(logits.device)[string]]
         return ((of_category * allowed).sum(-1) * weights).sum() / weights.sum()
 
     def _of_descriptors(self, logits: Float[Tensor, "slot d_vocab"], entity: Int[Tensor, " slot"]) -> dict[str, Tensor]:
