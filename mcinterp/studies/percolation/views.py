@@ -164,7 +164,7 @@ def _halves(halves: pd.DataFrame) -> str:
 
 
 def _later(row: Row) -> str:
-    verdict = Judged.of(row, "later").say(
+    verdict = Judged.of(row, "later", negligible=0.02).say(
         "later than", "earlier than", "not shown to be later or earlier than", "at the same step as", "not timed beside"
     )
     return (
@@ -198,12 +198,12 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         if rows:
             yield f"{name}, the power that the step of an event grows as — {'; '.join(map(_power, rows))}."
     for row in slopes[slopes["part"] == "bend"].to_dict("records"):
-        verdict = Judged.of(row, "slope").say(
-            "steeper for many descriptors than for few", "flatter", "not shown to bend", "straight", "not measured"
+        verdict = Judged.of(row, "slope", negligible=0.01).say(
+            "a larger power than", "a smaller power than", "no power shown to differ from that", "the same power as"
         )
         yield (
-            f"Pairs only, {row['event']}: the line is {verdict}, the power over the upper half of the sizes less that "
-            f"over the lower is {_estimate(row, 'slope')}; by the closed form {number(row['closed'])}."
+            f"Pairs only, {row['event']}: over the upper half of the sizes it has {verdict} over the lower, the one "
+            f"less the other is {_estimate(row, 'slope')}; by the closed form {number(row['closed'])}."
         )
 
 
@@ -227,7 +227,7 @@ def _edges(ratios: pd.DataFrame) -> Iterator[str]:
 
 def _joined(means: Mapping[str, Any], graph: pd.DataFrame) -> str:
     two, one = means[TWO], means[ONE]
-    verdict = Judged.beside(two, "reach", one, "reach").say(
+    verdict = Judged.beside(two, "reach", one, "reach", 0.01).say(
         "more than", "less than", "not shown to differ from", "the same as", "not measured beside"
     )
     parts = [f"{role} {_components(graph[graph['role'] == role])}" for role in (TWO, ONE)]
@@ -244,8 +244,8 @@ def _components(rows: pd.DataFrame) -> str:
 
 def _typed(means: Mapping[str, Any]) -> str:
     free, typed = means[CLASS_FREE], means[PRESET]
-    verdict = Judged.of(free, "reach").say(
-        "above chance", "below chance", "not shown to differ from chance", "chance", "not measured"
+    verdict = Judged.of(free, "reach", negligible=0.01).say(
+        "above chance", "below chance", "not shown to differ from chance", "the same as by chance", "not measured"
     )
     return (
         f"Where descriptors are drawn from all classes reach is {_estimate(free, 'reach')}, {verdict}; where they have "

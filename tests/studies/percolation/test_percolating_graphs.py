@@ -16,8 +16,8 @@ from mcinterp.studies.percolation.graph import component_sizes, said_pairs
 from mcinterp.studies.percolation.graphs import graphs
 from mcinterp.studies.percolation.percolation import (
     components,
-    draws_for,
     drawn_edges,
+    draws_for,
     edges_to_join,
     giant_shares,
     peak,
