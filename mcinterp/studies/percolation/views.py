@@ -199,7 +199,7 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
             yield f"{name}, the power that the step of an event grows as — {'; '.join(map(_power, rows))}."
     for row in slopes[slopes["part"] == "bend"].to_dict("records"):
         verdict = Judged.of(row, "slope", negligible=0.01).say(
-            "a larger power than", "a smaller power than", "no power shown to differ from that", "the same power as"
+            "a larger power than", "a smaller power than", "a power not shown to differ from that", "the same power as"
         )
         yield (
             f"Pairs only, {row['event']}: over the upper half of the sizes it has {verdict} over the lower, the one "
