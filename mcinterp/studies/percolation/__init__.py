@@ -21,7 +21,7 @@ STUDY = Study(
     bounds="The bounds are this package's own: about random graphs, what the closed forms say; about trained networks, "
     "the order and the shape of what the paper shows, at 4 classes of 15 entities and 20 to 320 descriptors.",
     tasks={"typed-language": TaskKind(f"{HERE}.config:LanguageConfig", f"{HERE}.task:TypedLanguage", ("transformer",))},
-    measured_views={name: f"{HERE}.views:{name}" for name in ("graphs", "order", "drops", "shift", "connected")},
+    measured_views={name: f"{HERE}.views:{name}" for name in ("graphs", "order", "drops", "connected", "shift")},
     exports={
         "LanguageConfig": f"{HERE}.config:LanguageConfig",
         "TypedLanguage": f"{HERE}.task:TypedLanguage",

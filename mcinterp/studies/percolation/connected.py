@@ -56,7 +56,7 @@ def connected(networks: Sequence[Network]) -> Result:
         "means": Table.of(MEAN_COLUMNS, list(_means(rows))),
         "curves": Table.of(CURVE_COLUMNS, [row for network in own for row in _curve(network)]),
     }
-    return Result(CONNECTED, "Does it take a joined graph?", {}, {}, tables)
+    return Result(CONNECTED, "Whether it emerges: the graph of what is said", {}, {}, tables)
 
 
 def _graph(network: Network, until: int) -> dict[str, Any]:

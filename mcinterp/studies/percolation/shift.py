@@ -119,7 +119,7 @@ def shift(networks: Sequence[Network]) -> Result:
         "ratios": Table.of(RATIO_COLUMNS, list(_ratios(times))),
         "curves": Table.of(CURVE_COLUMNS, list(_curves(networks))),
     }
-    return Result(SHIFT, "Where it emerges", {}, {"onset": ONSET, "half": HALF}, tables)
+    return Result(SHIFT, "When it emerges: descriptors, entities and edges", {}, {"onset": ONSET, "half": HALF}, tables)
 
 
 def reach_curve(network: Network) -> tuple[Floats, Floats]:

@@ -61,6 +61,6 @@ def _measures(networks: list[Network], n: int) -> dict[str, Callable[[], Result]
     return {
         ORDER: lambda: order(own, n, SEED),
         DROPS: lambda: drops(own, class_free),
-        SHIFT: lambda: shift(compared),
         CONNECTED: lambda: connected(networks),
+        SHIFT: lambda: shift(compared),
     }

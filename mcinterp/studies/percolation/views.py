@@ -221,7 +221,8 @@ def _edges(ratios: pd.DataFrame) -> Iterator[str]:
     yield (
         f"When reach is ½ the edges drawn are {number(known['over'].min())} to {number(known['over'].max())} times "
         f"the threshold of a class (in {of_them(len(known), len(ratios), 'setting')}); by the closed form half of the "
-        f"pairs are joined at {number(closed.min())} to {number(closed.max())} times."
+        f"pairs are joined at {number(closed.min())} to {number(closed.max())} times. In "
+        f"{of_them(int((known['over_low'] > closed).sum()), len(ratios), 'setting')} the whole interval is beyond that."
     )
 
 

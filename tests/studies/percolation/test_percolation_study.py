@@ -42,7 +42,7 @@ def preset(name: str) -> RunConfig:
 def patched() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(study, "load_preset", preset)
-        monkeypatch.setattr(runs, "SEEDS", 2)
+        monkeypatch.setattr(runs, "SEEDS", 1)
         monkeypatch.setattr(graphs, "PEAK_SCALES", np.linspace(0.8, 1.6, 5))
         yield
 
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, patched: None) -> Path:
     path = tmp_path_factory.mktemp("percolation")
     said: list[str] = []
     reproduce(find_study("percolation"), setting(path, said))
-    assert "29 variants: 29 trained, 0 kept" in said
+    assert "14 variants: 14 trained, 0 kept" in said
     write_report(path / "out")
     return path
 
@@ -98,7 +98,7 @@ def test_what_stands_is_neither_trained_nor_measured_again(folder: Path, patched
     before = {name: (folder / "out/data/study" / name / "result.json").stat().st_mtime_ns for name in NAMES}
     said: list[str] = []
     reproduce(find_study("percolation"), setting(folder, said))
-    assert "29 variants: 0 trained, 29 kept" in said
+    assert "14 variants: 0 trained, 14 kept" in said
     assert before == {name: (folder / "out/data/study" / name / "result.json").stat().st_mtime_ns for name in NAMES}
 
 
@@ -113,7 +113,7 @@ def test_random_graphs_alone_train_nothing(tmp_path: Path, patched: None) -> Non
 
 def test_tables_have_what_was_trained(folder: Path) -> None:
     steps = loaded(folder, "order").table("steps")
-    assert sorted(set(steps["network"])) == [f"{PRESET} (1)", f"{PRESET} (2)"]
+    assert set(steps["network"]) == {f"{PRESET} (1)"}
     assert steps["step"].iloc[0] == 0
     times = loaded(folder, "shift").table("times")
     pairs = times[times["language"] == "pairs"]
@@ -125,14 +125,6 @@ def test_tables_have_what_was_trained(folder: Path) -> None:
     assert graph[graph["role"] == ONE]["largest"].max() < graph[graph["role"] == TWO]["largest"].max()
     typed, free = (graph[graph["role"] == role]["step"].max() for role in (PRESET, CLASS_FREE))
     assert typed <= free == 18
-
-
-class Perfect:
-    """Writes what it was asked for, as if it had been a checkpoint."""
-
-    def __init__(self, task: TypedLanguage) -> None:
-        self.task = task
-        self.tokens: dict[int, torch.Tensor] = {}
 
 
 def test_of_strings_as_they_were_drawn_all_is_right_and_spoilt_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
