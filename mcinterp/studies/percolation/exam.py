@@ -15,8 +15,9 @@ from mcinterp.model.fused import training_forward
 from mcinterp.model.generation import generate
 from mcinterp.runs import Checkpoint
 from mcinterp.studies.percolation.crossings import MISSING
+from mcinterp.studies.percolation.drawing import END, PAD
 from mcinterp.studies.percolation.parsed import Parsed, padded, parsed
-from mcinterp.studies.percolation.task import CONDITIONAL, END, FREE, PAD, UNSCRAMBLE, TypedLanguage
+from mcinterp.studies.percolation.task import CONDITIONAL, FREE, UNSCRAMBLE, TypedLanguage
 
 GRAMMAR, TYPES, RELATIONS, UNSCRAMBLED, CONDITIONED = "grammar", "types", "relations", "unscrambled", "conditioned"
 MEASURES = {

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from mcinterp.studies.percolation.drawing import PAD
 from mcinterp.studies.percolation.grammar import END, OBJECT, START, SUBJECT, transitions
-from mcinterp.studies.percolation.task import PAD, TypedLanguage
+from mcinterp.studies.percolation.task import TypedLanguage
 
 
 @dataclass(frozen=True)

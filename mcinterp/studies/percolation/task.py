@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Float, Int
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mcinterp.studies.percolation.config import SIGNS, TASKS, LanguageConfig
-from mcinterp.studies.percolation.grammar import CONTENT, STATES, SYMBOLS, states_of, strings, transitions
+from mcinterp.studies.percolation.drawing import BLANK, END, PAD, Strings, one_of_each, shuffled
+from mcinterp.studies.percolation.grammar import CONTENT, SYMBOLS, WRONG, states_of, transitions
+from mcinterp.studies.percolation.grammar import END as END_STATE
 from mcinterp.studies.percolation.graph import said_pairs
 from mcinterp.studies.percolation.vocabulary import Vocabulary
 from mcinterp.task.batch import ScoreKind
 from mcinterp.task.next_token import NextToken, TokenBatch
 
 FREE, UNSCRAMBLE, CONDITIONAL = range(len(TASKS))
-OUT, END, PAD = (SIGNS.index(sign) for sign in ("OUT", "END", "PAD"))
+OUT = SIGNS.index("OUT")
 FREQUENCY = (0.2, 0.4, 0.4)
 """Of each task, in the full language."""
-PREPOSITIONS = (0.4, 0.3, 0.3)
-BLANK = len(SYMBOLS)
-"""Stands in place of a symbol after the end of a string."""
 
 ALL = {
     "grammar": "probability of tokens that the grammar allows, mean over the places of strings",
@@ -50,8 +50,9 @@ class TypedLanguage(NextToken):
 
     Attributes:
         vocabulary: the tokens.
-        strings: the probability of every string of symbols, which sum to 1.
+        strings: what strings are drawn from, with their probabilities.
         pairs: descriptors of every entity, numbered over all classes, (entity, degree).
+        never: which descriptors an entity is never said to have, (entity, descriptor).
         begin: position at which the first token of strings is predicted.
     """
 
@@ -61,30 +62,17 @@ class TypedLanguage(NextToken):
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__(config.d_vocab, config.n_positions)
         self.config, self.vocabulary, self.pairs = config, Vocabulary(config), said_pairs(config)
-        full = config.language == "full"
-        own = {**ALL, **(OF_TASKS if full else {})}
+        own = {**ALL, **(OF_TASKS if config.language == "full" else {})}
         self.score_kinds = {**NextToken.score_kinds, **{name: ScoreKind(own[name], beside=True) for name in own}}
-        found = strings(config.length) if full else {"spd": 1.0}
-        self.strings = {string: share / sum(found.values()) for string, share in found.items()}
+        self.strings = Strings(config, self.vocabulary, self.pairs)
         self.begin = config.operands + 1
-        self._law = torch.tensor(list(self.strings.values()), dtype=torch.float64)
-        self._symbols = torch.tensor([self._padded(string) for string in self.strings])
-        self._subject = torch.tensor([max(at for at, each in enumerate(one) if each == "s") for one in self.strings])
-        self._related = torch.tensor(["r" in string for string in self.strings])
-        self._states = self._state_table()
-        self._allowed = (transitions() != STATES.index("wrong")).float()
-        self._is = torch.nn.functional.one_hot(self.vocabulary.category).float()
+        rows = [states_of(string) for string in self.strings.law]
+        # Nothing is scored after the end.
+        self._states = torch.tensor([[*row, *[END_STATE] * (config.length + 1 - len(row))] for row in rows])
+        self._allowed = (transitions() != WRONG).float()
+        self._is_category = F.one_hot(self.vocabulary.category).float()
         self.never = torch.ones(len(self.pairs), config.classes * config.descriptors, dtype=torch.bool)
         self.never.scatter_(1, self.pairs, False)
-
-    def _padded(self, string: str) -> list[int]:
-        blanks = self.config.length - len(string)
-        return [*map(SYMBOLS.index, string), *[BLANK] * blanks]
-
-    def _state_table(self) -> Int[Tensor, "string place"]:
-        """The automaton's state before each place of every string; that of its end again after it."""
-        rows = [states_of(string) for string in self.strings]
-        return torch.tensor([[*row, *[row[-1]] * (self.config.length + 1 - len(row))] for row in rows])
 
     def draw(self, n: int, generator: torch.Generator) -> TokenBatch:
         """Draw `n` samples, of tasks as frequent as they are."""
@@ -95,62 +83,15 @@ class TypedLanguage(NextToken):
 
     def asked(self, task: Int[Tensor, " n"], generator: torch.Generator) -> TokenBatch:
         """Draw a sample of each of these tasks."""
-        device, n = generator.device, len(task)
-        string = torch.multinomial(self._law.to(device), n, replacement=True, generator=generator)
-        symbols, subject = (table.to(device)[string] for table in (self._symbols, self._subject))
-        tokens = self._said(symbols, subject, self._related.to(device)[string], generator)
-        asked = self._parts(symbols, generator)
-        shown = (task[:, None] == UNSCRAMBLE) & (symbols != BLANK) | (task[:, None] == CONDITIONAL) & asked
-        operands = self._shuffled(tokens, shown, generator)[:, : self.config.operands]
-        head = torch.stack([task, torch.full_like(task, OUT)], 1)
-        whole = torch.cat([head[:, :1], operands, head[:, 1:], tokens], 1)
-        weights = torch.zeros(n, whole.shape[1] - 1, device=device)
-        weights[:, self.begin :] = (tokens != PAD).float()
-        entity = tokens.gather(1, subject[:, None])[:, 0] - self.vocabulary.entity
-        return TokenBatch.of(whole, weights, {"task": task, "string": string, "entity": entity, "asked": asked})
-
-    def _said(
-        self,
-        symbols: Int[Tensor, "n place"],
-        subject: Int[Tensor, " n"],
-        related: Bool[Tensor, " n"],
-        generator: torch.Generator,
-    ) -> Int[Tensor, "n place"]:
-        """Tokens for symbols, then END, then PAD."""
-        words, device, n = self.vocabulary, generator.device, len(symbols)
-        uniform = torch.rand(n, symbols.shape[1] + 1, generator=generator, device=device, dtype=torch.float64)
-        uniform, of_class = uniform[:, :-1].contiguous(), uniform[:, -1]
-        classes = torch.where(related, self.config.classes // 2, self.config.classes)
-        at_most = symbols.clamp_max(BLANK - 1)
-        first = words.first.to(device)[at_most, (of_class * classes).long()[:, None]]
-        tokens = first + (uniform * words.count.to(device)[at_most]).long()
-        upto = torch.tensor(PREPOSITIONS, device=device, dtype=torch.float64).cumsum(0)[:-1]
-        tokens = torch.where(symbols == SYMBOLS.index("q"), first + torch.bucketize(uniform, upto), tokens)
-        own = self.pairs.to(device)[tokens.gather(1, subject[:, None])[:, 0] - words.entity]
-        described = words.descriptor + own.gather(1, (uniform * own.shape[1]).long())
-        tokens = torch.where(symbols == SYMBOLS.index("d"), described, tokens)
-        tokens = torch.nn.functional.pad(torch.where(symbols == BLANK, PAD, tokens), (0, 1), value=PAD)
-        ends = (symbols != BLANK).sum(1, keepdim=True)
-        return tokens.scatter(1, ends, END)
-
-    def _parts(self, symbols: Int[Tensor, "n place"], generator: torch.Generator) -> Bool[Tensor, "n place"]:
-        """One place each of the subjects, objects, relations and descriptors that a string has."""
-        keys = torch.rand(symbols.shape, generator=generator, device=symbols.device)
-        asked = torch.zeros_like(symbols, dtype=torch.bool)
-        for symbol in CONTENT:
-            is_it = symbols == SYMBOLS.index(symbol)
-            place = torch.where(is_it, keys, -1.0).argmax(1, keepdim=True)
-            asked |= is_it & torch.zeros_like(asked).scatter(1, place, True)
-        return asked
-
-    def _shuffled(
-        self, tokens: Int[Tensor, "n some"], shown: Bool[Tensor, "n place"], generator: torch.Generator
-    ) -> Int[Tensor, "n place"]:
-        """The tokens that are shown in a random order, then PAD."""
-        keys = torch.rand(shown.shape, generator=generator, device=shown.device)
-        order = torch.where(shown, keys, 2.0).argsort(1)
-        later = torch.arange(shown.shape[1], device=shown.device) >= shown.sum(1, keepdim=True)
-        return torch.where(later, PAD, tokens.gather(1, order))
+        drawn = self.strings.draw(len(task), generator)
+        asked = one_of_each(drawn.symbols, generator)
+        shown = (task[:, None] == UNSCRAMBLE) & (drawn.symbols != BLANK) | (task[:, None] == CONDITIONAL) & asked
+        operands = shuffled(drawn.tokens, shown, generator)[:, : self.config.operands]
+        signs = task[:, None], torch.full_like(task, OUT)[:, None]
+        sequences = torch.cat([signs[0], operands, signs[1], drawn.tokens], 1)
+        weights = F.pad((drawn.tokens != PAD).float(), (self.begin, 0))
+        truth = {"task": task, "string": drawn.string, "entity": drawn.entity, "asked": asked}
+        return TokenBatch.of(sequences, weights, truth)
 
     def scores(self, output: Float[Tensor, "n pos d_vocab"], batch: TokenBatch) -> Mapping[str, Tensor]:
         """Those of next tokens, then grammar, types, reach, and, in the full language, how the tasks are done."""
@@ -158,14 +99,14 @@ class TypedLanguage(NextToken):
         logits, truth = output[:, self.begin :], {name: each.to(output.device) for name, each in batch.truth.items()}
         found["grammar"] = self._grammar(logits, truth["string"], batch.weights[:, self.begin :])
         # A string's last place is its end, and never a descriptor's.
-        described = self._symbols.to(output.device)[truth["string"]] == SYMBOLS.index("d")
+        described = self.strings.symbols.to(output.device)[truth["string"]] == SYMBOLS.index("d")
         sample, place = (described & (truth["task"] == FREE)[:, None]).nonzero(as_tuple=True)
         found |= self._of_descriptors(logits[sample, place], truth["entity"][sample])
         return found | self._tasks_done(logits, batch, truth) if self.config.language == "full" else found
 
     def _grammar(self, logits: Tensor, string: Tensor, weights: Tensor) -> Tensor:
         """Mean probability of what the automaton allows."""
-        of_category = logits.softmax(-1) @ self._is.to(logits)
+        of_category = logits.softmax(-1) @ self._is_category.to(logits)
         allowed = self._allowed.to(logits)[self._states.to(logits.device)[string]]
         return ((of_category * allowed).sum(-1) * weights).sum() / weights.sum()
 
@@ -204,7 +145,7 @@ class TypedLanguage(NextToken):
         right = logits.argmax(-1) == batch.targets[:, self.begin :]
         all_right = (right | (batch.weights[:, self.begin :] == 0)).all(1)
         right, asked = right[:, :-1], truth["asked"]
-        symbols = self._symbols.to(logits.device)[truth["string"]]
+        symbols = self.strings.symbols.to(logits.device)[truth["string"]]
         content = torch.isin(symbols, torch.tensor([*map(SYMBOLS.index, CONTENT)], device=logits.device))
         unscramble, conditional = truth["task"] == UNSCRAMBLE, truth["task"] == CONDITIONAL
         return {

@@ -13,9 +13,10 @@ from slow_language import inside, may_follow, slow_descriptors, whole_strings
 from mcinterp.config import load_preset
 from mcinterp.errors import ConfigError
 from mcinterp.studies.percolation.config import LanguageConfig
+from mcinterp.studies.percolation.drawing import PAD
 from mcinterp.studies.percolation.grammar import CATEGORIES, END, START, SYMBOLS, category_of, strings, transitions
 from mcinterp.studies.percolation.parsed import padded, parsed
-from mcinterp.studies.percolation.task import CONDITIONAL, FREE, FREQUENCY, PAD, UNSCRAMBLE, TypedLanguage
+from mcinterp.studies.percolation.task import CONDITIONAL, FREE, FREQUENCY, UNSCRAMBLE, TypedLanguage
 
 SMALL = {"entities": 5, "descriptors": 6, "relations": 2, "share": 0.5}
 
@@ -55,7 +56,7 @@ def test_the_automaton_accepts_the_strings_of_the_grammar_and_no_other() -> None
 def test_strings_come_as_often_as_the_grammar_says_and_tasks_as_they_are_asked() -> None:
     task, n = language(), 20_000
     batch = task.draw(n, generator())
-    law = np.array(list(task.strings.values()))
+    law = np.array(list(task.strings.law.values()))
     counted = np.bincount(batch.truth["string"].numpy(), minlength=len(law)) / n
     assert np.abs(counted - law).max() < 5 * np.sqrt(0.25 / n)
     tasks = np.bincount(batch.truth["task"].numpy()) / n
