@@ -38,6 +38,8 @@ TIME_COLUMNS = {
     "closed_onset": f"closed form: draws after which the giant component joins a share {ONSET:g} of all pairs",
     "closed_half": f"… a share {HALF:g}",
 }
+PAIRS_ONLY = ("threshold", "drawn_onset", "drawn_half", "over", "closed_onset", "closed_half")
+"""Columns that are about edges, which are all that there is of pairs only."""
 SLOPE_COLUMNS = {
     "family": "what varies: sizes of the language of pairs, sizes of the full one, entities, batches",
     "over": "K, E, or samples of a step",
@@ -143,18 +145,12 @@ def _times(network: Network) -> dict[str, Any]:
     task = network.task
     about = {**network.about, "language": task.language, "onset": onset, "half": half}
     if task.language == "full":
-        return about | {"grammar": _grammar(network), **dict.fromkeys(list(TIME_COLUMNS)[len(about) + 1 :], np.nan)}
+        return about | {"grammar": _grammar(network), **dict.fromkeys(PAIRS_ONLY, np.nan)}
     a_step = network.run.config.training.batch_size / task.classes
     critical = threshold(task.entities, task.descriptors)
-    return about | {
-        "grammar": np.nan,
-        "threshold": critical,
-        "drawn_onset": onset * a_step,
-        "drawn_half": half * a_step,
-        "over": half * a_step / critical,
-        "closed_onset": closed_draws(task, ONSET),
-        "closed_half": closed_draws(task, HALF),
-    }
+    closed = [closed_draws(task, joined) for joined in (ONSET, HALF)]
+    values = (critical, onset * a_step, half * a_step, half * a_step / critical, *closed)
+    return about | {"grammar": np.nan, **dict(zip(PAIRS_ONLY, values, strict=True))}
 
 
 def closed_draws(task: LanguageConfig, joined: float) -> float:
