@@ -74,14 +74,16 @@ BY_SIZE = {_times(1, 2): _times(1, 3), _times(1): _times(1, 3), _times(2): _time
 BY_SIZE[_times(8)] = _times(2, 3)
 """Descriptors over the preset's → steps over the preset's, in which all of them get half of the way."""
 MIDDLE = _times(2)
-"""The size at which entities and batches vary."""
+"""The size at which entities and batches vary, and graphs have no classes."""
 ROLES: Mapping[str, Role] = {
     FEWER: Role("half of the preset's descriptors", _times(1, 2), pairs=False, descriptors=_times(1, 2), read=True),
     MORE: Role("eight times the preset's descriptors", _times(5, 6), pairs=False, descriptors=_times(8), read=True),
+    # Chance alone gives each class of a random graph descriptors that are said more often: the less, the more there are.
     CLASS_FREE: Role(
-        "an entity's descriptors are drawn from all classes, a control",
+        f"K × {MIDDLE}, an entity's descriptors are drawn from all classes, a control",
         _times(1, 2),
         pairs=False,
+        descriptors=MIDDLE,
         changes={"task.graph": "class-free"},
     ),
     **{f"pairs, K × {size}": Role("pairs only", steps, descriptors=size) for size, steps in BY_SIZE.items()},
