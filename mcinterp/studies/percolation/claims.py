@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mcinterp.studies.percolation.connected import CONNECTED
 from mcinterp.studies.percolation.drops import DROPS, REACH, STRINGS, TOKENS
 from mcinterp.studies.percolation.exam import CONDITIONED, TYPES, UNSCRAMBLED
-from mcinterp.studies.percolation.graphs import GRAPHS
+from mcinterp.studies.percolation.graphs import GRAPHS, LARGE
 from mcinterp.studies.percolation.order import ORDER
 from mcinterp.studies.percolation.runs import CLASS_FREE, ONE, PRESET, TWO
 from mcinterp.studies.percolation.shift_claims import shift_claims
@@ -32,7 +32,7 @@ def percolation_claims(evidence: Evidence) -> tuple[Claim, ...]:
 def is_transition(e: Evidence) -> Claim:
     """The analogy's own ground: random graphs."""
     text = "Bipartite graphs have a formal transition: from √(EK) edges on a component of the order of all nodes."
-    rows = e.rows(DRAWN, "shares")
+    rows = e.rows(DRAWN, "shares", nodes=LARGE)
     above, below = (rows[rows["scale"] >= ABOVE], rows[rows["scale"] <= BELOW]) if len(rows) else (rows, rows)
     null = Control(
         f"largest share of the entities in one component, up to {BELOW} of the threshold",
@@ -41,8 +41,8 @@ def is_transition(e: Evidence) -> Claim:
     )
     findings = tuple(
         Finding(
-            f"drawn share of the {nodes} in the largest component less the closed form, furthest of {ABOVE} to 3 times "
-            "the threshold",
+            f"E = {LARGE}: drawn share of the {nodes} in the largest component less the closed form, furthest of "
+            f"{ABOVE} to 3 times the threshold",
             furthest(number_of(row, f"{nodes}_less") for _, row in above.iterrows()),
             Rule(-0.02, 0.02),
             DRAWN,

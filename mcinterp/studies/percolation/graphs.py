@@ -20,8 +20,10 @@ from mcinterp.studies.percolation.percolation import (
 )
 
 GRAPHS = "graphs"
-ENTITIES, DESCRIPTORS = 400, 1600
-"""Of the graphs whose giant shares are looked at."""
+ENTITIES, LARGE = 400, 2000
+"""Of graphs whose giant shares are looked at. In small ones they are below the closed form near the threshold."""
+PER_ENTITY = 4
+"""Descriptors of these graphs over their entities."""
 SCALES = (0.5, 0.8, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 """Their edges, over the threshold."""
 LINE = np.linspace(0.0, 3.2, 65).tolist()
@@ -36,7 +38,8 @@ MOST_GROWN = 40
 """Growing graphs of every size, of which each is looked at at every scale."""
 
 SHARE_COLUMNS = {
-    "scale": f"edges over the threshold √(EK), of {ENTITIES} entities and {DESCRIPTORS} descriptors",
+    "nodes": f"E: entities; there are {PER_ENTITY} times as many descriptors",
+    "scale": "edges over the threshold √(EK)",
     "n": "graphs",
     "seed": "of the graphs",
     **interval_columns("entities", "share of the entities in the largest component"),
@@ -75,7 +78,7 @@ def graphs(n: int, seed: int) -> Result:
         n: graphs at each number of edges, and, up to `MOST_GROWN`, growing graphs of each size.
         seed: of all of them.
     """
-    shares = [_shares(scale, n, seed) for scale in SCALES]
+    shares = [_shares(nodes, scale, n, seed) for nodes in (ENTITIES, LARGE) for scale in SCALES]
     peaks = np.array([_peaks(repetition, seed) for repetition in range(min(n, MOST_GROWN))])
     tables = {
         "shares": Table.of(SHARE_COLUMNS, shares),
@@ -84,18 +87,20 @@ def graphs(n: int, seed: int) -> Result:
         "slopes": Table.of(SLOPE_COLUMNS, list(_slopes(peaks))),
     }
     settings = {"samples": n, "seed": seed}
-    facts = {"entities": ENTITIES, "descriptors": DESCRIPTORS}
+    facts = {"nodes": LARGE, "per_entity": PER_ENTITY}
     return Result(GRAPHS, "Random graphs and their closed form", settings, facts, tables)
 
 
-def _shares(scale: float, n: int, seed: int) -> dict[str, Any]:
-    edges = round(scale * threshold(ENTITIES, DESCRIPTORS))
+def _shares(nodes: int, scale: float, n: int, seed: int) -> dict[str, Any]:
+    sizes = nodes, PER_ENTITY * nodes
+    edges = round(scale * threshold(*sizes))
     rng = np.random.default_rng([seed, 0, edges])
-    found = [components(ENTITIES, DESCRIPTORS, *drawn_edges(ENTITIES, DESCRIPTORS, edges, rng)) for _ in range(n)]
-    a, b = giant_shares(ENTITIES, DESCRIPTORS, edges)
+    found = [components(*sizes, *drawn_edges(*sizes, edges, rng)) for _ in range(n)]
+    a, b = giant_shares(*sizes, edges)
     entities = np.array([each.entities for each in found])
     descriptors = np.array([each.descriptors for each in found])
     return {
+        "nodes": nodes,
         "scale": scale,
         "n": n,
         "seed": seed,
@@ -110,7 +115,8 @@ def _shares(scale: float, n: int, seed: int) -> dict[str, Any]:
 
 
 def _closed_shares(scale: float) -> dict[str, float]:
-    a, b = giant_shares(ENTITIES, DESCRIPTORS, scale * threshold(ENTITIES, DESCRIPTORS))
+    # As shares of a threshold the closed form is the same for all sizes that are in the same proportion.
+    a, b = giant_shares(1, PER_ENTITY, scale * threshold(1, PER_ENTITY))
     return {"scale": scale, "entities": a, "descriptors": b, "joined": a * b}
 
 

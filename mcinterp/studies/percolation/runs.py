@@ -78,7 +78,7 @@ MIDDLE = _times(2)
 ROLES: Mapping[str, Role] = {
     FEWER: Role("half of the preset's descriptors", _times(1, 2), pairs=False, descriptors=_times(1, 2), read=True),
     MORE: Role("eight times the preset's descriptors", _times(5, 6), pairs=False, descriptors=_times(8), read=True),
-    # Chance alone gives each class of a random graph descriptors that are said more often: the less, the more there are.
+    # By chance some descriptors are said more often than others; of many, each class has as many of them.
     CLASS_FREE: Role(
         f"K × {MIDDLE}, an entity's descriptors are drawn from all classes, a control",
         _times(1, 2),
@@ -113,7 +113,7 @@ ROLES: Mapping[str, Role] = {
 """All but the preset's own."""
 ABOUT_COLUMNS = {
     "network": "its setting, and which of those of this setting it is",
-    "role": "its setting: the preset's, or what differs",
+    "role": f"its setting. {'; '.join(f'{name}: {role.words}' for name, role in ROLES.items())}",
     "trained": "training.seed, which decides weights, data and graph",
     "entities": "E: entities of a class",
     "descriptors": "K: descriptors of a class",

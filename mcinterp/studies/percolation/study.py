@@ -21,7 +21,7 @@ from mcinterp.study.trained import analysed, kept, train_preset
 
 SEED = 0
 """Of graphs, prompts and what is drawn after them."""
-DRAWN, STRINGS = 1000, 512
+DRAWN, STRINGS = 200, 512
 """Graphs, and strings of each task at a checkpoint."""
 
 

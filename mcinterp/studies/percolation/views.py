@@ -14,6 +14,7 @@ from mcinterp.report.parts import FigureView, Section, TableView
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 from mcinterp.studies.percolation import figures
+from mcinterp.studies.percolation.claims import ABOVE
 from mcinterp.studies.percolation.drops import REACH, STRINGS, TOKENS
 from mcinterp.studies.percolation.exam import CONDITIONED, GRAMMAR, RELATIONS, TYPES, UNSCRAMBLED
 from mcinterp.studies.percolation.runs import CLASS_FREE, ONE, PRESET, TWO
@@ -34,8 +35,8 @@ ORDER = (
     "that were never said, 0 by chance."
 )
 GIANT = (
-    "Random graphs of {entities} entities and {descriptors} descriptors: shares in the largest component by edges, "
-    "over the threshold; points are means of {n} graphs with 95 % intervals."
+    "Random graphs of {nodes} entities and {per_entity} times as many descriptors: shares in the largest component by "
+    "edges, over the threshold; points are means of {n} graphs with 95 % intervals."
 )
 REACHED = (
     "Pairs only: reach over {axis} for every number K of descriptors of a class, mean of {n} networks with 95 % "
@@ -51,11 +52,12 @@ JOINED = "Reach over steps, a line a network; dotted, 0, ¼ and ½."
 
 def graphs(result: Result, others: Mapping[str, Result]) -> Section:
     """Show giant shares beside the closed form, and slopes."""
-    shares = result.table("shares")
+    every = result.table("shares")
+    shares = every[every["nodes"] == result.facts["nodes"]]
     words = GIANT.format(**result.facts, n=int(shares["n"].iloc[0]))
     figure = FigureView(words, figures.giant_figure(shares, result.table("closed")))
     captions = {"slopes": "Powers of K", "shares": "Largest components", "peaks": "Where the others are largest"}
-    sentences = [_giant(shares), _powers(result.table("slopes"))]
+    sentences = [_giant(shares), _small(every), _powers(result.table("slopes"))]
     return Section(result.name, result.title, sentences, [figure], _tables(result, captions, {"shares", "peaks"}))
 
 
@@ -141,6 +143,17 @@ def _giant(shares: pd.DataFrame) -> str:
     return (
         "Shares of entities and of descriptors in the largest component, drawn and by the closed form, at multiples of "
         f"the threshold — {'; '.join(told)}."
+    )
+
+
+def _small(shares: pd.DataFrame) -> str:
+    told = [
+        f"E = {number(int(row['nodes']))} {_estimate(row, 'entities_less')}"
+        for row in shares[shares["scale"] == ABOVE].to_dict("records")
+    ]
+    return (
+        "The closed form is that of graphs without end. Drawn share of the entities less the closed form, at "
+        f"{ABOVE} times the threshold — {'; '.join(told)}."
     )
 
 

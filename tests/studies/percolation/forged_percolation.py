@@ -5,6 +5,7 @@ from __future__ import annotations
 from forging import Tables, as_evidence, with_interval
 
 from mcinterp.studies.percolation.exam import CONDITIONED, GRAMMAR, TYPES, UNSCRAMBLED
+from mcinterp.studies.percolation.graphs import ENTITIES, LARGE
 from mcinterp.studies.percolation.runs import CLASS_FREE, ONE, PRESET, TWO
 from mcinterp.studies.percolation.shift import FULL
 from mcinterp.study import Evidence
@@ -54,13 +55,15 @@ def _row(**columns: object) -> dict[str, object]:
 
 
 def _shares() -> list[dict[str, object]]:
-    below = [_row(scale=scale, n=20, entities=(0.03, 0.005)) for scale in (0.5, 0.8)]
-    above = [_row(scale=scale, n=20, entities=(0.7, 0.01)) for scale in (1.0, 1.25, 2.0)]
+    below = [_row(nodes=LARGE, scale=scale, n=20, entities=(0.03, 0.005)) for scale in (0.5, 0.8)]
+    above = [_row(nodes=LARGE, scale=scale, n=20, entities=(0.7, 0.01)) for scale in (1.0, 1.25, 2.0)]
     for row in (*below, *above):
         # At the threshold itself the closed form is far off, and nothing is asked of it.
         off = 0.12 if row["scale"] in (0.8, 1.0) else 0.001
         row |= _row(entities_less=(off, 0.005), descriptors_less=(off, 0.005))
-    return [*below, *above]
+    # Of small graphs nothing is asked either.
+    small = _row(nodes=ENTITIES, scale=1.25, n=20, entities=(0.5, 0.01), entities_less=(-0.1, 0.01))
+    return [*below, *above, small | _row(descriptors_less=(-0.1, 0.01))]
 
 
 def _slopes() -> list[dict[str, object]]:

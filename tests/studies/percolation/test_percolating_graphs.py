@@ -136,9 +136,13 @@ def test_a_mean_over_networks_leaves_no_failure_out() -> None:
 
 def test_drawn_graphs_agree_with_the_closed_form_and_the_threshold_has_the_root() -> None:
     result = graphs(6, 0)
-    shares = result.table("shares").set_index("scale")
-    assert shares.loc[3.0, "entities"] == pytest.approx(shares.loc[3.0, "entities_closed"], abs=0.02)
-    assert shares.loc[0.5, "entities_closed"] == 0
+    shares = result.table("shares").set_index(["nodes", "scale"])
+    for nodes in (400, 2000):
+        here = shares.loc[nodes]
+        assert here.loc[3.0, "entities"] == pytest.approx(here.loc[3.0, "entities_closed"], abs=0.02)
+        assert here.loc[0.5, "entities_closed"] == 0
+    line = result.table("closed").set_index("scale")
+    assert line.loc[2.0, "joined"] == pytest.approx(shares.loc[(2000, 2.0), "joined_closed"], abs=1e-6)
     slopes = result.table("slopes").set_index(["entities", "measure"])["slope"]
     assert slopes[400, "threshold"] == pytest.approx(0.5)
     assert slopes[15, "threshold"] == pytest.approx(0.5)

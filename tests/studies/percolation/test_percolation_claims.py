@@ -32,7 +32,14 @@ TASKS = {"unscramble": UNSCRAMBLED, "conditional": CONDITIONED}
 # For every finding: its claim, its place among the findings, and a row to change, so that it fails or cannot be told.
 SPOILT: list[tuple[str, int, str, str, Values, tuple[Values, Values]]] = [
     ("a formal transition", 0, "graphs", "shares", {"scale": 2.0}, each("entities_less", -0.1, 0.02)),
-    ("a formal transition", 1, "graphs", "shares", {"scale": 1.25}, each("descriptors_less", 0.1, -0.02)),
+    (
+        "a formal transition",
+        1,
+        "graphs",
+        "shares",
+        {"scale": 1.25, "nodes": LARGE},
+        each("descriptors_less", 0.1, -0.02),
+    ),
     ("the threshold √(EK)", 0, "graphs", "slopes", {}, each("slope", 0.9, 0.55)),
     ("grammar, then types", 0, "order", "later", {"measure": TYPES}, each("later", -0.2, 0.15)),
     *(
