@@ -37,7 +37,7 @@ SPOILT: list[tuple[str, int, str, str, Values, tuple[Values, Values]]] = [
         1,
         "graphs",
         "shares",
-        {"scale": 1.25, "nodes": LARGE},
+        {"scale": 2.0},
         each("descriptors_less", 0.1, -0.02),
     ),
     ("the threshold √(EK)", 0, "graphs", "slopes", {}, each("slope", 0.9, 0.55)),
