@@ -9,14 +9,12 @@ import numpy as np
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
-from mcinterp.studies.percolation.crossings import over_networks, smoothed
+from mcinterp.studies.percolation.crossings import BETWEEN, over_networks, smoothed
 from mcinterp.studies.percolation.exam import reach_of
 from mcinterp.studies.percolation.graph import component_sizes, said_pairs
 from mcinterp.studies.percolation.runs import ABOUT_COLUMNS, CLASS_FREE, ONE, PRESET, TWO, Network, of_role
 
 CONNECTED = "connected"
-BETWEEN = 10
-"""Steps between the points of the curves that are kept."""
 
 GRAPH_COLUMNS = {
     **ABOUT_COLUMNS,

@@ -11,6 +11,8 @@ from mcinterp.analysis.statistics import Estimate, Floats, mean_estimate
 
 WINDOW = 11
 """Steps that curves measured at every step are averaged over, around each."""
+BETWEEN = 10
+"""Steps between the points of curves that are kept."""
 
 
 def first_crossing(steps: Sequence[int] | Floats, curve: Floats, level: float) -> float:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mcinterp.analysis.statistics import interval_columns, share_estimate
 from mcinterp.results import Result, Table
+from mcinterp.studies.percolation.crossings import BETWEEN, smoothed
 from mcinterp.studies.percolation.runs import ABOUT_COLUMNS, Network
 from mcinterp.training.transition import find_transition
 
@@ -39,6 +42,14 @@ SHARE_COLUMNS = {
     "seed": "of the first",
     **interval_columns("found", "share of networks in which a drop is found (exact binomial interval)"),
 }
+ERROR_COLUMNS = {
+    **ABOUT_COLUMNS,
+    "step": "step",
+    **{
+        score: f"1 less the share that is right: {task}, {counted}; averaged over the steps around"
+        for score, (task, counted) in CURVES.items()
+    },
+}
 
 
 def drops(networks: Sequence[Network], class_free: Sequence[Network]) -> Result:
@@ -53,8 +64,18 @@ def drops(networks: Sequence[Network], class_free: Sequence[Network]) -> Result:
     tables = {
         "drops": Table.of(DROP_COLUMNS, rows),
         "shares": Table.of(SHARE_COLUMNS, list(_shares(rows))),
+        "errors": Table.of(ERROR_COLUMNS, [row for network in networks for row in _errors(network)]),
     }
     return Result(DROPS, "How suddenly", {}, {}, tables)
+
+
+def _errors(network: Network) -> Iterator[dict[str, Any]]:
+    """Every error over steps."""
+    metrics = network.run.metrics
+    errors = {score: 1 - smoothed(metrics[score].to_numpy(dtype=np.float64)) for score in CURVES}
+    for at in range(0, len(metrics), BETWEEN):
+        values = {score: float(error[at]) for score, error in errors.items()}
+        yield {**network.about, "step": int(metrics["step"].iloc[at]), **values}
 
 
 def _drop(network: Network, score: str, named: tuple[str, str]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ MEASURES = {
     UNSCRAMBLED: "strings to unscramble that are grammatical and have the tokens that were given",
     CONDITIONED: "conditional strings that are grammatical, right in types, and have the parts that were given",
 }
+FEWEST = 16
+"""Of fewer descriptors or relations no share is told: what is nearly never grammatical has none."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +51,27 @@ class Written:
     def counted(self) -> dict[str, tuple[Floats, Floats]]:
         """Of every measure how many are right in each string, and of how many, (n,)."""
         free, some = self.free, np.ones(len(self.free.accepted))
-        typed = free.accepted.numpy()
         whole = self.unscrambled.accepted & _same(self.unscrambled.tokens, self.given[UNSCRAMBLED])
         has = _contain(self.conditioned.tokens, self.given[CONDITIONED])
         kept = self.conditioned.accepted & self.conditioned.typed & has
         return {
             GRAMMAR: (_floats(free.accepted), some),
-            TYPES: (free.right_descriptors.numpy() * typed, free.descriptors.numpy() * typed),
-            RELATIONS: (free.right_relations.numpy() * typed, free.relations.numpy() * typed),
+            TYPES: (_floats(free.right_descriptors * free.accepted), _floats(free.descriptors * free.accepted)),
+            RELATIONS: (_floats(free.right_relations * free.accepted), _floats(free.relations * free.accepted)),
             UNSCRAMBLED: (_floats(whole), some),
             CONDITIONED: (_floats(kept), some),
         }
 
     def share(self, measure: str, part: slice = slice(None)) -> float:
-        """Of some of the strings; NaN where there is nothing to count."""
+        """Of some of the strings; NaN where there are fewer than `FEWEST` things to count."""
         right, of = (each[part] for each in self.counted[measure])
-        return float(right.sum() / of.sum()) if of.sum() else float("nan")
+        return float(right.sum() / of.sum()) if of.sum() >= FEWEST else float("nan")
 
     def estimate(self, measure: str) -> Estimate:
         """With its interval: exact where strings are right or not, over strings where they have several parts."""
         right, of = self.counted[measure]
         if measure in (TYPES, RELATIONS):
-            return pooled_estimate(right.astype(np.float64), of.astype(np.float64)) if of.sum() else MISSING
+            return pooled_estimate(right, of) if of.sum() >= FEWEST else MISSING
         return share_estimate(int(right.sum()), len(right))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.figures.base import blank, error_bars, intervals
 from mcinterp.report.palette import CONTROL, MUTED, SERIES
 
@@ -26,6 +27,30 @@ def giant_figure(shares: pd.DataFrame, closed: pd.DataFrame) -> go.Figure:
         _points(figure, shares, "scale", column, f"{name}, drawn", colour)
     _line(figure, closed, "scale", "joined", "pairs joined, closed form", SERIES[2], "dash")
     figure.add_vline(x=1, line={"color": CONTROL, "width": 1, "dash": "dot"})
+    figure.update_layout(legend=BELOW)
+    return figure
+
+
+def order_figure(shares: pd.DataFrame) -> go.Figure:
+    """Shares of what is right over steps, a line for every measure.
+
+    Args:
+        shares: with columns `step`, `curve` and `share` with its interval.
+    """
+    figure = over_steps_figure(shares, "share", "curve", "share", {}, height=380)
+    return figure.update_yaxes(range=[-0.06, 1.04])
+
+
+def errors_figure(errors: pd.DataFrame) -> go.Figure:
+    """Errors of a network at both tasks over steps, of whole strings and token by token (dashed).
+
+    Args:
+        errors: rows of the table `errors` of one network.
+    """
+    figure = blank(340, "step", "share that is wrong", yaxis={"range": [-0.03, 1.04]}, margin={"t": 14})
+    for colour, task in zip(SERIES, ("unscrambled", "conditioned"), strict=False):
+        _line(figure, errors, "step", task, f"{task}, whole strings", colour)
+        _line(figure, errors, "step", f"{task}_tokens", f"{task}, token by token", colour, "dash")
     figure.update_layout(legend=BELOW)
     return figure
 

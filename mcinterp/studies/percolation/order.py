@@ -26,7 +26,7 @@ STEP_COLUMNS = {
     **{
         name: meaning
         for measure, what in MEASURES.items()
-        for name, meaning in interval_columns(measure, f"share of {what}; missing where there are none").items()
+        for name, meaning in interval_columns(measure, f"share of {what}; missing where there are hardly any").items()
     },
     "n_entities": "entities that are asked for a descriptor",
     **interval_columns("reach", "order parameter of never-said pairs, mean over entities: 0 by chance, 1 complete"),

@@ -11,7 +11,7 @@ import numpy as np
 from mcinterp.analysis.statistics import Estimate, Floats, interval_columns, mean_estimate
 from mcinterp.results import Result, Table
 from mcinterp.studies.percolation.config import LanguageConfig
-from mcinterp.studies.percolation.crossings import first_crossing, over_networks, smoothed
+from mcinterp.studies.percolation.crossings import BETWEEN, first_crossing, over_networks, smoothed
 from mcinterp.studies.percolation.exam import reach_of
 from mcinterp.studies.percolation.percolation import draws_for, edges_to_join, slope, threshold
 from mcinterp.studies.percolation.runs import ABOUT_COLUMNS, MIDDLE, ROLES, Network
@@ -21,8 +21,6 @@ ONSET, HALF = 0.25, 0.5
 """Reach at which the onset, and half of the way, are."""
 GRAMMAR = "grammar"
 FULL = "full language"
-BETWEEN = 10
-"""Steps between the points of the curves that are kept."""
 
 TIME_COLUMNS = {
     **ABOUT_COLUMNS,

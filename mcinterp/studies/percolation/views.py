@@ -8,13 +8,12 @@ from typing import Any
 import pandas as pd
 
 from mcinterp.analysis.judged import Judged, Row
-from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import interval, is_absent, listed, number, of_them, plural
 from mcinterp.report.parts import FigureView, Section, TableView
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 from mcinterp.studies.percolation import figures
-from mcinterp.studies.percolation.claims import ABOVE
+from mcinterp.studies.percolation.claims import ABOVE, BELOW
 from mcinterp.studies.percolation.drops import REACH, STRINGS, TOKENS
 from mcinterp.studies.percolation.exam import CONDITIONED, GRAMMAR, RELATIONS, TYPES, UNSCRAMBLED
 from mcinterp.studies.percolation.runs import CLASS_FREE, ONE, PRESET, TWO
@@ -33,6 +32,10 @@ ORDER = (
     "Network of seed {seed}: share of free strings that are grammatical, of their descriptors and relations that are "
     "right in type, and of tasks that are done, by step with 95 % intervals; reach is the order parameter of pairs "
     "that were never said, 0 by chance."
+)
+ERRORS = (
+    "Network of seed {seed}: error at both tasks over steps, on the batches, given the right tokens before: of whole "
+    "strings, and token by token (dashed)."
 )
 GIANT = (
     "Random graphs of {nodes} entities and {per_entity} times as many descriptors: shares in the largest component by "
@@ -54,7 +57,9 @@ def graphs(result: Result, others: Mapping[str, Result]) -> Section:
     """Show giant shares beside the closed form, and slopes."""
     every = result.table("shares")
     shares = every[every["nodes"] == result.facts["nodes"]]
-    words = GIANT.format(**result.facts, n=int(shares["n"].iloc[0]))
+    words = GIANT.format(
+        nodes=number(result.facts["nodes"]), per_entity=result.facts["per_entity"], n=int(shares["n"].iloc[0])
+    )
     figure = FigureView(words, figures.giant_figure(shares, result.table("closed")))
     captions = {"slopes": "Powers of K", "shares": "Largest components", "peaks": "Where the others are largest"}
     sentences = [_giant(shares), _small(every), _powers(result.table("slopes"))]
@@ -65,10 +70,7 @@ def order(result: Result, others: Mapping[str, Result]) -> Section:
     """Show what free strings and tasks are like over training, and in which order."""
     steps, later = result.table("steps"), result.table("later")
     drawn = [
-        FigureView(
-            ORDER.format(seed=int(rows["trained"].iloc[0])),
-            over_steps_figure(_long(rows), "share", "curve", "share", {}),
-        )
+        FigureView(ORDER.format(seed=int(rows["trained"].iloc[0])), figures.order_figure(_long(rows)))
         for _, rows in steps.groupby("network", sort=False)
     ]
     captions = {"halves": "Half of the way", "later": "What comes later", "steps": "Checkpoints"}
@@ -80,7 +82,11 @@ def drops(result: Result, others: Mapping[str, Result]) -> Section:
     """Show in how many networks the detector finds a drop, of whole strings and token by token."""
     shares = result.table("shares")
     captions = {"shares": "Networks with a drop", "drops": "Drops"}
-    return Section(result.name, result.title, list(_drops(shares)), [], _tables(result, captions, {"drops"}))
+    drawn = [
+        FigureView(ERRORS.format(seed=int(rows["trained"].iloc[0])), figures.errors_figure(rows))
+        for _, rows in result.table("errors").groupby("network", sort=False)
+    ]
+    return Section(result.name, result.title, list(_drops(shares)), drawn, _tables(result, captions, {"drops"}))
 
 
 def shift(result: Result, others: Mapping[str, Result]) -> Section:
@@ -104,9 +110,14 @@ def connected(result: Result, others: Mapping[str, Result]) -> Section:
 
 def _tables(result: Result, captions: Mapping[str, str], folded: set[str]) -> list[TableView]:
     return [
-        table_view(result.table(name), result.tables[name].columns, caption, folded=name in folded)
+        table_view(result.table(name), result.tables[name].columns, caption, _hidden(result, name), name in folded)
         for name, caption in captions.items()
     ]
+
+
+def _hidden(result: Result, name: str) -> list[str]:
+    """A network's name has its role."""
+    return ["role"] if "network" in result.table(name) else []
 
 
 def _long(rows: pd.DataFrame) -> pd.DataFrame:
@@ -136,14 +147,10 @@ def _estimate(row: Row, column: str) -> str:
 
 def _giant(shares: pd.DataFrame) -> str:
     told = [
-        f"{number(row['scale'])} times: {_estimate(row, 'entities')} and {_estimate(row, 'descriptors')}, "
-        f"{number(row['entities_closed'])} and {number(row['descriptors_closed'])}"
-        for row in shares.to_dict("records")
+        f"at {row['scale']:g} times {_estimate(row, 'entities')}, closed form {number(row['entities_closed'])}"
+        for row in shares[shares["scale"].isin([BELOW, ABOVE, 2.0])].to_dict("records")
     ]
-    return (
-        "Shares of entities and of descriptors in the largest component, drawn and by the closed form, at multiples of "
-        f"the threshold — {'; '.join(told)}."
-    )
+    return f"Share of the entities in the largest component, by edges over the threshold — {'; '.join(told)}."
 
 
 def _small(shares: pd.DataFrame) -> str:
@@ -158,12 +165,16 @@ def _small(shares: pd.DataFrame) -> str:
 
 
 def _powers(slopes: pd.DataFrame) -> str:
-    told = [
-        f"{row['measure']}, E = {int(row['entities'])}: {_estimate(row, 'slope')}" for row in slopes.to_dict("records")
-    ]
+    told = []
+    for entities, rows in slopes.groupby("entities", sort=False):
+        powers = [
+            f"{row['measure']} {number(row['slope']) if row['n'] == 1 else _estimate(row, 'slope')}"
+            for row in rows.to_dict("records")
+        ]
+        told.append(f"E = {entities}: {', '.join(powers)}")
     return (
-        "Power of K that the edges of an event grow as — "
-        f"{'; '.join(told)}. Only the threshold itself has ½: which event a point of emergence is set beside matters."
+        f"Power of K that the edges of an event grow as — {'; '.join(told)}. Only the threshold itself has ½: which "
+        "event a point of emergence is set beside matters."
     )
 
 
@@ -178,11 +189,15 @@ def _halves(halves: pd.DataFrame) -> str:
 
 def _later(row: Row) -> str:
     verdict = Judged.of(row, "later", negligible=0.02).say(
-        "later than", "earlier than", "not shown to be later or earlier than", "at the same step as", "not timed beside"
+        "later than",
+        "earlier than",
+        "at a step not shown to be later or earlier than",
+        "at the same step as",
+        "at a step that was not timed beside",
     )
     return (
-        f"Half of {NAMES[row['measure']]} is there {verdict} half of {NAMES[row['than']]}: the logarithm of the one "
-        f"step over the other is {_estimate(row, 'later')}, mean of {plural(int(row['n']), 'network')}."
+        f"Half of the way of {NAMES[row['measure']]} is done {verdict} that of {NAMES[row['than']]}: the logarithm of "
+        f"the one step over the other is {_estimate(row, 'later')}, mean of {plural(int(row['n']), 'network')}."
     )
 
 
