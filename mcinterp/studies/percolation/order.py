@@ -59,11 +59,13 @@ class Course:
 
     Attributes:
         network: which.
+        seed: of its prompts and of what is drawn after them.
         steps: of its checkpoints.
         written: at these.
     """
 
     network: Network
+    seed: int
     steps: tuple[int, ...]
     written: tuple[Written, ...]
 
@@ -71,8 +73,10 @@ class Course:
     def of_network(cls, network: Network, n: int, seed: int) -> Course:
         """Have every checkpoint write."""
         steps = tuple(network.run.steps)
+        # Networks that drew the same would be lucky together, and no average over them would show it.
+        seed += 2 * network.run.config.training.seed
         exam = Exam(network.run.checkpoint(steps[0]).task, n, seed)
-        return cls(network, steps, tuple(exam.of(network.run.checkpoint(step)) for step in steps))
+        return cls(network, seed, steps, tuple(exam.of(network.run.checkpoint(step)) for step in steps))
 
     def half(self, measure: str, part: slice = slice(None)) -> float:
         """Step at which half of the way from chance to the last checkpoint is first done."""
@@ -87,14 +91,14 @@ def order(networks: Sequence[Network], n: int, seed: int) -> Result:
     Args:
         networks: of the preset's setting.
         n: strings of each task at each checkpoint.
-        seed: of prompts and of what is drawn after them.
+        seed: to which that of each network is added.
     """
     courses = [Course.of_network(network, n, seed) for network in networks]
     halves = [_half(course, measure, n) for course in courses for measure in MEASURES]
     first = networks[0].run.config.training.seed
     tables = {
         "steps": Table.of(
-            STEP_COLUMNS, [_step(course, at, n, seed) for course in courses for at in range(len(course.steps))]
+            STEP_COLUMNS, [_step(course, at, n) for course in courses for at in range(len(course.steps))]
         ),
         "halves": Table.of(HALF_COLUMNS, halves),
         "later": Table.of(LATER_COLUMNS, [_later(halves, *pair, first) for pair in LATER.items()]),
@@ -102,9 +106,9 @@ def order(networks: Sequence[Network], n: int, seed: int) -> Result:
     return Result(ORDER, "What is learned when", {"samples": n, "seed": seed}, {"measures": MEASURES}, tables)
 
 
-def _step(course: Course, at: int, n: int, seed: int) -> dict[str, Any]:
+def _step(course: Course, at: int, n: int) -> dict[str, Any]:
     written = course.written[at]
-    columns: dict[str, Any] = {**course.network.about, "step": course.steps[at], "n": n, "seed": seed}
+    columns: dict[str, Any] = {**course.network.about, "step": course.steps[at], "n": n, "seed": course.seed}
     for measure in MEASURES:
         columns |= written.estimate(measure).columns(measure)
     return columns | {"n_entities": len(written.reach), **mean_estimate(written.reach).columns("reach")}

@@ -150,6 +150,10 @@ def test_of_strings_as_they_were_drawn_all_is_right_and_spoilt_ones_are_not(monk
     assert worse.share(TYPES) == 1
     assert worse.share(UNSCRAMBLED) < 1
     assert worse.share(CONDITIONED) < 0.5
+    texts[0][10:] = task.vocabulary.descriptor
+    few = exam.of(checkpoint)
+    assert few.share(GRAMMAR) == 0.05
+    assert math.isnan(few.share(TYPES))
     texts[0][:] = task.vocabulary.descriptor
     none = exam.of(checkpoint)
     assert math.isnan(none.share(TYPES))
@@ -166,9 +170,12 @@ def test_a_planted_drop_is_found_and_counted(folder: Path, monkeypatch: pytest.M
     planted = {name: late if name in ("unscrambled", "conditioned") else flat for name in drops.CURVES}
     frame = pd.DataFrame({"step": steps, **planted})
     monkeypatch.setattr(Run, "metrics", property(lambda self: frame))
-    shares = drops.drops([network], []).table("shares").set_index(["task", "counted"])["found"]
+    found = drops.drops([network], [])
+    shares = found.table("shares").set_index(["task", "counted"])["found"]
     assert shares["unscramble", "strings"] == shares["conditional", "strings"] == 1
     assert shares["unscramble", "tokens"] == shares["conditional", "tokens"] == shares["reach", "entities"] == 0
+    errors = found.table("errors")
+    np.testing.assert_allclose(errors["unscrambled"].iloc[[10, 50]], [1, 0.1], atol=0.02)
 
 
 def test_slopes_are_those_that_were_planted(folder: Path) -> None:
