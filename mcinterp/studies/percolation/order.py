@@ -91,7 +91,7 @@ def order(networks: Sequence[Network], n: int, seed: int) -> Result:
     Args:
         networks: of the preset's setting.
         n: strings of each task at each checkpoint.
-        seed: to which that of each network is added.
+        seed: of prompts and of what is drawn after them, moved on by that of each network.
     """
     courses = [Course.of_network(network, n, seed) for network in networks]
     halves = [_half(course, measure, n) for course in courses for measure in MEASURES]

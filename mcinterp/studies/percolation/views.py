@@ -159,7 +159,7 @@ def _small(shares: pd.DataFrame) -> str:
         for row in shares[shares["scale"] == ABOVE].to_dict("records")
     ]
     return (
-        "The closed form is that of graphs without end. Drawn share of the entities less the closed form, at "
+        "The closed form is that of graphs without end. Drawn share of the entities minus the closed form, at "
         f"{ABOVE} times the threshold — {'; '.join(told)}."
     )
 

@@ -54,7 +54,7 @@ def test_the_automaton_accepts_the_strings_of_the_grammar_and_no_other() -> None
 
 
 def test_strings_come_as_often_as_the_grammar_says_and_tasks_as_they_are_asked() -> None:
-    task, n = language(), 20_000
+    task, n = language(), 8_000
     batch = task.draw(n, generator())
     law = np.array(list(task.strings.law.values()))
     counted = np.bincount(batch.truth["string"].numpy(), minlength=len(law)) / n
@@ -63,7 +63,7 @@ def test_strings_come_as_often_as_the_grammar_says_and_tasks_as_they_are_asked()
     np.testing.assert_allclose(tasks, FREQUENCY, atol=5 * np.sqrt(0.25 / n))
     words = task.decode(batch.inputs[:, task.begin + 1 :].flatten()).split()
     prepositions = np.array([words.count(word) for word in ("on", "in", "to")])
-    np.testing.assert_allclose(prepositions / prepositions.sum(), (0.4, 0.3, 0.3), atol=0.02)
+    np.testing.assert_allclose(prepositions / prepositions.sum(), (0.4, 0.3, 0.3), atol=0.03)
 
 
 @pytest.mark.parametrize("changes", [{}, {"classes": 6, "longest": 11}, {"language": "pairs"}, {"graph": "class-free"}])
