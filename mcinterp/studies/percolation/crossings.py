@@ -35,14 +35,14 @@ def first_crossing(steps: Sequence[int] | Floats, curve: Floats, level: float) -
     return float(at[before] + part * (at[before + 1] - at[before]))
 
 
-def smoothed(curve: Floats) -> Floats:
-    """A curve of every step, averaged over the `WINDOW` steps around each, as far as there are any with a value."""
+def smoothed(curve: Floats, window: int = WINDOW) -> Floats:
+    """A curve averaged over the `window` points around each, as far as there are any with a value; an odd number."""
     known = np.isfinite(curve)
     sums, counts = (
-        uniform_filter1d(part, WINDOW, mode="constant") for part in (np.where(known, curve, 0.0), known.astype(float))
+        uniform_filter1d(part, window, mode="constant") for part in (np.where(known, curve, 0.0), known.astype(float))
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(counts > 0.5 / WINDOW, sums / counts, np.nan))
+        return np.asarray(np.where(counts > 0.5 / window, sums / counts, np.nan))
 
 
 MISSING = Estimate(*(np.asarray(np.nan),) * 4)

@@ -10,13 +10,15 @@ import numpy as np
 
 from mcinterp.analysis.statistics import Estimate, interval_columns, mean_estimate
 from mcinterp.results import Result, Table
-from mcinterp.studies.percolation.crossings import first_crossing, over_networks
+from mcinterp.studies.percolation.crossings import first_crossing, over_networks, smoothed
 from mcinterp.studies.percolation.exam import CONDITIONED, GRAMMAR, MEASURES, TYPES, UNSCRAMBLED, Exam, Written
 from mcinterp.studies.percolation.runs import ABOUT_COLUMNS, Network
 
 ORDER = "order"
 LATER = {TYPES: GRAMMAR, UNSCRAMBLED: TYPES, CONDITIONED: TYPES}
 """What is said to be learned later than what."""
+AROUND = 3
+"""Checkpoints that shares are averaged over before they are timed: of a noisy curve the first crossing is too early."""
 
 STEP_COLUMNS = {
     **ABOUT_COLUMNS,
@@ -35,7 +37,8 @@ HALF_COLUMNS = {
     **ABOUT_COLUMNS,
     "measure": "which",
     "n": "strings",
-    "half": "step at which half of the way from chance to the last checkpoint is first done, between checkpoints",
+    "half": "step at which half of the way from chance to the last checkpoint is first done, between checkpoints, each "
+    "averaged with those beside it",
     "first": "the same of the first half of the strings",
     "second": "of the second half",
 }
@@ -80,7 +83,7 @@ class Course:
 
     def half(self, measure: str, part: slice = slice(None)) -> float:
         """Step at which half of the way from chance to the last checkpoint is first done."""
-        curve = np.array([each.share(measure, part) for each in self.written])
+        curve = smoothed(np.array([each.share(measure, part) for each in self.written]), AROUND)
         chance = 1 / self.network.task.classes if measure == TYPES else 0.0
         return first_crossing(self.steps, curve, (chance + curve[-1]) / 2)
 

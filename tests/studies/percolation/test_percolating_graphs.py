@@ -123,6 +123,7 @@ def test_curves_are_averaged_over_the_steps_around_that_have_a_value() -> None:
     curve[[4, 20, 21]] = math.nan
     slow = [np.nanmean(curve[max(0, at - 5) : at + 6]) for at in range(40)]
     np.testing.assert_allclose(smoothed(curve), slow)
+    np.testing.assert_allclose(smoothed(np.array([0.0, 3, 6, math.nan, 2]), 3), [1.5, 3, 4.5, 4, 2])
     gap = np.full(30, math.nan)
     gap[0] = 1.0
     assert np.isnan(smoothed(gap)[6:]).all()
