@@ -27,6 +27,7 @@ BUILT_IN = {
     "forking-tokens": "forking_tokens",
     "graph-tracing": "graph_tracing",
     "knowledge-editing": "knowledge_editing",
+    "percolation": "percolation",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
