@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate
 from mcinterp.runs import Run
 from mcinterp.studies.concept_space.images import HELD_OUT
 from mcinterp.studies.concept_space.judge import Judge, judged_right
-from mcinterp.studies.concept_space.networks import FIXED, GATED, NETWORK_COLUMNS, Family
+from mcinterp.studies.concept_space.networks import FIXED, GATED, NETWORK_COLUMNS, UNGATED, Family
 from mcinterp.studies.concept_space.prompts import (
     INTO_LAST,
     LATENT,
@@ -32,13 +33,13 @@ from mcinterp.studies.concept_space.prompts import (
 SWITCHED = (WITH_LAST, INTO_LAST)
 ASKED: Mapping[str, tuple[str, ...]] = {
     GATED: (*PROMPTS, *LATENTS, *SWITCHED),
-    "ungated": (*PLAIN, OVER, LATENT, RANDOM),
+    UNGATED: (*PLAIN, OVER, LATENT, RANDOM),
     FIXED: tuple(PLAIN),
 }
 """What networks of every reading are asked."""
 ALIVE = 0.8
 """A prompt is answered right from the checkpoint on at which so many of its images are, and at the next one too."""
-BLUE, SMALL, RIGHT = "blue", "small", "right"
+BLUE, SMALL, RIGHT = QUANTITIES = "blue", "small", "right"
 
 COURSE_COLUMNS = {
     **NETWORK_COLUMNS,
@@ -120,15 +121,16 @@ def course(family: Family, run: Run, judge: Judge, asking: Asking, seed: int) ->
     """Ask a network at every checkpoint."""
     names = list(ASKED[family.reading])
     last = run.checkpoint("last").model
-    values: dict[tuple[str, str], list[float]] = {(name, of): [] for name in names for of in (BLUE, SMALL, RIGHT)}
+    values: dict[tuple[str, str], list[float]] = {(name, of): [] for name in names for of in QUANTITIES}
     rows: list[Mapping[str, Any]] = []
     about = {**family.about, "trained": run.config.training.seed}
     for step in run.steps:
-        model = run.checkpoint(step).model
-        for name, probabilities in zip(names, judge.probabilities(_images(asking, model, last, names)), strict=True):
-            row = {**about, "step": step, "prompt": name, **_read(probabilities, name, seed)}
+        images = _images(asking, run.checkpoint(step).model, last, names)
+        for row in _read(names, judge.probabilities(images)):
+            row = {**about, "step": step, "seed": seed, **row}
+            name = row["prompt"]
             rows.append(row)
-            for of in (BLUE, SMALL, RIGHT):
+            for of in QUANTITIES:
                 values[name, of].append(row[of])
     return Course(family, run, {key: np.array(each) for key, each in values.items()}, rows)
 
@@ -143,12 +145,19 @@ def _images(asking: Asking, model: Any, last: Any, names: Sequence[str]) -> Tens
     return torch.cat([made, torch.stack([there, back])])
 
 
-def _read(probabilities: Tensor, name: str, seed: int) -> dict[str, Any]:
-    """A prompt's columns, of what the judge says of its images (n, 2)."""
-    n, estimate = len(probabilities), mean_estimate(probabilities.double().numpy())
-    right = int(judged_right(probabilities, torch.tensor(wanted(name))).sum())
-    means = {**estimate.columns(BLUE, 0), **estimate.columns(SMALL, 1)}
-    return {"n": n, "seed": seed, **means, **share_estimate(right, n).columns(RIGHT)}
+def _read(names: Sequence[str], probabilities: Tensor) -> Iterator[dict[str, Any]]:
+    """Every prompt's columns, of what the judge says of its images, (name, n, 2)."""
+    n = probabilities.shape[1]
+    estimate = mean_estimate(probabilities.double().transpose(0, 1).numpy())
+    right = judged_right(probabilities, torch.tensor([wanted(name) for name in names])[:, None]).sum(-1)
+    for at, name in enumerate(names):
+        means = {**estimate.columns(BLUE, (at, 0)), **estimate.columns(SMALL, (at, 1))}
+        yield {"prompt": name, "n": n, **means, **_share(int(right[at]), n)}
+
+
+@cache
+def _share(count: int, n: int) -> Mapping[str, float]:
+    return share_estimate(count, n).columns(RIGHT)
 
 
 CURVE_COLUMNS = {
@@ -164,9 +173,7 @@ def curves(courses: Sequence[Course], prompts: Sequence[str] = ()) -> Iterator[d
     """Means over the networks of one family, by step and prompt; by default of all that they are asked."""
     first = courses[0]
     for name in prompts or ASKED[first.family.reading]:
-        means = {
-            of: mean_estimate(np.stack([each.values[name, of] for each in courses])) for of in (BLUE, SMALL, RIGHT)
-        }
+        means = {of: mean_estimate(np.stack([each.values[name, of] for each in courses])) for of in QUANTITIES}
         for at, step in enumerate(first.steps):
             columns = {key: value for of, mean in means.items() for key, value in mean.columns(of, at).items()}
             yield {**first.family.about, "step": step, "prompt": name, **columns, "n": len(courses)}

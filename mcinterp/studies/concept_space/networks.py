@@ -25,11 +25,11 @@ READINGS = {
 }
 """How the prompt is written."""
 SHORTER = Fraction(1, 2)
-"""Steps of networks that are not gated, or of a fixed prompt, over the preset's: what is asked of them happens early."""
+"""Steps of networks that are not gated, or of a fixed prompt, over the preset's; what they are asked happens early."""
 ABOUT_COLUMNS = {
     "reading": f"how the prompt is written. {'; '.join(f'{name}: {meaning}' for name, meaning in READINGS.items())}",
-    "colours": f"how far apart red and blue are: {', '.join(f'{name} {float(share):.2g}' for name, share in COLOURS.items())} "
-    "times as far as the preset's",
+    "colours": "how far apart red and blue are, over the preset's: "
+    + ", ".join(f"{name} {float(share):.2g}" for name, share in COLOURS.items()),
 }
 NETWORK_COLUMNS = {**ABOUT_COLUMNS, "trained": "training.seed of the network"}
 

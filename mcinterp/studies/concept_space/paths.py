@@ -96,7 +96,7 @@ def turn_of(steps: Sequence[int], blue: Floats, small: Floats) -> Turn:
     if not len(sized):
         return Turn(float(blue[0]), *[math.nan] * 4)
     least = int(sized[0] + np.argmin(blue[sized[0] :]))
-    after = np.flatnonzero(blue[least:] > BACK)
+    after = np.flatnonzero(blue[least:] > BACK) if blue[least] <= BACK else np.array([])
     inside = blue[least : least + after[0]] if len(after) else blue[least : least + 1]
     at = least + int(np.flatnonzero(inside <= blue[least] + NEAR)[-1])
     point = np.array([blue[at], small[at]])

@@ -79,8 +79,8 @@ MEANINGS = {
     **{
         latent_name(
             strength
-        ): f"small red whose embedding has {strength:g} times e(large blue) − e(large red) added, e "
-        "being the embedding of a trained prompt; right is small blue"
+        ): f"small red with {strength:g} times e(large blue) − e(large red) added to its embedding, "
+        "e being that of a trained prompt; right is small blue"
         for strength in LATENT_STRENGTHS
     },
     RANDOM: "the same with a direction by chance of that length, another for each image, a null",
@@ -149,7 +149,7 @@ class Asking:
         """Images of each prompt from every noise, (prompt, n, d)."""
         n = len(self.noise)
         images = sampled(model, prompts.repeat_interleave(n, 0), self.noise.repeat(len(prompts), 1), EULER)
-        return images.unflatten(0, (len(prompts), n))
+        return images.reshape(len(prompts), n, -1)
 
 
 def wanted(name: str) -> tuple[int, int]:

@@ -29,8 +29,8 @@ SIGNAL_COLUMNS = {
     "seed": "of them",
     **interval_columns(
         "signal",
-        "concept signal |∂G/∂z|: by how much the image changes with the concept (L2 over all values, which reach from −1 "
-        "to 1), z going from 0 to 1; symmetric difference of z = ¼ and ¾",
+        "concept signal |∂G/∂z|: by how much the image changes with the concept, whose z goes from 0 to 1 (L2 over all "
+        "values, which reach from −1 to 1); symmetric difference of z = ¼ and ¾",
     ),
     "prompt": "by how much the prompt changes likewise",
 }

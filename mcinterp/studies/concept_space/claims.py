@@ -1,0 +1,195 @@
+"""What the paper says of learning in concept space, decided from the times of several networks a setting."""
+
+from __future__ import annotations
+
+from mcinterp.studies.concept_space.hidden import (
+    AMPLIFIED,
+    BEHIND,
+    COMES_WITH,
+    HIDDEN,
+    LAGS,
+    LATENT_BEHIND,
+    LESS_UNGATED,
+    TURN_LATENT,
+    TURN_OVER,
+)
+from mcinterp.studies.concept_space.networks import COLOURS, FIXED, GATED, MIDDLE, STRONG, UNGATED, WEAK
+from mcinterp.studies.concept_space.paths import PATHS
+from mcinterp.studies.concept_space.prompts import RANDOM, TOWARDS_RED
+from mcinterp.studies.concept_space.signals import COLOUR, SIZE
+from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme
+
+PAPER = "arXiv 2406.19370"
+PATH, GAP = (f"study/{name}" for name in (PATHS, HIDDEN))
+FASTER = Rule(high=-0.5)
+"""Half as fast a power of the signal as inverse proportion would be."""
+ABOUT_NONE, LATER, EARLIER = Rule(-0.3, 0.3), Rule(low=0.3), Rule(high=-0.3)
+BEHIND_BY, TOGETHER = Rule(low=0.4), Rule(-0.4, 0.4)
+"""A factor of 1.5 in steps, which is two checkpoints."""
+ON_RED, FIRST_RED, FIRST_BLUE = Rule(high=0.35), Rule(high=-0.2), Rule(low=0.2)
+EVEN = Rule(0.3, 0.7)
+SLOPE = "slope of log steps to learn"
+
+
+def concept_claims(evidence: Evidence) -> tuple[Claim, ...]:
+    """Speed, order, turn, hidden capability, what it is not, and when it emerges."""
+    decide = (speed, order, turns, over_prompts, latents, nothing_hidden, not_amplified, emerges_at_the_turn)
+    return tuple(claim(evidence) for claim in decide)
+
+
+def speed(e: Evidence) -> Claim:
+    """Concept signal and speed."""
+    text = "The stronger a concept's signal, the faster it is learned."
+    findings = []
+    for reading in (UNGATED, GATED, FIXED):
+        null = Control(
+            f"{reading}: {SLOPE} the size, whose own signal is the same", _slope(e, reading, SIZE), ABOUT_NONE
+        )
+        said = f"{reading}: {SLOPE} the colour on the log of its signal"
+        findings.append(Finding(said, _slope(e, reading, COLOUR), FASTER, PATH, null))
+    return Claim("speed", text, f"{PAPER}; prompts that stay the same are this package's", tuple(findings))
+
+
+def order(e: Evidence) -> Claim:
+    """What comes first."""
+    text = "Concept signals decide which concept is learned first, and which way the path in concept space bends."
+    start = Control(
+        "P(blue) of the held-out prompt before training, furthest from ½", _furthest_start(e, UNGATED), EVEN
+    )
+    ratio = "ungated, {} colours: ln of steps to learn the colour over those to learn the size"
+    bend = "ungated, {} colours: P(blue) − P(small) of the held-out prompt where its path first gets to one of them"
+    findings = (
+        Finding(ratio.format(WEAK), _order(e, "order", WEAK), LATER, PATH),
+        Finding(ratio.format(STRONG), _bounded_above(_order(e, "order", STRONG)), EARLIER, PATH),
+        Finding(bend.format(WEAK), _order(e, "first", WEAK), FIRST_RED, PATH, start),
+        Finding(bend.format(STRONG), _order(e, "first", STRONG), FIRST_BLUE, PATH, start),
+    )
+    return Claim("order", text, PAPER, findings)
+
+
+def turns(e: Evidence) -> Claim:
+    """The turn."""
+    text = "The path of a held-out prompt first runs to a trained combination, and then turns away from it."
+    start = Control("P(blue) before training, furthest from ½", _furthest_start(e, GATED), EVEN)
+    findings = []
+    for colours in (MIDDLE, STRONG):
+        about = f"gated, {colours} colours"
+        findings += [
+            Finding(
+                f"{about}: least P(blue) of small blue once it is small",
+                _turn(e, "depth", colours),
+                ON_RED,
+                PATH,
+                start,
+            ),
+            Finding(
+                f"{about}: distance of the turn from small red less that from small blue",
+                _turn(e, "nearer", colours),
+                FIRST_RED,
+                PATH,
+                start,
+            ),
+            Finding(
+                f"{about}: degrees between the motion before and after it",
+                _turn(e, "angle", colours),
+                Rule(low=60),
+                PATH,
+            ),
+        ]
+    return Claim("turn", text, PAPER, tuple(findings))
+
+
+def over_prompts(e: Evidence) -> Claim:
+    """Hidden capability, by prompts."""
+    text = "Prompts of too much colour make the held-out combination long before its plain prompt does."
+    return Claim("over-prompts", text, PAPER, _behind(e, BEHIND, TOWARDS_RED, "the same over-prompt towards red"))
+
+
+def latents(e: Evidence) -> Claim:
+    """Hidden capability, by latent interventions."""
+    text = (
+        "A latent intervention made of trained prompts alone makes the held-out combination long before its plain "
+        "prompt does."
+    )
+    return Claim("latent interventions", text, PAPER, _behind(e, LATENT_BEHIND, RANDOM, "random directions as long"))
+
+
+def _behind(e: Evidence, gap: str, null: str, words: str) -> tuple[Finding, ...]:
+    """How much later the plain prompt is, at every strength of colour, and how much more than of ungated networks."""
+    findings = []
+    for colours in COLOURS:
+        right = e.number(GAP, "nulls", "right", reading=GATED, colours=colours, null=null)
+        control = Control(f"{words}: share right by then", right, Rule(high=0.5))
+        said = f"gated, {colours} colours: ln of steps, {gap}"
+        findings.append(Finding(said, _gap(e, gap, colours), BEHIND_BY, GAP, control))
+        less = _gap(e, gap + LESS_UNGATED, colours)
+        findings.append(Finding(said + LESS_UNGATED, less, BEHIND_BY, GAP, control))
+    return tuple(findings)
+
+
+def nothing_hidden(e: Evidence) -> Claim:
+    """The control of both."""
+    text = "Networks that read the prompt ungated hide nothing: their plain prompt is right as soon as a latent one."
+    findings = tuple(
+        Finding(
+            f"ungated, {colours} colours: ln of steps, {LATENT_BEHIND}",
+            _bounded_above(_gap(e, LATENT_BEHIND, colours, UNGATED)),
+            ABOUT_NONE,
+            GAP,
+        )
+        for colours in COLOURS
+    )
+    return Claim("nothing hidden without gating", text, "this package's; the control of hidden capability", findings)
+
+
+def not_amplified(e: Evidence) -> Claim:
+    """What else it could be."""
+    text = "What is hidden comes with the trained combinations, and is no mere amplification of a weak prompt."
+    findings = []
+    for colours in COLOURS:
+        about = f"gated, {colours} colours: ln of steps"
+        findings += [
+            Finding(f"{about}, {LAGS}", _gap(e, LAGS, colours), BEHIND_BY, GAP),
+            Finding(f"{about}, {COMES_WITH}", _bounded_above(_gap(e, COMES_WITH, colours)), TOGETHER, GAP),
+            Finding(f"{about}, {AMPLIFIED}", _gap(e, AMPLIFIED, colours), BEHIND_BY, GAP),
+        ]
+    return Claim("not amplification", text, f"{PAPER}; the comparisons are this package's", tuple(findings))
+
+
+def emerges_at_the_turn(e: Evidence) -> Claim:
+    """When."""
+    text = "The turn is where the hidden capability emerges."
+    findings = tuple(
+        Finding(f"gated, {colours} colours: ln of steps, {gap}", _gap(e, gap, colours), Rule(low=0.0), GAP)
+        for colours in (MIDDLE, STRONG)
+        for gap in (TURN_OVER, TURN_LATENT)
+    )
+    return Claim("emergence at the turn", text, PAPER, findings)
+
+
+def _slope(e: Evidence, reading: str, concept: str) -> Number:
+    return e.number(PATH, "slopes", "slope", reading=reading, concept=concept)
+
+
+def _order(e: Evidence, column: str, colours: str) -> Number:
+    return e.number(PATH, "order", column, reading=UNGATED, colours=colours)
+
+
+def _turn(e: Evidence, column: str, colours: str) -> Number:
+    return e.number(PATH, "turns", column, reading=GATED, colours=colours)
+
+
+def _furthest_start(e: Evidence, reading: str) -> Number:
+    """Of all networks of a reading, as one that is not even is enough."""
+    starts = e.numbers(PATH, "turn", "start", reading=reading)
+    largest, least = extreme(starts, largest=True), extreme(starts, largest=False)
+    return largest if largest.value - 0.5 > 0.5 - least.value else least
+
+
+def _gap(e: Evidence, gap: str, colours: str, reading: str = GATED) -> Number:
+    return e.number(GAP, "gaps", "value", reading=reading, colours=colours, gap=gap)
+
+
+def _bounded_above(number: Number) -> Number:
+    """A number that is to be small; missing where some networks give a lower bound alone."""
+    return MISSING if number.high == float("inf") else number
