@@ -23,7 +23,16 @@ from mcinterp.studies.concept_space.courses import (
 from mcinterp.studies.concept_space.images import LARGE_BLUE, NAMES
 from mcinterp.studies.concept_space.networks import ABOUT_COLUMNS, FIXED, GATED, NETWORK_COLUMNS, UNGATED
 from mcinterp.studies.concept_space.paths import turn
-from mcinterp.studies.concept_space.prompts import LATENT, NAIVE, OVER, OVER_TRAINED, RANDOM, TOWARDS_RED
+from mcinterp.studies.concept_space.prompts import (
+    INTO_LAST,
+    LATENT,
+    NAIVE,
+    OVER,
+    OVER_TRAINED,
+    RANDOM,
+    TOWARDS_RED,
+    WITH_LAST,
+)
 from mcinterp.studies.concept_space.ratios import NAN, Ratio, log_ratio, mean_ratio, over_networks, ratio_columns
 
 HIDDEN = "hidden"
@@ -37,6 +46,7 @@ BEHIND, LATENT_BEHIND = "naive after over-prompt", "naive after latent"
 LAGS, COMES_WITH = "naive after trained", "latent after trained"
 AMPLIFIED = "naive after over-prompt, less trained after its over-prompt"
 TURN_OVER, TURN_LATENT = "turn nearer to over-prompt than half way to naive", "the same of latent"
+INTO_LAST_GAP, WITH_LAST_GAP = "embedding into the last, after trained", "embedding of the last, after trained"
 LESS_UNGATED = ", less that of ungated networks"
 GAPS = {
     BEHIND: f"ln t({NAIVE}) / t({OVER})",
@@ -46,6 +56,8 @@ GAPS = {
     AMPLIFIED: f"ln t({NAIVE}) / t({OVER}) less ln t({TRAINED_BLUE}) / t({OVER_TRAINED})",
     TURN_OVER: f"½ ln t({NAIVE}) / t({OVER}) less |ln t(turn) / t({OVER}, half of the images)|",
     TURN_LATENT: f"½ ln t({NAIVE}) / t({LATENT}) less |ln t(turn) / t({LATENT}, half of the images)|",
+    INTO_LAST_GAP: f"ln t({INTO_LAST}) / t({TRAINED_BLUE})",
+    WITH_LAST_GAP: f"ln t({WITH_LAST}) / t({TRAINED_BLUE})",
     BEHIND + LESS_UNGATED: "the first, less that of the ungated network of the same seed and colours",
     LATENT_BEHIND + LESS_UNGATED: "the second likewise",
 }
@@ -92,6 +104,8 @@ def gaps_of(course: Course) -> dict[str, Ratio]:
         found[AMPLIFIED] = found[BEHIND].minus(log_ratio(trained, time(OVER_TRAINED)))
         step = turn(course).step
         found[TURN_OVER] = _turn_gap(found[BEHIND], step, time(OVER, EMERGING))
+        found[INTO_LAST_GAP] = log_ratio(time(INTO_LAST), trained)
+        found[WITH_LAST_GAP] = log_ratio(time(WITH_LAST), trained)
         found[TURN_LATENT] = _turn_gap(found[LATENT_BEHIND], step, time(LATENT, EMERGING))
     return found
 
