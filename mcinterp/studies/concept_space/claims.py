@@ -102,29 +102,35 @@ def turns(e: Evidence) -> Claim:
 def over_prompts(e: Evidence) -> Claim:
     """Hidden capability, by prompts."""
     text = "Prompts of too much colour make the held-out combination long before its plain prompt does."
-    return Claim("over-prompts", text, PAPER, _behind(e, BEHIND, TOWARDS_RED, "the same over-prompt towards red"))
+    findings = tuple(
+        Finding(_said(colours, BEHIND), _gap(e, BEHIND, colours), BEHIND_BY, GAP, _null(e, TOWARDS_RED, colours))
+        for colours in COLOURS
+    )
+    return Claim("over-prompts", text, PAPER, findings)
 
 
 def latents(e: Evidence) -> Claim:
-    """Hidden capability, by latent interventions."""
+    """Hidden capability, by latent interventions, and less what ungated networks hide."""
     text = (
         "A latent intervention made of trained prompts alone makes the held-out combination long before its plain "
         "prompt does."
     )
-    return Claim("latent interventions", text, PAPER, _behind(e, LATENT_BEHIND, RANDOM, "random directions as long"))
+    findings = tuple(
+        Finding(_said(colours, gap), _gap(e, gap, colours), BEHIND_BY, GAP, _null(e, RANDOM, colours))
+        for colours in COLOURS
+        for gap in (LATENT_BEHIND, LESS_UNGATED)
+    )
+    return Claim("latent interventions", text, PAPER, findings)
 
 
-def _behind(e: Evidence, gap: str, null: str, words: str) -> tuple[Finding, ...]:
-    """How much later the plain prompt is, at every strength of colour, and how much more than of ungated networks."""
-    findings = []
-    for colours in COLOURS:
-        right = e.number(GAP, "nulls", "right", reading=GATED, colours=colours, null=null)
-        control = Control(f"{words}: share right by then", right, Rule(high=0.5))
-        said = f"gated, {colours} colours: ln of steps, {gap}"
-        findings.append(Finding(said, _gap(e, gap, colours), BEHIND_BY, GAP, control))
-        less = _gap(e, gap + LESS_UNGATED, colours)
-        findings.append(Finding(said + LESS_UNGATED, less, BEHIND_BY, GAP, control))
-    return tuple(findings)
+def _said(colours: str, gap: str, reading: str = GATED) -> str:
+    return f"{reading}, {colours} colours: ln of steps, {gap}"
+
+
+def _null(e: Evidence, null: str, colours: str) -> Control:
+    """What should make nothing when the intervention is right."""
+    right = e.number(GAP, "nulls", "right", reading=GATED, colours=colours, null=null)
+    return Control(f"{null}: share right when the intervention is", right, Rule(high=0.5))
 
 
 def nothing_hidden(e: Evidence) -> Claim:
@@ -132,7 +138,7 @@ def nothing_hidden(e: Evidence) -> Claim:
     text = "Networks that read the prompt ungated hide nothing: their plain prompt is right as soon as a latent one."
     findings = tuple(
         Finding(
-            f"ungated, {colours} colours: ln of steps, {LATENT_BEHIND}",
+            _said(colours, LATENT_BEHIND, UNGATED),
             _bounded_above(_gap(e, LATENT_BEHIND, colours, UNGATED)),
             ABOUT_NONE,
             GAP,
@@ -147,11 +153,10 @@ def not_amplified(e: Evidence) -> Claim:
     text = "What is hidden comes with the trained combinations, and is no mere amplification of a weak prompt."
     findings = []
     for colours in COLOURS:
-        about = f"gated, {colours} colours: ln of steps"
         findings += [
-            Finding(f"{about}, {LAGS}", _gap(e, LAGS, colours), BEHIND_BY, GAP),
-            Finding(f"{about}, {COMES_WITH}", _bounded_above(_gap(e, COMES_WITH, colours)), TOGETHER, GAP),
-            Finding(f"{about}, {AMPLIFIED}", _gap(e, AMPLIFIED, colours), BEHIND_BY, GAP),
+            Finding(_said(colours, LAGS), _gap(e, LAGS, colours), BEHIND_BY, GAP),
+            Finding(_said(colours, COMES_WITH), _bounded_above(_gap(e, COMES_WITH, colours)), TOGETHER, GAP),
+            Finding(_said(colours, AMPLIFIED), _gap(e, AMPLIFIED, colours), BEHIND_BY, GAP),
         ]
     return Claim("not amplification", text, f"{PAPER}; the comparisons are this package's", tuple(findings))
 
@@ -160,7 +165,7 @@ def emerges_at_the_turn(e: Evidence) -> Claim:
     """When."""
     text = "The turn is where the hidden capability emerges."
     findings = tuple(
-        Finding(f"gated, {colours} colours: ln of steps, {gap}", _gap(e, gap, colours), Rule(low=0.0), GAP)
+        Finding(_said(colours, gap), _gap(e, gap, colours), Rule(low=0.0), GAP)
         for colours in (MIDDLE, STRONG)
         for gap in (TURN_OVER, TURN_LATENT)
     )

@@ -61,7 +61,7 @@ class FlowConfig(ModelSection):
     """A network that gives the velocity of an image on its way from noise, told time and prompt."""
 
     architecture: Literal["flow"] = Field("flow", description="Hidden layers with residuals, told time and prompt.")
-    width: int = Field(128, ge=1, le=100_000, description="Units of a hidden layer.")
+    width: int = Field(96, ge=1, le=100_000, description="Units of a hidden layer.")
     layers: int = Field(3, ge=1, le=1000, description="Hidden layers.")
     embedding: int = Field(64, ge=1, le=100_000, description="Numbers that the prompt, and the time, are embedded in.")
     features: int = Field(32, ge=2, le=10_000, multiple_of=2, description="Sines and cosines of the time.")

@@ -47,7 +47,7 @@ LAGS, COMES_WITH = "naive after trained", "latent after trained"
 AMPLIFIED = "naive after over-prompt, less trained after its over-prompt"
 TURN_OVER, TURN_LATENT = "turn nearer to over-prompt than half way to naive", "the same of latent"
 INTO_LAST_GAP, WITH_LAST_GAP = "embedding into the last, after trained", "embedding of the last, after trained"
-LESS_UNGATED = ", less that of ungated networks"
+LESS_UNGATED = f"{LATENT_BEHIND}, less that of ungated networks"
 GAPS = {
     BEHIND: f"ln t({NAIVE}) / t({OVER})",
     LATENT_BEHIND: f"ln t({NAIVE}) / t({LATENT})",
@@ -58,8 +58,7 @@ GAPS = {
     TURN_LATENT: f"½ ln t({NAIVE}) / t({LATENT}) less |ln t(turn) / t({LATENT}, half of the images)|",
     INTO_LAST_GAP: f"ln t({INTO_LAST}) / t({TRAINED_BLUE})",
     WITH_LAST_GAP: f"ln t({WITH_LAST}) / t({TRAINED_BLUE})",
-    BEHIND + LESS_UNGATED: "the first, less that of the ungated network of the same seed and colours",
-    LATENT_BEHIND + LESS_UNGATED: "the second likewise",
+    LESS_UNGATED: "the second, less that of the ungated network of the same seed and colours",
 }
 """What is compared, t being the step from which on a prompt is answered right."""
 
@@ -144,9 +143,8 @@ def _gaps(families: Sequence[Sequence[Course]]) -> Iterator[dict[str, Any]]:
             yield {**about, "gap": name, "n": len(ratios), **mean_ratio("value", ratios)}
         if family[0].family.reading == GATED:
             others = [own[UNGATED, colours, course.seed] for course in family]
-            for name in (BEHIND, LATENT_BEHIND):
-                less = [each[name].minus(other[name]) for each, other in zip(gaps, others, strict=True)]
-                yield {**about, "gap": name + LESS_UNGATED, "n": len(less), **mean_ratio("value", less)}
+            less = [own[LATENT_BEHIND].minus(other[LATENT_BEHIND]) for own, other in zip(gaps, others, strict=True)]
+            yield {**about, "gap": LESS_UNGATED, "n": len(less), **mean_ratio("value", less)}
 
 
 def _nulls(family: Sequence[Course]) -> Iterator[dict[str, Any]]:

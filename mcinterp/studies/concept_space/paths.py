@@ -53,7 +53,7 @@ ORDER_COLUMNS = {
 TURN_COLUMNS = {
     **NETWORK_COLUMNS,
     "start": "P(blue) of the held-out prompt, small blue, before training",
-    "depth": f"the least P(blue) after P(small) has first been {ALIVE:g}",
+    "depth": f"the least P(blue) of a trained checkpoint with P(small) of at least {BACK:g}",
     "nearer": "distance in concept space of the turn from small red, less that from small blue",
     "returned": f"whether P(blue) was above {BACK:g} again",
     "turn": f"last step with P(blue) within {NEAR:g} of its least before it was; empty where it was not",
@@ -77,7 +77,7 @@ class Turn:
 
     Attributes:
         start: P(blue) before training.
-        depth: the least P(blue) once size is learned.
+        depth: the least P(blue) on the side of small discs.
         nearer: distance from small red less that from small blue, at the turn, or at the least P(blue).
         step: of the turn.
         angle: degrees.
@@ -92,10 +92,10 @@ class Turn:
 
 def turn_of(steps: Sequence[int], blue: Floats, small: Floats) -> Turn:
     """The turn of a path, from P(blue) and P(small) at every step."""
-    sized = np.flatnonzero(small >= ALIVE)
-    if not len(sized):
+    sized = [at for at in range(1, len(blue)) if small[at] >= BACK]
+    if not sized:
         return Turn(float(blue[0]), *[math.nan] * 4)
-    least = int(sized[0] + np.argmin(blue[sized[0] :]))
+    least = min(sized, key=lambda at: float(blue[at]))
     after = np.flatnonzero(blue[least:] > BACK) if blue[least] <= BACK else np.array([])
     inside = blue[least : least + after[0]] if len(after) else blue[least : least + 1]
     at = least + int(np.flatnonzero(inside <= blue[least] + NEAR)[-1])

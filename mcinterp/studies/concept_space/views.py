@@ -149,8 +149,8 @@ def _speeds(result: Result) -> Iterator[str]:
             "do not certainly change with the colour signal",
         )
         yield (
-            f"{reading.capitalize()}: steps to learn the colour {said}, with a power of {_ends(colour, 'slope')}; those "
-            f"to learn the size, whose signal is the same, with one of {_ends(size, 'slope')}."
+            f"{reading.capitalize()}: steps to learn the colour {said}, with a power of {_ends(colour, 'slope')}; "
+            f"those to learn the size, whose signal is the same, with one of {_ends(size, 'slope')}."
         )
 
 
