@@ -76,7 +76,7 @@ def turns(e: Evidence) -> Claim:
         about = f"gated, {colours} colours"
         findings += [
             Finding(
-                f"{about}: least P(blue) of small blue once it is small",
+                f"{about}: least P(blue) of the held-out prompt on the side of small discs",
                 _turn(e, "depth", colours),
                 ON_RED,
                 PATH,

@@ -175,8 +175,8 @@ def _turns(result: Result) -> Iterator[str]:
             for _, row in rows[rows["reading"] == reading].iterrows()
         )
         yield (
-            f"{reading.capitalize()}, P(blue) of the held-out prompt before training and at its least once it is small "
-            f"— {told}."
+            f"{reading.capitalize()}, P(blue) of the held-out prompt before training, and at its least on the side of "
+            f"small discs — {told}."
         )
 
 
