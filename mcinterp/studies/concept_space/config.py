@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mcinterp.config.base import ModelSection, TaskSection
 
@@ -14,7 +14,6 @@ CONDITION = 4
 """Numbers of a prompt: red, green, blue and size."""
 MIDDLE_SIZE = 0.65
 """Radius between the two sizes; the image reaches from −1 to 1."""
-LEAST_RADIUS = 0.05
 
 
 class ConceptConfig(TaskSection):
@@ -36,12 +35,6 @@ class ConceptConfig(TaskSection):
         description=f"What the radius less {MIDDLE_SIZE:g} is multiplied by in the prompt; nothing in the image. Where "
         "it is large, size decides which units of the embedding are on: it gates what is read of the colour.",
     )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ConceptConfig:
-        if MIDDLE_SIZE - self.sep_size * (1 / 2 + SIZE_JITTER) < LEAST_RADIUS:
-            raise ValueError(f"sep_size {self.sep_size:g} leaves small discs no radius of {LEAST_RADIUS:g}")
-        return self
 
     @property
     def d(self) -> int:
