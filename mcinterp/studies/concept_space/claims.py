@@ -17,7 +17,7 @@ from mcinterp.studies.concept_space.networks import COLOURS, FIXED, GATED, MIDDL
 from mcinterp.studies.concept_space.paths import PATHS
 from mcinterp.studies.concept_space.prompts import RANDOM, TOWARDS_RED
 from mcinterp.studies.concept_space.signals import COLOUR, SIZE
-from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule, extreme
+from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Number, Rule
 
 PAPER = "arXiv 2406.19370"
 PATH, GAP = (f"study/{name}" for name in (PATHS, HIDDEN))
@@ -27,7 +27,6 @@ ABOUT_NONE, LATER, EARLIER = Rule(-0.3, 0.3), Rule(low=0.3), Rule(high=-0.3)
 BEHIND_BY, TOGETHER = Rule(low=0.4), Rule(-0.4, 0.4)
 """A factor of 1.5 in steps, which is two checkpoints."""
 ON_RED, FIRST_RED, FIRST_BLUE = Rule(high=0.35), Rule(high=-0.2), Rule(low=0.2)
-EVEN = Rule(0.3, 0.7)
 SLOPE = "slope of log steps to learn"
 
 
@@ -53,16 +52,13 @@ def speed(e: Evidence) -> Claim:
 def order(e: Evidence) -> Claim:
     """What comes first."""
     text = "Concept signals decide which concept is learned first, and which way the path in concept space bends."
-    start = Control(
-        "P(blue) of the held-out prompt before training, furthest from ½", _furthest_start(e, UNGATED), EVEN
-    )
     ratio = "ungated, {} colours: ln of steps to learn the colour over those to learn the size"
     bend = "ungated, {} colours: P(blue) − P(small) of the held-out prompt where its path first gets to one of them"
     findings = (
         Finding(ratio.format(WEAK), _order(e, "order", WEAK), LATER, PATH),
         Finding(ratio.format(STRONG), _bounded_above(_order(e, "order", STRONG)), EARLIER, PATH),
-        Finding(bend.format(WEAK), _order(e, "first", WEAK), FIRST_RED, PATH, start),
-        Finding(bend.format(STRONG), _order(e, "first", STRONG), FIRST_BLUE, PATH, start),
+        Finding(bend.format(WEAK), _order(e, "first", WEAK), FIRST_RED, PATH),
+        Finding(bend.format(STRONG), _order(e, "first", STRONG), FIRST_BLUE, PATH),
     )
     return Claim("order", text, PAPER, findings)
 
@@ -70,31 +66,18 @@ def order(e: Evidence) -> Claim:
 def turns(e: Evidence) -> Claim:
     """The turn."""
     text = "The path of a held-out prompt first runs to a trained combination, and then turns away from it."
-    start = Control("P(blue) before training, furthest from ½", _furthest_start(e, GATED), EVEN)
     findings = []
     for colours in (MIDDLE, STRONG):
         about = f"gated, {colours} colours"
+        straight = Control(f"ungated, {colours} colours: the same", _turn(e, "depth", colours, UNGATED), Rule(low=0.5))
+        parts = (
+            ("depth", "least P(blue) of the held-out prompt once the size is learned", ON_RED, straight),
+            ("nearer", "distance of the turn from small red less that from small blue", FIRST_RED, straight),
+            ("angle", "degrees between the motion before and after the turn", Rule(low=60), None),
+        )
         findings += [
-            Finding(
-                f"{about}: least P(blue) of the held-out prompt on the side of small discs",
-                _turn(e, "depth", colours),
-                ON_RED,
-                PATH,
-                start,
-            ),
-            Finding(
-                f"{about}: distance of the turn from small red less that from small blue",
-                _turn(e, "nearer", colours),
-                FIRST_RED,
-                PATH,
-                start,
-            ),
-            Finding(
-                f"{about}: degrees between the motion before and after it",
-                _turn(e, "angle", colours),
-                Rule(low=60),
-                PATH,
-            ),
+            Finding(f"{about}: {said}", _turn(e, column, colours), rule, PATH, control)
+            for column, said, rule, control in parts
         ]
     return Claim("turn", text, PAPER, tuple(findings))
 
@@ -180,15 +163,8 @@ def _order(e: Evidence, column: str, colours: str) -> Number:
     return e.number(PATH, "order", column, reading=UNGATED, colours=colours)
 
 
-def _turn(e: Evidence, column: str, colours: str) -> Number:
-    return e.number(PATH, "turns", column, reading=GATED, colours=colours)
-
-
-def _furthest_start(e: Evidence, reading: str) -> Number:
-    """Of all networks of a reading, as one that is not even is enough."""
-    starts = e.numbers(PATH, "turn", "start", reading=reading)
-    largest, least = extreme(starts, largest=True), extreme(starts, largest=False)
-    return largest if largest.value - 0.5 > 0.5 - least.value else least
+def _turn(e: Evidence, column: str, colours: str, reading: str = GATED) -> Number:
+    return e.number(PATH, "turns", column, reading=reading, colours=colours)
 
 
 def _gap(e: Evidence, gap: str, colours: str, reading: str = GATED) -> Number:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mcinterp.analysis.statistics import Floats, interval_columns, mean_estimate, share_estimate
 from mcinterp.runs import Run
-from mcinterp.studies.concept_space.images import HELD_OUT
+from mcinterp.studies.concept_space.images import HELD_OUT, LARGE_BLUE, LARGE_RED, NAMES, SMALL_RED
 from mcinterp.studies.concept_space.judge import Judge, judged_right
 from mcinterp.studies.concept_space.networks import FIXED, GATED, NETWORK_COLUMNS, UNGATED, Family
 from mcinterp.studies.concept_space.prompts import (
@@ -29,6 +29,7 @@ from mcinterp.studies.concept_space.prompts import (
     Asking,
     wanted,
 )
+from mcinterp.studies.concept_space.signals import COLOUR, SIZE
 
 SWITCHED = (WITH_LAST, INTO_LAST)
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -38,8 +39,14 @@ ASKED: Mapping[str, tuple[str, ...]] = {
 }
 """What networks of every reading are asked."""
 ALIVE = 0.8
-"""A prompt is answered right from the checkpoint on at which so many of its images are, and at the next one too."""
+"""A prompt is answered right from the checkpoint on at which so many of its images are, and at the next one too, where
+as many are of the same size's red prompt: a network whose images are all blue can do nothing."""
 BLUE, SMALL, RIGHT = QUANTITIES = "blue", "small", "right"
+CONTRASTS: Mapping[str, tuple[str, str, str]] = {
+    COLOUR: (BLUE, NAMES[LARGE_RED], NAMES[LARGE_BLUE]),
+    SIZE: (SMALL, NAMES[LARGE_RED], NAMES[SMALL_RED]),
+}
+"""By concept, the probability that tells it, and the trained prompts without and with it."""
 
 COURSE_COLUMNS = {
     **NETWORK_COLUMNS,
@@ -84,9 +91,16 @@ class Course:
         """The network's columns of every table."""
         return {**self.family.about, "trained": self.seed}
 
-    def time(self, prompt: str, quantity: str, level: float = ALIVE) -> Time:
-        """When a quantity reached a level for good; see `first_time`."""
-        return first_time(self.steps, self.values[prompt, quantity], level)
+    def time(self, prompt: str, level: float = ALIVE) -> Time:
+        """When so many images of a prompt are right, and of the prompt beside it too; see `first_time`."""
+        beside = NAMES[SMALL_RED if wanted(prompt) == HELD_OUT else LARGE_RED]
+        return first_time(self.steps, np.minimum(self.values[prompt, RIGHT], self.values[beside, RIGHT]), level)
+
+    def learned(self, concept: str) -> Time:
+        """When the trained prompts that differ in a concept alone are told apart."""
+        of, without, with_it = CONTRASTS[concept]
+        apart = np.minimum(self.values[with_it, of], 1 - self.values[without, of])
+        return first_time(self.steps, apart, ALIVE)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ GAPS = {
 TIME_COLUMNS = {
     **NETWORK_COLUMNS,
     "prompt": "what was asked, as of the courses",
-    "step": f"from which on at least {ALIVE:g} of its images are right; the last one where that is later",
+    "step": f"from which on at least {ALIVE:g} of its images are right, and of those of red discs of that size; the "
+    "last one where that is later",
     "reached": "whether it is not",
 }
 GAP_COLUMNS = {
@@ -88,11 +89,7 @@ NULL_COLUMNS = {
 
 def gaps_of(course: Course) -> dict[str, Ratio]:
     """Every gap within a network that it was asked about."""
-
-    def time(prompt: str, level: float = ALIVE) -> Time:
-        return course.time(prompt, RIGHT, level)
-
-    naive, trained, over, latent = map(time, (NAIVE, TRAINED_BLUE, OVER, LATENT))
+    naive, trained, over, latent = map(course.time, (NAIVE, TRAINED_BLUE, OVER, LATENT))
     found = {
         BEHIND: log_ratio(naive, over),
         LATENT_BEHIND: log_ratio(naive, latent),
@@ -100,12 +97,12 @@ def gaps_of(course: Course) -> dict[str, Ratio]:
         COMES_WITH: log_ratio(latent, trained),
     }
     if course.family.reading == GATED:
-        found[AMPLIFIED] = found[BEHIND].minus(log_ratio(trained, time(OVER_TRAINED)))
+        found[AMPLIFIED] = found[BEHIND].minus(log_ratio(trained, course.time(OVER_TRAINED)))
         step = turn(course).step
-        found[TURN_OVER] = _turn_gap(found[BEHIND], step, time(OVER, EMERGING))
-        found[INTO_LAST_GAP] = log_ratio(time(INTO_LAST), trained)
-        found[WITH_LAST_GAP] = log_ratio(time(WITH_LAST), trained)
-        found[TURN_LATENT] = _turn_gap(found[LATENT_BEHIND], step, time(LATENT, EMERGING))
+        found[TURN_OVER] = _turn_gap(found[BEHIND], step, course.time(OVER, EMERGING))
+        found[INTO_LAST_GAP] = log_ratio(course.time(INTO_LAST), trained)
+        found[WITH_LAST_GAP] = log_ratio(course.time(WITH_LAST), trained)
+        found[TURN_LATENT] = _turn_gap(found[LATENT_BEHIND], step, course.time(LATENT, EMERGING))
     return found
 
 
@@ -158,12 +155,12 @@ def _nulls(family: Sequence[Course]) -> Iterator[dict[str, Any]]:
 
 def _right_when(course: Course, null: str, beside: str) -> float:
     """The null's share right at the first checkpoint at which the intervention beside it is answered right."""
-    time = course.time(beside, RIGHT)
+    time = course.time(beside)
     at = next((at for at, step in enumerate(course.steps) if step and step >= time.step), -1)
     return float(course.values[null, RIGHT][at]) if time.reached else NAN
 
 
 def _times(course: Course) -> Iterator[dict[str, Any]]:
     for prompt in ASKED[course.family.reading]:
-        time = course.time(prompt, RIGHT)
+        time = course.time(prompt)
         yield {**course.about, "prompt": prompt, "step": time.step, "reached": time.reached}

@@ -15,12 +15,18 @@ FASTEST = 100.0
 """Radians that the fastest of the time's sines goes through from noise to image; the slowest goes through 1."""
 
 
+SPREAD = 0.1
+"""Standard deviation of images about the expected one that the velocity is written for."""
+
+
 class FlowNetwork(HookedRootModule, PlainModel):
     """A network with residuals that is told time and prompt at every hidden layer.
 
     The prompt is embedded by two layers, `hook_embed`, and so is the time, `hook_time`; what each hidden layer is
-    told of both is a linear map of these. `hook_hidden.i` is what hidden layer i (from 0) hands on. Everything of a
-    HookedRootModule works: `run_with_cache`, hooks, `mcinterp.model.intervene`.
+    told of both is a linear map of these. `hook_hidden.i` is what hidden layer i (from 0) hands on. What the last one
+    gives is the image that is expected, m; the velocity is that which images N(m, `SPREAD`²) have, so that a narrow
+    network need not hand the noise through. Everything of a HookedRootModule works: `run_with_cache`, hooks,
+    `mcinterp.model.intervene`.
 
     Args:
         config: sizes.
@@ -55,7 +61,14 @@ class FlowNetwork(HookedRootModule, PlainModel):
         for at, (layer, said, hook) in enumerate(zip(self.hidden, told, self.hook_hidden, strict=True)):
             made = gelu(layer(stream) + said)
             stream = hook(made if at == 0 else stream + made)
-        return self.out(stream)
+        back = noise_share(time)
+        return (1 + time * back) * self.out(stream) - back * image
+
+
+def noise_share(time: Tensor) -> Tensor:
+    """G of E[image − noise | x] = (1 + t g) m − g x with x = (1 − t) noise + t image, images being N(m, `SPREAD`²)."""
+    spread = SPREAD**2
+    return (1 - time - time * spread) / ((1 - time).square() + time.square() * spread)
 
 
 @torch.no_grad()

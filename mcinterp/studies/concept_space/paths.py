@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +11,22 @@ import numpy as np
 
 from mcinterp.analysis.statistics import Floats, interval_columns
 from mcinterp.results import Result, Table
-from mcinterp.studies.concept_space.courses import ALIVE, BLUE, CURVE_COLUMNS, SMALL, Course, curves
-from mcinterp.studies.concept_space.images import LARGE_BLUE, NAMES, SMALL_BLUE, SMALL_RED
+from mcinterp.studies.concept_space.courses import ALIVE, BLUE, CONTRASTS, CURVE_COLUMNS, SMALL, Course, Time, curves
+from mcinterp.studies.concept_space.images import SMALL_BLUE, SMALL_RED
 from mcinterp.studies.concept_space.networks import ABOUT_COLUMNS, FIXED, GATED, MIDDLE, NETWORK_COLUMNS, READINGS
 from mcinterp.studies.concept_space.prompts import NAIVE, PLAIN
 from mcinterp.studies.concept_space.ratios import Ratio, log_ratio, mean_ratio, over_networks, ratio_columns
 from mcinterp.studies.concept_space.signals import COLOUR, SIZE
 
 PATHS = "paths"
-LEARNED: Mapping[str, tuple[str, str]] = {COLOUR: (NAMES[LARGE_BLUE], BLUE), SIZE: (NAMES[SMALL_RED], SMALL)}
-"""By concept, the trained prompt that tells whether it is learned, and what of its images."""
 NEAR, BACK = 0.1, 0.5
 """The turn is the last checkpoint with P(blue) this near to its least, before it is above ½ again."""
 
 LEARNED_COLUMNS = {
     **NETWORK_COLUMNS,
-    "concept": "which; colour is read of large blue, size of small red, both trained",
-    "step": f"from which on its probability is at least {ALIVE:g}; the last one where that is later",
+    "concept": "which",
+    "step": f"from which on its probability is at least {ALIVE:g} for the trained prompt that has it, large blue or "
+    f"small red, and at most {1 - ALIVE:g} for large red; the last one where that is later",
     "reached": "whether it is not",
 }
 SLOPE_COLUMNS = {
@@ -53,7 +52,7 @@ ORDER_COLUMNS = {
 TURN_COLUMNS = {
     **NETWORK_COLUMNS,
     "start": "P(blue) of the held-out prompt, small blue, before training",
-    "depth": f"the least P(blue) of a trained checkpoint with P(small) of at least {BACK:g}",
+    "depth": "the least P(blue) once the size is learned",
     "nearer": "distance in concept space of the turn from small red, less that from small blue",
     "returned": f"whether P(blue) was above {BACK:g} again",
     "turn": f"last step with P(blue) within {NEAR:g} of its least before it was; empty where it was not",
@@ -77,7 +76,7 @@ class Turn:
 
     Attributes:
         start: P(blue) before training.
-        depth: the least P(blue) on the side of small discs.
+        depth: the least P(blue) once the size is learned.
         nearer: distance from small red less that from small blue, at the turn, or at the least P(blue).
         step: of the turn.
         angle: degrees.
@@ -90,10 +89,10 @@ class Turn:
     angle: float
 
 
-def turn_of(steps: Sequence[int], blue: Floats, small: Floats) -> Turn:
-    """The turn of a path, from P(blue) and P(small) at every step."""
-    sized = [at for at in range(1, len(blue)) if small[at] >= BACK]
-    if not sized:
+def turn_of(steps: Sequence[int], blue: Floats, small: Floats, learned: Time) -> Turn:
+    """The turn of a path, from P(blue) and P(small) at every step, and when the size is learned."""
+    sized = [at for at in range(1, len(blue)) if steps[at] >= learned.step]
+    if not learned.reached:
         return Turn(float(blue[0]), *[math.nan] * 4)
     least = min(sized, key=lambda at: float(blue[at]))
     after = np.flatnonzero(blue[least:] > BACK) if blue[least] <= BACK else np.array([])
@@ -116,7 +115,7 @@ def _angle(before: Floats, after: Floats) -> float:
 
 def turn(course: Course) -> Turn:
     """Of a network's held-out prompt."""
-    return turn_of(course.steps, course.values[NAIVE, BLUE], course.values[NAIVE, SMALL])
+    return turn_of(course.steps, course.values[NAIVE, BLUE], course.values[NAIVE, SMALL], course.learned(SIZE))
 
 
 def first_bend(course: Course) -> float:
@@ -130,7 +129,7 @@ def paths(families: Sequence[Sequence[Course]]) -> Result:
     """All of it, of the courses of every family's networks."""
     every = [course for family in families for course in family]
     tables = {
-        "learned": Table.of(LEARNED_COLUMNS, [_learned(course, concept) for course in every for concept in LEARNED]),
+        "learned": Table.of(LEARNED_COLUMNS, [_learned(course, concept) for course in every for concept in CONTRASTS]),
         "slopes": Table.of(SLOPE_COLUMNS, list(_slopes(every))),
         "order": Table.of(ORDER_COLUMNS, [_order(family) for family in families]),
         "turn": Table.of(TURN_COLUMNS, [_turn(course) for course in every]),
@@ -141,7 +140,7 @@ def paths(families: Sequence[Sequence[Course]]) -> Result:
 
 
 def _learned(course: Course, concept: str) -> dict[str, Any]:
-    time = course.time(*LEARNED[concept])
+    time = course.learned(concept)
     return {**course.about, "concept": concept, "step": time.step, "reached": time.reached}
 
 
@@ -149,7 +148,7 @@ def _slopes(every: Sequence[Course]) -> Iterator[dict[str, Any]]:
     for reading in READINGS:
         own = [course for course in every if course.family.reading == reading or _is_both(course, reading)]
         seeds = sorted({course.seed for course in own})
-        for concept in LEARNED:
+        for concept in CONTRASTS:
             slopes = [_slope((course for course in own if course.seed == seed), concept) for seed in seeds]
             yield {"reading": reading, "concept": concept, "n": len(seeds), **over_networks("slope", slopes)}
 
@@ -161,14 +160,14 @@ def _is_both(course: Course, reading: str) -> bool:
 
 def _slope(courses: Iterable[Course], concept: str) -> float:
     """Of log step on log signal, of the networks of a seed; NaN where one has not learned the concept."""
-    points = [(course.family.task.sep_colour, course.time(*LEARNED[concept])) for course in courses]
+    points = [(course.family.task.sep_colour, course.learned(concept)) for course in courses]
     if not all(time.reached for _, time in points):
         return math.nan
     return float(np.polyfit(np.log([sep for sep, _ in points]), np.log([time.step for _, time in points]), 1)[0])
 
 
 def _order(family: Sequence[Course]) -> dict[str, Any]:
-    ratios: list[Ratio] = [log_ratio(*(course.time(*LEARNED[of]) for of in (COLOUR, SIZE))) for course in family]
+    ratios: list[Ratio] = [log_ratio(*map(course.learned, (COLOUR, SIZE))) for course in family]
     first = over_networks("first", [first_bend(course) for course in family])
     return {**family[0].family.about, "n": len(family), **mean_ratio("order", ratios), **first}
 

@@ -41,8 +41,8 @@ SPACE = (
     "all networks turn back."
 )
 SPEED = (
-    "Steps at which trained prompts make the right colour (filled) and the right size (open) over the colour signal of "
-    "large discs, a dot for every network. A fixed prompt is as far apart as the preset's."
+    "Steps at which colour (filled) and size (open) are told apart of trained prompts, over the colour signal of large "
+    "discs, a dot for every network."
 )
 RIGHT = (
     "{reading}, {colours} colours: share of images of small blue that are right (of large blue for the trained prompt "
@@ -175,8 +175,8 @@ def _turns(result: Result) -> Iterator[str]:
             for _, row in rows[rows["reading"] == reading].iterrows()
         )
         yield (
-            f"{reading.capitalize()}, P(blue) of the held-out prompt before training, and at its least on the side of "
-            f"small discs — {told}."
+            f"{reading.capitalize()}, P(blue) of the held-out prompt before training, and at its least once the "
+            f"size is learned — {told}."
         )
 
 

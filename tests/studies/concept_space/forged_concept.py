@@ -36,7 +36,7 @@ GATED_GAPS = {
 
 def concept_tables() -> Tables:
     """Fresh tables, by result and name, in which everything holds."""
-    paths: dict[str, Rows] = {name: [] for name in ("slopes", "order", "turn", "turns")}
+    paths: dict[str, Rows] = {name: [] for name in ("slopes", "order", "turns")}
     hidden: dict[str, Rows] = {"gaps": [], "nulls": []}
     for reading in READINGS:
         for concept, slope in ((COLOUR, -1.2), (SIZE, 0.05)):
@@ -48,8 +48,7 @@ def concept_tables() -> Tables:
             sign = {WEAK: 1, STRONG: -1}.get(colours, 0)
             order = with_interval("order", 0.8 * sign, 0.1)
             paths["order"].append({**about, **order, **with_interval("first", -0.5 * sign, 0.1), "bounded": 0})
-            paths["turn"] += [{**about, "trained": seed, "start": 0.5 + 0.02 * seed} for seed in range(3)]
-            parts = {"depth": 0.2, "nearer": -0.5, "angle": 105.0}
+            parts = {"depth": 0.2 if reading == GATED else 0.9, "nearer": -0.5, "angle": 105.0}
             columns = [with_interval(name, value, 0.05) for name, value in parts.items()]
             paths["turns"].append({**about, **columns[0], **columns[1], **columns[2]})
             hidden["gaps"] += _gaps(about)

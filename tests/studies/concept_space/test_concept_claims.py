@@ -91,8 +91,8 @@ SPOILT = [
 # For every control: its claims and findings, and the row and column of what has to be null.
 CONTROLS = [
     *((SPEED, at, "slopes", {"reading": r, "concept": SIZE}, "slope") for at, r in enumerate((UNGATED, GATED, FIXED))),
-    *((ORDER, at, "turn", of(UNGATED, MIDDLE, trained=2), "start") for at in (2, 3)),
-    *((TURN, at, "turn", of(GATED, WEAK, trained=0), "start") for at in (0, 1, 3, 4)),
+    *((TURN, at, "turns", of(UNGATED, MIDDLE), "depth") for at in (0, 1)),
+    *((TURN, at, "turns", of(UNGATED, STRONG), "depth") for at in (3, 4)),
     *(
         (OVER, at, "nulls", of(GATED, colours, null=TOWARDS_RED), "right")
         for at, colours in enumerate((WEAK, MIDDLE, STRONG))
@@ -152,16 +152,9 @@ def test_every_control_is_broken() -> None:
 def test_a_control_that_is_not_null_leaves_the_finding_undecided(
     name: str, at: int, table: str, where: dict[str, Any], column: str
 ) -> None:
-    values = {"start": 0.85} if column == "start" else with_interval(column, 0.9, 0.02)
+    values = with_interval(column, 0.1 if column == "depth" else 0.9, 0.02)
     for value in (values, dict.fromkeys(values, NAN)):
         assert claim(name, changed(table, where, value)).findings[at].verdict == "undecided"
-
-
-@pytest.mark.parametrize("start", [0.1, 0.9])
-def test_a_start_that_is_not_even_is_found_on_either_side(start: float) -> None:
-    found = claim(TURN, changed("turn", of(GATED, MIDDLE, trained=1), {"start": start}))
-    assert found.findings[0].control is not None
-    assert found.findings[0].control.number.value == start
 
 
 def test_lower_bounds_decide_that_something_is_late_and_never_that_it_is_not() -> None:

@@ -47,6 +47,7 @@ from mcinterp.studies.concept_space.prompts import (
 )
 from mcinterp.studies.concept_space.ratios import Ratio, log_ratio, mean_ratio
 from mcinterp.studies.concept_space.samples import pictures
+from mcinterp.studies.concept_space.signals import COLOUR
 
 STEPS = (0, 10, 100, 1000, 10_000)
 
@@ -90,7 +91,7 @@ def test_a_mean_of_lower_bounds_has_no_upper_end_and_one_without_a_value_is_none
 
 def test_a_path_that_runs_to_small_red_and_back_turns_there() -> None:
     blue, small = np.array([0.5, 0.1, 0.2, 0.6, 1.0]), np.array([0.5, 0.9, 1.0, 1.0, 1.0])
-    found = turn_of(STEPS, blue, small)
+    found = turn_of(STEPS, blue, small, Time(10.0, True))
     # 0.2 is within 0.1 of the least, and still before P(blue) is above ½ again.
     assert (found.start, found.depth, found.step) == (0.5, 0.1, 100)
     assert found.nearer == pytest.approx(0.2 - 0.8)
@@ -100,17 +101,17 @@ def test_a_path_that_runs_to_small_red_and_back_turns_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("blue", "small", "depth"),
+    ("blue", "small", "learned", "depth"),
     [
-        ((0.5, 0.4, 0.3, 0.3, 0.4), (0.5, 0.9, 1.0, 1.0, 1.0), 0.3),  # never comes back
-        ((0.5, 0.9, 0.9, 0.8, 1.0), (0.5, 0.1, 0.4, 1.0, 1.0), 0.8),  # goes round by large blue
-        ((0.1, 0.1, 0.2, 0.3, 0.6), (0.9, 0.1, 0.2, 0.3, 0.4), math.nan),  # is never small
+        ((0.5, 0.4, 0.3, 0.3, 0.4), (0.5, 0.9, 1.0, 1.0, 1.0), Time(5.0, True), 0.3),  # never comes back
+        ((0.1, 0.1, 0.9, 0.8, 1.0), (0.5, 0.1, 0.4, 1.0, 1.0), Time(50.0, True), 0.8),  # goes round by large blue
+        ((0.1, 0.1, 0.2, 0.3, 0.6), (0.9, 0.1, 0.2, 0.3, 0.4), Time(1e4, False), math.nan),  # never learns the size
     ],
 )
 def test_a_path_that_does_not_come_back_has_no_turn(
-    blue: tuple[float, ...], small: tuple[float, ...], depth: float
+    blue: tuple[float, ...], small: tuple[float, ...], learned: Time, depth: float
 ) -> None:
-    found = turn_of(STEPS, np.array(blue), np.array(small))
+    found = turn_of(STEPS, np.array(blue), np.array(small), learned)
     assert found.depth == pytest.approx(depth, nan_ok=True)
     assert math.isnan(found.step)
     assert math.isnan(found.angle)
@@ -138,7 +139,9 @@ def test_gaps_are_those_of_planted_times(plant: Plant) -> None:
 
     starts = {NAIVE: 5, NAMES[LARGE_BLUE]: 2, OVER: 3, LATENT: 2, OVER_TRAINED: 1, INTO_LAST: 2, WITH_LAST: 4}
     values = {(prompt, RIGHT): from_on(at) for prompt, at in starts.items()}
+    values |= {(NAMES[red], RIGHT): from_on(1) for red in (SMALL_RED, LARGE_RED)}
     values |= {(NAIVE, BLUE): np.array([0.5, 0.2, 0.1, *[0.9] * (len(steps) - 3)]), (NAIVE, SMALL): from_on(1)}
+    values |= {(NAMES[SMALL_RED], SMALL): from_on(1), (NAMES[LARGE_RED], SMALL): from_on(1) * 0}
     found = {name: ratio.value for name, ratio in gaps_of(plant(values)).items()}
     log = dict(enumerate(np.log(np.maximum(steps, 1))))
     # Half of the images are right five eighths of the way, on the logarithm, from the checkpoint before.
@@ -158,10 +161,23 @@ def test_gaps_are_those_of_planted_times(plant: Plant) -> None:
     assert set(gaps_of(plant(values, UNGATED))) == {BEHIND, LATENT_BEHIND, LAGS, COMES_WITH}
 
 
+def test_a_network_whose_images_are_all_blue_has_learned_nothing(plant: Plant) -> None:
+    n = len(plant({}).steps)
+    ones, late = np.ones(n), np.array([0.0] * (n - 2) + [1.0] * 2)
+    values = {(NAMES[each], BLUE): ones for each in (LARGE_BLUE, LARGE_RED)}
+    values |= {(NAIVE, RIGHT): ones, (NAMES[LARGE_BLUE], RIGHT): ones}
+    values |= {(NAMES[each], RIGHT): late for each in (SMALL_RED, LARGE_RED)}
+    course = plant(values)
+    assert not course.learned(COLOUR).reached
+    told_apart = plant(values | {(NAMES[LARGE_RED], BLUE): 1 - late})
+    assert told_apart.learned(COLOUR) == course.time(NAIVE) == course.time(NAMES[LARGE_BLUE])
+    assert course.steps[n - 3] < course.time(NAIVE).step <= course.steps[n - 2]
+
+
 def test_a_null_is_read_when_the_intervention_beside_it_is_right(plant: Plant) -> None:
     n = len(plant({}).steps)
     over = np.array([0.0, 0.0, 0.9, *[1.0] * (n - 3)])
-    values = {(OVER, RIGHT): over, (TOWARDS_RED, RIGHT): np.linspace(0, 1, n)}
+    values = {(OVER, RIGHT): over, (NAMES[SMALL_RED], RIGHT): over * 0 + 1, (TOWARDS_RED, RIGHT): np.linspace(0, 1, n)}
     assert _right_when(plant(values), TOWARDS_RED, OVER) == pytest.approx(2 / (n - 1))
     assert math.isnan(_right_when(plant(values | {(OVER, RIGHT): over * 0}), TOWARDS_RED, OVER))
 
