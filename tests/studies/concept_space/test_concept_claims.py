@@ -10,6 +10,7 @@ import pytest
 from forged_concept import concept_evidence, concept_tables
 from forging import spoilt, with_interval
 
+from mcinterp.studies.concept_space import claims
 from mcinterp.studies.concept_space.claims import concept_claims
 from mcinterp.studies.concept_space.hidden import (
     AMPLIFIED,
@@ -29,6 +30,16 @@ from mcinterp.study import Claim, Evidence
 SPEED, ORDER, TURN, OVER = "speed", "order", "turn", "over-prompts"
 LATENT, NOTHING, AMPLIFICATION = "latent interventions", "nothing hidden without gating", "not amplification"
 EMERGES = "emergence at the turn"
+DECIDE = {
+    SPEED: claims.speed,
+    ORDER: claims.order,
+    TURN: claims.turns,
+    OVER: claims.over_prompts,
+    LATENT: claims.latents,
+    NOTHING: claims.nothing_hidden,
+    AMPLIFICATION: claims.not_amplified,
+    EMERGES: claims.emerges_at_the_turn,
+}
 NAN = math.nan
 
 
@@ -110,7 +121,7 @@ def result_of(table: str) -> str:
 
 
 def claim(name: str, evidence: Evidence) -> Claim:
-    return next(claim for claim in concept_claims(evidence) if claim.name == name)
+    return DECIDE[name](evidence)
 
 
 def changed(table: str, where: Mapping[str, Any], values: Mapping[str, Any]) -> Evidence:
@@ -118,9 +129,7 @@ def changed(table: str, where: Mapping[str, Any], values: Mapping[str, Any]) -> 
 
 
 def test_everything_holds_of_what_is_forged_to_hold() -> None:
-    assert {claim.name: claim.verdict for claim in concept_claims(concept_evidence())} == dict.fromkeys(
-        [SPEED, ORDER, TURN, OVER, LATENT, NOTHING, AMPLIFICATION, EMERGES], "holds"
-    )
+    assert {claim.name: claim.verdict for claim in concept_claims(concept_evidence())} == dict.fromkeys(DECIDE, "holds")
 
 
 def test_every_finding_is_spoilt() -> None:

@@ -154,7 +154,7 @@ def test_a_network_answers_as_one_that_is_written_out() -> None:
     told = layer(model.told, torch.cat([embedded, clock], -1))
     first = gelu(layer(model.hidden[0], image) + told[:, :7])
     second = first + gelu(layer(model.hidden[1], first) + told[:, 7:])
-    # The velocity of images N(m, 0.01) in the way that a Gaussian's is conditioned: noise less what it is expected to be.
+    # What image and noise are expected to be where images are N(m, 0.01), each conditioned on their mixture.
     variance = (1 - time) ** 2 + 0.01 * time**2
     expected = layer(model.out, second)
     left = image - time * expected
