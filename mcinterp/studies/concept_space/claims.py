@@ -22,8 +22,8 @@ from mcinterp.study.claims import MISSING, Claim, Control, Evidence, Finding, Nu
 PAPER = "arXiv 2406.19370"
 PATH, GAP = (f"study/{name}" for name in (PATHS, HIDDEN))
 FASTER = Rule(high=-0.5)
-"""Half as fast a power of the signal as inverse proportion would be."""
-ABOUT_NONE, LATER, EARLIER = Rule(-0.3, 0.3), Rule(low=0.3), Rule(high=-0.3)
+"""Half of the power of inverse proportion."""
+ABOUT_NONE, LATER, EARLIER = Rule(-0.3, 0.3), Rule(low=0.1), Rule(high=-0.1)
 BEHIND_BY, TOGETHER = Rule(low=0.4), Rule(-0.4, 0.4)
 """A factor of 1.5 in steps, which is two checkpoints."""
 ON_RED, FIRST_RED, FIRST_BLUE = Rule(high=0.35), Rule(high=-0.2), Rule(low=0.2)
@@ -32,21 +32,36 @@ SLOPE = "slope of log steps to learn"
 
 def concept_claims(evidence: Evidence) -> tuple[Claim, ...]:
     """Speed, order, turn, hidden capability, what it is not, and when it emerges."""
-    decide = (speed, order, turns, over_prompts, latents, nothing_hidden, not_amplified, emerges_at_the_turn)
+    decide = (
+        speed,
+        speed_of_images,
+        order,
+        turns,
+        over_prompts,
+        latents,
+        nothing_hidden,
+        not_amplified,
+        emerges_at_the_turn,
+    )
     return tuple(claim(evidence) for claim in decide)
 
 
 def speed(e: Evidence) -> Claim:
     """Concept signal and speed."""
     text = "The stronger a concept's signal, the faster it is learned."
-    findings = []
-    for reading in (UNGATED, GATED, FIXED):
-        null = Control(
-            f"{reading}: {SLOPE} the size, whose own signal is the same", _slope(e, reading, SIZE), ABOUT_NONE
-        )
-        said = f"{reading}: {SLOPE} the colour on the log of its signal"
-        findings.append(Finding(said, _slope(e, reading, COLOUR), FASTER, PATH, null))
-    return Claim("speed", text, f"{PAPER}; prompts that stay the same are this package's", tuple(findings))
+    return Claim("speed", text, PAPER, tuple(_faster(e, reading) for reading in (UNGATED, GATED)))
+
+
+def speed_of_images(e: Evidence) -> Claim:
+    """Which signal it is."""
+    text = "The signal in the images alone decides, where prompts stay as far apart."
+    return Claim("speed by the images alone", text, "this package's; the paper changes both", (_faster(e, FIXED),))
+
+
+def _faster(e: Evidence, reading: str) -> Finding:
+    null = Control(f"{reading}: {SLOPE} the size on the same", _slope(e, reading, SIZE), Rule(low=-0.5))
+    said = f"{reading}: {SLOPE} the colour on the log of its signal in the images"
+    return Finding(said, _slope(e, reading, COLOUR), FASTER, PATH, null)
 
 
 def order(e: Evidence) -> Claim:

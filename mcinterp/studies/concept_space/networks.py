@@ -16,7 +16,7 @@ from mcinterp.study.trained import changed, train_variants
 
 WEAK, MIDDLE, STRONG = "weak", "middle", "strong"
 GATED, UNGATED, FIXED = "gated", "ungated", "fixed prompt"
-COLOURS: Mapping[str, Fraction] = {WEAK: Fraction(4, 7), MIDDLE: Fraction(1), STRONG: Fraction(12, 7)}
+COLOURS: Mapping[str, Fraction] = {WEAK: Fraction(3, 7), MIDDLE: Fraction(1), STRONG: Fraction(12, 7)}
 """The separation of colours over the preset's."""
 READINGS = {
     GATED: "the preset's, in which size has a large unit and decides which units of the embedding are on",

@@ -61,7 +61,7 @@ PICTURES = (
 def signals(result: Result, _: Mapping[str, Result]) -> Section:
     """Show how much each concept changes images and prompts, and how often the judge is right."""
     judge, found = result.table("judge"), result.table("signals")
-    worst = judge.loc[judge["right_low"].idxmin()]
+    worst = judge.sort_values("right_low").iloc[0]
     own = found[found["reading"] == GATED]
     colour = "; ".join(f"{row['colours']} {_ends(row, 'signal')}" for _, row in _of(own, COLOUR, "large").iterrows())
     size = _of(own, SIZE, "red").iloc[0]

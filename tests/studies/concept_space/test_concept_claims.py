@@ -27,11 +27,12 @@ from mcinterp.studies.concept_space.prompts import RANDOM, TOWARDS_RED
 from mcinterp.studies.concept_space.signals import COLOUR, SIZE
 from mcinterp.study import Claim, Evidence
 
-SPEED, ORDER, TURN, OVER = "speed", "order", "turn", "over-prompts"
+SPEED, IMAGES, ORDER, TURN, OVER = "speed", "speed by the images alone", "order", "turn", "over-prompts"
 LATENT, NOTHING, AMPLIFICATION = "latent interventions", "nothing hidden without gating", "not amplification"
 EMERGES = "emergence at the turn"
 DECIDE = {
     SPEED: claims.speed,
+    IMAGES: claims.speed_of_images,
     ORDER: claims.order,
     TURN: claims.turns,
     OVER: claims.over_prompts,
@@ -62,10 +63,11 @@ def of(reading: str, colours: str, **more: Any) -> dict[str, Any]:
 SPOILT = [
     *(
         Spoilt(SPEED, at, "slopes", {"reading": reading, "concept": COLOUR}, "slope", 0.0, -0.5)
-        for at, reading in enumerate((UNGATED, GATED, FIXED))
+        for at, reading in enumerate((UNGATED, GATED))
     ),
-    Spoilt(ORDER, 0, "order", of(UNGATED, WEAK), "order", -0.5, 0.3),
-    Spoilt(ORDER, 1, "order", of(UNGATED, STRONG), "order", 0.5, -0.3),
+    Spoilt(IMAGES, 0, "slopes", {"reading": FIXED, "concept": COLOUR}, "slope", 0.0, -0.5),
+    Spoilt(ORDER, 0, "order", of(UNGATED, WEAK), "order", -0.5, 0.1),
+    Spoilt(ORDER, 1, "order", of(UNGATED, STRONG), "order", 0.5, -0.1),
     Spoilt(ORDER, 2, "order", of(UNGATED, WEAK), "first", 0.4, -0.2),
     Spoilt(ORDER, 3, "order", of(UNGATED, STRONG), "first", -0.4, 0.2),
     *(
@@ -101,7 +103,8 @@ SPOILT = [
 ]
 # For every control: its claims and findings, and the row and column of what has to be null.
 CONTROLS = [
-    *((SPEED, at, "slopes", {"reading": r, "concept": SIZE}, "slope") for at, r in enumerate((UNGATED, GATED, FIXED))),
+    *((SPEED, at, "slopes", {"reading": r, "concept": SIZE}, "slope") for at, r in enumerate((UNGATED, GATED))),
+    (IMAGES, 0, "slopes", {"reading": FIXED, "concept": SIZE}, "slope"),
     *((TURN, at, "turns", of(UNGATED, MIDDLE), "depth") for at in (0, 1)),
     *((TURN, at, "turns", of(UNGATED, STRONG), "depth") for at in (3, 4)),
     *(
@@ -161,7 +164,7 @@ def test_every_control_is_broken() -> None:
 def test_a_control_that_is_not_null_leaves_the_finding_undecided(
     name: str, at: int, table: str, where: dict[str, Any], column: str
 ) -> None:
-    values = with_interval(column, 0.1 if column == "depth" else 0.9, 0.02)
+    values = with_interval(column, {"depth": 0.1, "slope": -0.9}.get(column, 0.9), 0.02)
     for value in (values, dict.fromkeys(values, NAN)):
         assert claim(name, changed(table, where, value)).findings[at].verdict == "undecided"
 

@@ -192,20 +192,20 @@ def test_networks_differ_from_the_presets_in_colours_units_steps_and_seeds(folde
         for key, each in found.items()
     }
     assert {key: tuple(round(part, 4) for part in values) for key, values in seen.items()} == {
-        (GATED, WEAK): (0.2, 0.2, 14.0),
+        (GATED, WEAK): (0.15, 0.15, 14.0),
         (GATED, MIDDLE): (0.35, 0.35, 14.0),
         (GATED, STRONG): (0.6, 0.6, 14.0),
-        (UNGATED, WEAK): (0.2, 0.2, 1.0),
+        (UNGATED, WEAK): (0.15, 0.15, 1.0),
         (UNGATED, MIDDLE): (0.35, 0.35, 1.0),
         (UNGATED, STRONG): (0.6, 0.6, 1.0),
-        (FIXED, WEAK): (0.2, 0.35, 14.0),
+        (FIXED, WEAK): (0.15, 0.35, 14.0),
         (FIXED, STRONG): (0.6, 0.35, 14.0),
     }
     assert found[GATED, MIDDLE, seed + 1].training == config.training.model_copy(update={"seed": seed + 1})
     assert found[UNGATED, WEAK, seed].training.steps == config.training.steps // 2
 
 
-@pytest.mark.parametrize("separation", [0.2, 0.6])
+@pytest.mark.parametrize("separation", [0.15, 0.6])
 def test_the_judge_tells_real_images_of_every_combination(separation: float) -> None:
     _, rows = trial(ConceptConfig(sep_colour=separation))
     assert [row["combination"] for row in rows] == list(NAMES.values())

@@ -75,7 +75,7 @@ def test_what_stands_is_neither_trained_nor_measured_again(folder: Path, carry_o
 
 def test_of_networks_that_learned_next_to_nothing_nothing_holds(folder: Path) -> None:
     claims = stored(folder, "claims").table("claims")
-    assert len(claims) == 8
+    assert len(claims) == 9
     assert "holds" not in set(claims["verdict"])
 
 
