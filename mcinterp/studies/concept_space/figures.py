@@ -15,8 +15,9 @@ from mcinterp.studies.concept_space.networks import COLOURS
 from mcinterp.studies.concept_space.prompts import NAIVE
 from mcinterp.studies.concept_space.signals import COLOUR
 
-BELOW = {"y": -0.2, "yanchor": "top"}
+BELOW = {"y": -0.24, "yanchor": "top"}
 STRENGTH_COLOURS = dict(zip(COLOURS, SERIES, strict=False))
+BARE = {"showgrid": False, "showline": False, "zeroline": False}
 GAP = 1
 """Pixels between pictures; between blocks of them twice as many."""
 
@@ -75,8 +76,11 @@ def speed_figure(learned: pd.DataFrame, signals: Mapping[str, float]) -> go.Figu
         learned: rows of the table `learned`.
         signals: strength of colour → colour signal of large discs.
     """
-    axes = {"xaxis": {"type": "log", "dtick": "D2"}, "yaxis": {"type": "log", "dtick": "D2"}}
-    figure = blank(380, "colour signal", "step", legend=BELOW, **axes)
+    axes = {
+        "xaxis": {"type": "log", "tickvals": [1, 2, 4, 8, 16]},
+        "yaxis": {"type": "log", "tickvals": [10, 20, 50, 100, 200, 500, 1000]},
+    }
+    figure = blank(400, "colour signal", "step", legend=BELOW, **axes)
     for colour, (reading, own) in zip(SERIES, learned[learned["reached"]].groupby("reading", sort=False), strict=False):
         for concept, rows in own.groupby("concept", sort=False):
             figure.add_scatter(
@@ -99,7 +103,7 @@ def accuracy_figure(curves: pd.DataFrame, shown: Sequence[str], faint: Iterable[
         faint: nulls, which are grey and dashed.
     """
     steps = {"type": "log", "tickformat": ",d", "dtick": "D2"}
-    figure = blank(340, "step", "share of images that are right", legend=BELOW, xaxis=steps, hovermode="x unified")
+    figure = blank(380, "step", "share of images that are right", legend=BELOW, xaxis=steps, hovermode="x unified")
     known = curves[curves["step"] > 0]
     for colour, prompt in zip(SERIES, shown, strict=False):
         rows = known[known["prompt"] == prompt]
@@ -158,12 +162,12 @@ def samples_figure(made: np.ndarray, real: np.ndarray, prompts: Sequence[str], s
     names = [*(f"{step:,}" for step in steps), "real"]
     middle = (wide - 2 * GAP) / 2 - 0.5
     figure.update_xaxes(
-        tickvals=[wide * at + middle for at in range(len(names))], ticktext=names, showgrid=False, constrain="domain"
+        tickvals=[wide * at + middle for at in range(len(names))], ticktext=names, constrain="domain", **BARE
     )
     figure.update_yaxes(
         tickvals=[high * at + middle for at in range(len(prompts))],
         ticktext=[text(prompt) for prompt in prompts],
-        showgrid=False,
+        **BARE,
         scaleanchor="x",
         constrain="domain",
     )

@@ -185,24 +185,31 @@ def _behind(result: Result) -> Iterator[str]:
     for (reading, colours), rows in gaps.groupby(["reading", "colours"], sort=False):
         own = {row["gap"]: row for _, row in rows.iterrows()}
         yield (
-            f"{str(reading).capitalize()}, {colours} colours: the plain prompt {_later(own[LATENT_BEHIND])} the latent "
-            f"intervention and {_later(own[BEHIND])} the over-prompt; the latent intervention "
-            f"{_later(own[COMES_WITH])} the trained prompt of large blue."
+            f"{str(reading).capitalize()}, {colours} colours: the plain prompt "
+            f"{_later(own[LATENT_BEHIND], 'the latent intervention')} and {_later(own[BEHIND], 'the over-prompt')}; "
+            f"the latent intervention {_later(own[COMES_WITH], 'the trained prompt of large blue')}."
         )
 
 
-def _later(row: pd.Series) -> str:
+def _later(row: pd.Series, other: str) -> str:
     """How much later one is than the other."""
     said = _judged(row, "value").say("is right later than", "is right earlier than", "is not certainly later than")
-    return f"{said} (steps × {_factor(row, 'value')})" if row["value"] == row["value"] else "cannot be compared with"
+    if row["value"] != row["value"]:
+        return f"cannot be compared with {other}"
+    return f"{said} {other} (steps × {_factor(row, 'value')})"
 
 
 def _nulls(result: Result) -> Iterator[str]:
-    rows = result.table("nulls")
-    told = "; ".join(
-        f"{row['reading']}, {row['colours']} colours, {row['null']} {_ends(row, 'right')}" for _, row in rows.iterrows()
-    )
-    yield f"Share of images of small blue by what should make none, when the intervention beside it is right — {told}."
+    for null, rows in result.table("nulls").groupby("null", sort=False):
+        known = rows.dropna(subset="right")
+        if known.empty:
+            yield f"Of {null} nothing is known: nowhere is the intervention beside it right in all networks."
+            continue
+        most = known.sort_values("right").iloc[-1]
+        yield (
+            f"When the intervention beside it is right, {null}, which should make no small blue, makes the most with "
+            f"{most['reading']} networks of {most['colours']} colours: {_ends(most, 'right')} of the images."
+        )
 
 
 def _embeddings(result: Result) -> Iterator[str]:
@@ -211,8 +218,8 @@ def _embeddings(result: Result) -> Iterator[str]:
         own = {row["gap"]: row for _, row in rows.iterrows()}
         yield (
             f"Gated, {colours} colours: an earlier checkpoint's embedding in the last network "
-            f"{_later(own[INTO_LAST_GAP])} the trained prompt, the last embedding in an earlier network "
-            f"{_later(own[WITH_LAST_GAP])} it."
+            f"{_later(own[INTO_LAST_GAP], 'the trained prompt')}, the last embedding in an earlier network "
+            f"{_later(own[WITH_LAST_GAP], 'it')}."
         )
 
 
@@ -223,7 +230,7 @@ def _judged(row: pd.Series, name: str) -> Judged:
 def _factor(row: pd.Series, name: str) -> str:
     """A mean logarithm of a ratio as a ratio with its interval, and of how many networks it is a lower bound."""
     value, low, high = (math.exp(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
-    bound = f", at least, in {of_them(int(row['bounded']), int(row['n']), 'network')}" if row["bounded"] else ""
+    bound = f", a lower bound in {of_them(int(row['bounded']), int(row['n']), 'network')}" if row["bounded"] else ""
     return f"{interval(value, low, high)}{bound}"
 
 

@@ -154,7 +154,19 @@ def test_gaps_are_told_as_their_interval_has_them(folder: Path, said: str) -> No
 def test_a_lower_bound_is_told_as_one(folder: Path) -> None:
     values = ends("value", 1.0, math.log(8), math.inf) | {"bounded": 1, "n": 2}
     told = views.hidden(replaced(stored(folder, "hidden"), "gaps", **values), {}).sentences[0]
-    assert "is right later than (steps × 8.00 [2.72, ∞], at least, in 1 of 2 networks)" in told
+    assert (
+        "is right later than the latent intervention (steps × 8.00 [2.72, ∞], a lower bound in 1 of 2 networks)" in told
+    )
+
+
+def test_the_null_that_makes_most_is_told_and_none_where_there_is_none(folder: Path) -> None:
+    result = stored(folder, "hidden")
+    where = {"reading": "gated", "colours": "strong", "null": "random directions"}
+    most = replaced(replaced(result, "nulls", right=0.1), "nulls", where, **ends("right", 0.3, 0.4, 0.5))
+    told = [sentence for sentence in views.hidden(most, {}).sentences if "which should make no" in sentence]
+    assert "gated networks of strong colours: 0.40 [0.30, 0.50] of the images" in told[1]
+    none = views.hidden(replaced(result, "nulls", right=NAN), {}).sentences
+    assert sum("nothing is known" in sentence for sentence in none) == 2
 
 
 @pytest.mark.parametrize(("returned", "said"), [(0, "none of 5 networks turn"), (5, "all 5 networks turn")])
