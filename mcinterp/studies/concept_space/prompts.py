@@ -25,8 +25,8 @@ EMBEDDING = "hook_embed"
 EULER = 16
 """Steps from noise to image."""
 STRENGTHS, LATENT_STRENGTHS = (1.5, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0)
-STRENGTH, LATENT_STRENGTH = 3.0, 1.0
-"""The ones that decide, which were chosen beforehand; those at 1 add nothing but what trained prompts differ in."""
+STRENGTH, LATENT_STRENGTH = 4.0, 1.0
+"""The ones that decide; a latent one of 1 adds nothing but what trained prompts differ in."""
 
 
 @dataclass(frozen=True)

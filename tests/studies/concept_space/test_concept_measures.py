@@ -243,9 +243,9 @@ def test_what_networks_are_asked_is_what_it_is_called(folder: Path) -> None:
 
 def test_over_prompts_leave_size_and_green_as_they_are() -> None:
     assert PROMPTS[NAIVE].values == PLAIN[NAIVE].values == HELD_OUT
-    assert PROMPTS[OVER].values == (2.0, 1.0)
-    assert PROMPTS[TOWARDS_RED].values == (-1.0, 1.0)
-    assert PROMPTS[OVER_TRAINED].values == (2.0, 0.0)
+    assert PROMPTS[OVER].values == (2.5, 1.0)
+    assert PROMPTS[TOWARDS_RED].values == (-1.5, 1.0)
+    assert PROMPTS[OVER_TRAINED].values == (2.5, 0.0)
     assert PROMPTS[OVER_TRAINED].wanted == LARGE_BLUE
 
 
