@@ -28,6 +28,7 @@ BUILT_IN = {
     "graph-tracing": "graph_tracing",
     "knowledge-editing": "knowledge_editing",
     "percolation": "percolation",
+    "concept-space": "concept_space",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
