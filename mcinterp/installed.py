@@ -36,7 +36,7 @@ BASE_ARCHITECTURES: Mapping[str, Architecture] = {
 }
 """Models that any study may ask its tasks of."""
 OWN: Mapping[str, Iterable[str]] = {
-    "optimiser": ("adam", "adamw", "sgd"),
+    "optimiser": ("adam", "adamw", "sgd", "k-adam"),
     "architecture": BASE_ARCHITECTURES,
     "pass": (
         *("attention", "taxonomy", "ablation", "patching", "circuits", "probes"),
