@@ -25,6 +25,7 @@ BUILT_IN = {
     "markov-mixtures": "markov_mixtures",
     "stepwise-inference": "stepwise_inference",
     "forking-tokens": "forking_tokens",
+    "adam-dynamics": "adam_dynamics",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {

@@ -158,7 +158,5 @@ def test_stages_that_are_none_are_refused(settings: str, sentence: str) -> None:
 
 
 def test_decays_stand_with_the_stages_alone() -> None:
-    with pytest.raises(
-        ConfigError, match="beta1 is that of optimiser 'adam' or 'adamw' or 'sgd', got 0.5 for 'k-adam'"
-    ):
+    with pytest.raises(ConfigError, match="beta1 is that of optimiser 'adam' or "):
         linear_config(optimiser="k-adam", beta1=0.5)
