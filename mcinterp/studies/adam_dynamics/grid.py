@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,9 @@ from mcinterp.studies.adam_dynamics.updates import ExactAdam, descend, largest
 TASK = TeacherConfig(inputs=8, classes=4, hidden=24)
 WIDTH = 24
 POINTS = 128
-"""Points of the one batch that all updates see."""
+"""Points of a batch."""
+FIXED, FRESH = "fixed", "fresh"
+"""Whether every update sees the same points, or others, of the same teacher."""
 FIRST, LAST = 50, 100
 """An explosion is beyond what the first updates show; its slope is that of the last ones."""
 BEYOND = 10
@@ -33,6 +36,7 @@ class Trained:
     """What 500 updates of networks of every pair of decays showed, at one learning rate and from one seed.
 
     Attributes:
+        points: `fixed` or `fresh`.
         normalised: whether hidden layers are.
         rate: learning rate.
         seed: of weights, points and teacher.
@@ -44,6 +48,7 @@ class Trained:
         loss: cross-entropy at the end, (pairs,).
     """
 
+    points: str
     normalised: bool
     rate: float
     seed: int
@@ -64,9 +69,9 @@ class Trained:
         return np.asarray(np.polyfit(np.arange(LAST), np.log(self.sizes[-LAST:]), 1)[0])
 
 
-def train(normalised: bool, rate: float, seed: int) -> Trained:
-    """Train networks of all pairs from the same weights on the same points."""
-    points, classes = _data(seed)
+def train(points: str, normalised: bool, rate: float, seed: int) -> Trained:
+    """Train networks of all pairs from the same weights on the same points, each with its own update."""
+    batches = _batches(points, seed)
     network = _networks(normalised, seed)
     weights = list(network.parameters())
     adam = ExactAdam(weights, *PAIRS.T.copy())
@@ -75,7 +80,7 @@ def train(normalised: bool, rate: float, seed: int) -> Trained:
     for n in range(UPDATES):
         if n == UPDATES - LAST:
             before = [square.clone() for square in adam.squares]
-        losses = _losses(network, points, classes)
+        losses = _losses(network, *next(batches))
         ratios = adam.ratios(torch.autograd.grad(losses.sum(), weights))
         most, corrected = largest(ratios), adam.corrections()
         sizes.append(most * corrected)
@@ -84,15 +89,18 @@ def train(normalised: bool, rate: float, seed: int) -> Trained:
     share = torch.stack(shares)
     forgetting = _forgetting(before, adam.squares, ratios)
     found = (torch.stack(sizes), share.amax(0), share[BEYOND:].amax(0), forgetting, losses.detach())
-    return Trained(normalised, rate, seed, *(each.numpy() for each in found))
+    return Trained(points, normalised, rate, seed, *(each.numpy() for each in found))
 
 
-def _data(seed: int) -> tuple[Tensor, Tensor]:
-    """The same points and classes for every network, (points, pairs, inputs) and (points, pairs)."""
-    generator = torch.Generator().manual_seed(seed)
-    points = torch.randn(POINTS, 1, TASK.inputs, generator=generator, dtype=torch.float64)
-    classes = Teachers(TASK, [seed]).classes(points)
-    return points.expand(-1, len(PAIRS), -1), classes.expand(-1, len(PAIRS))
+def _batches(kind: str, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Points and classes, which all networks see, (points, pairs, inputs) and (points, pairs), for ever."""
+    generator, teacher = torch.Generator().manual_seed(seed), Teachers(TASK, [seed])
+    while True:
+        points = torch.randn(POINTS, 1, TASK.inputs, generator=generator, dtype=torch.float64)
+        batch = points.expand(-1, len(PAIRS), -1), teacher.classes(points).expand(-1, len(PAIRS))
+        yield batch
+        while kind == FIXED:
+            yield batch
 
 
 def _networks(normalised: bool, seed: int) -> Perceptrons:
