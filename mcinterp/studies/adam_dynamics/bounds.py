@@ -14,6 +14,8 @@ BETA1 = (0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999)
 BETA2 = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 PAIRS: Floats = np.array([(one, two) for one in BETA1 for two in BETA2])
 """Every (β₁, β₂), (64, 2)."""
+DECAY1, DECAY2 = np.ascontiguousarray(PAIRS.T)
+"""The same, apart."""
 UPDATES = 500
 EARLY = 10
 """At the first update any gradient attains the bound: the share beyond so many is told apart."""
@@ -106,7 +108,7 @@ def _streams(seed: int) -> Floats:
 
 
 def _pairs(seed: int) -> list[dict[str, Any]]:
-    beta1, beta2 = PAIRS.T
+    beta1, beta2 = DECAY1, DECAY2
     at = np.arange(1, UPDATES + 1)[:, None]
     limits = bound(beta1, beta2, at)
     attained = ratios(worst(beta1, beta2), beta1, beta2)
@@ -155,7 +157,7 @@ def _line() -> list[dict[str, float]]:
     along = np.array([-2 / beta1**2, 1 / beta2**2])
     last = (0.9995 - beta1) / along[0]
     points = np.array([NORMAL + step * along for step in np.linspace(0, last, AWAY)])
-    points = points[stability(*points.T) < 0]
-    slopes = _slopes(ratios(_burst(), *points.T))
-    rows = zip(*points.T, stability(*points.T), -stability(*points.T) / 2, growth(*points.T), slopes, strict=True)
+    one, two = points[stability(points[:, 0], points[:, 1]) < 0].T
+    columns = (one, two, stability(one, two), -stability(one, two) / 2, growth(one, two))
+    rows = zip(*columns, _slopes(ratios(_burst(), one, two)), strict=True)
     return [dict(zip(LINE_COLUMNS, map(float, row), strict=True)) for row in rows]

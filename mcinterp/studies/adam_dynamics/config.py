@@ -39,8 +39,8 @@ class PerceptronConfig(ModelSection):
     layers: int = Field(2, ge=1, le=1000, description="Hidden layers.")
     normalised: bool = Field(
         False,
-        description="Whether what a hidden layer's units are given is first brought to mean 0 and variance 1 over these "
-        "units, without gain and without epsilon, so that the scale of the layer's weights means nothing.",
+        description="Whether what a hidden layer's units are given is first brought to mean 0 and variance 1 over "
+        "these units, without gain and without epsilon, so that the scale of the layer's weights means nothing.",
     )
 
     def weight_bytes(self, task: TeacherConfig) -> int:

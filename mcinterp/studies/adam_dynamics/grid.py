@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mcinterp.studies.adam_dynamics.bounds import PAIRS, UPDATES
+from mcinterp.studies.adam_dynamics.bounds import DECAY1, DECAY2, PAIRS, UPDATES
 from mcinterp.studies.adam_dynamics.config import PerceptronConfig, TeacherConfig
 from mcinterp.studies.adam_dynamics.laws import Floats, bound
 from mcinterp.studies.adam_dynamics.model import Perceptrons
@@ -44,7 +44,7 @@ class Trained:
         share: largest |m|/√v over its bound at any update, (pairs,).
         share_late: the same beyond the first `BEYOND`.
         forgetting: how fast v of the largest entry falls over the last updates, over ln β₂: 1 where its gradients have
-            vanished beside what v remembers, about 0 where they stay as they are, (pairs,).
+            vanished beside what v remembers, about 0 where they stay as they are; NaN where v is 0, (pairs,).
         loss: cross-entropy at the end, (pairs,).
     """
 
@@ -66,7 +66,8 @@ class Trained:
     @property
     def slopes(self) -> Floats:
         """Of the logarithm of the largest entry over the last updates, by least squares, (pairs,)."""
-        return np.asarray(np.polyfit(np.arange(LAST), np.log(self.sizes[-LAST:]), 1)[0])
+        last = np.maximum(self.sizes[-LAST:], np.finfo(np.float64).tiny)
+        return np.asarray(np.polyfit(np.arange(LAST), np.log(last), 1)[0])
 
 
 def train(points: str, normalised: bool, rate: float, seed: int) -> Trained:
@@ -74,8 +75,8 @@ def train(points: str, normalised: bool, rate: float, seed: int) -> Trained:
     batches = _batches(points, seed)
     network = _networks(normalised, seed)
     weights = list(network.parameters())
-    adam = ExactAdam(weights, *PAIRS.T.copy())
-    limits = torch.from_numpy(bound(*PAIRS.T, np.arange(1, UPDATES + 1)[:, None]))
+    adam = ExactAdam(weights, DECAY1, DECAY2)
+    limits = torch.from_numpy(bound(DECAY1, DECAY2, np.arange(1, UPDATES + 1)[:, None]))
     sizes, shares, before = [], [], []
     for n in range(UPDATES):
         if n == UPDATES - LAST:
@@ -116,8 +117,8 @@ def _losses(network: Perceptrons, points: Tensor, classes: Tensor) -> Tensor:
 
 def _forgetting(before: list[Tensor], after: list[Tensor], ratios: list[Tensor]) -> Tensor:
     """See `Trained`; of the entry with the largest update."""
-    joined = (torch.cat([each.flatten(1) for each in part], 1) for part in (before, after, ratios))
-    early, late, found = joined
-    at = found.abs().argmax(1, keepdim=True)
+    early, late, made = (torch.cat([each.flatten(1) for each in part], 1) for part in (before, after, ratios))
+    at = made.abs().argmax(1, keepdim=True)
     fall = (late.gather(1, at) / early.gather(1, at)).log()[:, 0]
-    return fall / (LAST * torch.from_numpy(np.log(PAIRS[:, 1])))
+    found = fall / (LAST * torch.from_numpy(np.log(DECAY2)))
+    return torch.where(found.isfinite(), found, torch.nan)

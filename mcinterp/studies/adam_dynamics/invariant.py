@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,7 +129,7 @@ def _course(normalised: bool, seed: int) -> Course:
     return Course(*(torch.stack([row[i] for row in found]).numpy() for i in range(5)))
 
 
-def _updated(adam: ExactAdam, weights: list[Tensor], gradients: tuple[Tensor, ...]) -> Tensor:
+def _updated(adam: ExactAdam, weights: Sequence[Tensor], gradients: tuple[Tensor, ...]) -> Tensor:
     """Decay the weights and take the update; returns that of the layer that is read, over the learning rate."""
     ratios, corrected = adam.ratios(gradients), adam.corrections()
     with torch.no_grad():

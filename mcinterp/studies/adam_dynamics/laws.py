@@ -12,12 +12,12 @@ Floats = NDArray[np.float64]
 
 
 def ratio(beta1: ArrayLike, beta2: ArrayLike) -> Floats:
-    """r = β₁²/β₂: the update is bounded whatever the gradients where it is below 1."""
+    """β₁²/β₂, called r: below 1 the update is bounded whatever the gradients."""
     return np.asarray(beta1, dtype=np.float64) ** 2 / np.asarray(beta2, dtype=np.float64)
 
 
 def growth(beta1: ArrayLike, beta2: ArrayLike) -> Floats:
-    """½ ln r: what the logarithm of the bound gains with an update, where r is above 1."""
+    """½ ln r, which the logarithm of the bound gains with an update where r is above 1."""
     return np.asarray(0.5 * np.log(ratio(beta1, beta2)))
 
 
@@ -45,13 +45,13 @@ def correction(beta1: ArrayLike, beta2: ArrayLike, n: ArrayLike) -> Floats:
 
 
 def rates(beta1: ArrayLike, beta2: ArrayLike) -> tuple[Floats, Floats]:
-    """a = (1 − β₁)/β₁ and b = (1 − β₂)/β₂, at which the means forget in continuous time, an update being a unit."""
+    """At which the means forget in continuous time, a = (1 − β₁)/β₁ and b = (1 − β₂)/β₂; an update is a unit."""
     beta1, beta2 = np.asarray(beta1, dtype=np.float64), np.asarray(beta2, dtype=np.float64)
     return (1 - beta1) / beta1, (1 - beta2) / beta2
 
 
 def stability(beta1: ArrayLike, beta2: ArrayLike) -> Floats:
-    """C = 2a − b: the flow's update is bounded where it is positive; −C/2 is the growth of its logarithm else."""
+    """What decides of the flow, C = 2a − b: its update is bounded where it is positive, and grows at −C/2 else."""
     a, b = rates(beta1, beta2)
     return np.asarray(2 * a - b)
 

@@ -32,9 +32,7 @@ class Perceptrons(PlainModel):
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         sizes = [inputs, *[config.width] * config.layers, classes]
         self.weights_of = nn.ParameterList(
-            nn.Parameter(
-                torch.stack([torch.randn(before, after, generator=one) for one in generators]) / before**0.5
-            )
+            nn.Parameter(torch.stack([torch.randn(before, after, generator=one) for one in generators]) / before**0.5)
             for before, after in pairwise(sizes)
         )
 

@@ -115,17 +115,18 @@ def _deep(seed: int) -> list[dict[str, Any]]:
     shares, squares = np.zeros(len(DEEP)), np.zeros(len(DEEP))
     for n, (points, classes) in enumerate(_batches(seed, UPDATES), 1):
         _descend(network, optimiser, points, classes)
-        for i, betas in enumerate(DEEP):
+        for i, (beta1, beta2) in enumerate(DEEP):
             found = torch.cat([_ratio(optimiser.state[each], i + 1) for each in network.parameters()])
-            shares[i] = max(shares[i], float(found.abs().max()) / float(bound(*betas, n)))
+            shares[i] = max(shares[i], float(found.abs().max()) / float(bound(beta1, beta2, n)))
             if n > UPDATES // 2:
-                squares[i] += float((found * float(correction(*betas, n))).square().mean()) / (UPDATES - UPDATES // 2)
+                given = found * float(correction(beta1, beta2, n))
+                squares[i] += float(given.square().mean()) / (UPDATES - UPDATES // 2)
     about = {"n": _flat(network).numel(), "seed": seed}
     return [
-        {"stage": i + 1, "beta1": betas[0], "beta2": betas[1], "bound": float(bound(*betas, UPDATES))}
+        {"stage": i + 1, "beta1": beta1, "beta2": beta2, "bound": float(bound(beta1, beta2, UPDATES))}
         | {"share": float(shares[i]), "size": float(squares[i] ** 0.5)}
         | about
-        for i, betas in enumerate(DEEP)
+        for i, (beta1, beta2) in enumerate(DEEP)
     ]
 
 

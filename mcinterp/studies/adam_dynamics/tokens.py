@@ -1,9 +1,10 @@
-"""A small transformer on tokens drawn one by one: what becomes of an embedding's update while its token does not come."""
+"""A small transformer on tokens drawn one by one: the update of an embedding while its token does not come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ def train(kind: str, betas: tuple[float, float], seed: int) -> Trained:
     seen, embedding, elsewhere, loss = np.zeros((UPDATES, VOCABULARY), dtype=bool), [], [], 0.0
     for n, batch in enumerate(_batches(kind, seed)):
         loss = _descended(model, optimiser, batch)
-        seen[n, batch[:, :-1].unique().numpy()] = True
+        seen[n, np.unique(batch[:, :-1].numpy())] = True
         found = {name: _ratio(optimiser.state[parameter]) for name, parameter in parameters.items()}
         embedding.append(found.pop(EMBEDDING).amax(1).numpy())
         elsewhere.append(max(float(each.max()) for each in found.values()))
@@ -157,17 +158,13 @@ def absences(seen: Any) -> list[tuple[int, int, int]]:
     found = []
     for token in range(seen.shape[1]):
         times = [*np.flatnonzero(seen[:, token]), len(seen)]
-        found += [
-            (token, int(last), int(after) - 1)
-            for last, after in zip(times, times[1:], strict=False)
-            if after - 1 - last >= ABSENT
-        ]
+        found += [(token, int(last), int(after) - 1) for last, after in pairwise(times) if after - 1 - last >= ABSENT]
     return found
 
 
 def _growths(one: Trained) -> Floats:
     """Growth of ln(|m|/√v) with an update in every long absence, over ½ ln r."""
-    logs = np.log(one.embedding[:, :], where=one.embedding > 0, out=np.full(one.embedding.shape, np.nan))
+    logs = np.log(one.embedding, where=one.embedding > 0, out=np.full(one.embedding.shape, np.nan))
     each = [(logs[end, token] - logs[last, token]) / (end - last) for token, last, end in absences(one.seen)]
     return np.array(each) / float(growth(*one.betas))
 

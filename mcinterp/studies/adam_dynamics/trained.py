@@ -58,7 +58,9 @@ BEST_COLUMNS = {
     **interval_columns("loss", "cross-entropy on fresh points at that rate, nats, mean over networks"),
     **interval_columns("to_adam", "the same less Adam's at its own best rate, paired over networks"),
     **interval_columns("small", f"the same, both at the rate {SMALL:g}, paired over networks"),
-    **interval_columns("sizes", f"size of the next update at the rate {SMALL:g} over that of Adam's, mean over networks"),
+    **interval_columns(
+        "sizes", f"size of the next update at the rate {SMALL:g} over that of Adam's, mean over networks"
+    ),
 }
 CHECK_COLUMNS = {
     "rate": "learning rate",
@@ -128,8 +130,8 @@ def trained(run: Run, runs: Mapping[str, Run]) -> Result:
         "check": Table.of(CHECK_COLUMNS, [_check(found, about)]),
     }
     each = np.array([[found[run_name(*which, rate)].judging for rate in RATES] for which in _compared()])
-    facts = {"axes": {"loss": ["compared", "rate", "network"]}, "compared": [list(which) for which in _compared()]}
-    facts["rates"] = list(RATES)
+    facts: dict[str, Any] = {"axes": {"loss": ["compared", "rate", "network"]}, "rates": list(RATES)}
+    facts["compared"] = [list(which) for which in _compared()]
     settings = {"points": POINTS, "updates": run.config.training.steps}
     return Result(TRAINED, "Adam and k-Adam, trained", settings, facts, tables, {"loss": each})
 
@@ -141,12 +143,13 @@ def _compared() -> list[tuple[str, str]]:
 def _outcome(run: Run) -> Outcome:
     checkpoint = run.checkpoint("last")
     task = cast(TanhTeacher, checkpoint.task)
-    losses = []
-    for seed in (CHOOSING, JUDGING):
+
+    def loss(seed: int) -> Floats:
         batch = task.draw(POINTS, torch.Generator().manual_seed(seed))
         with torch.no_grad():
-            losses.append(task.losses(checkpoint.model(batch.inputs), batch).double().numpy())
-    return Outcome(*losses, next_update(run))
+            return task.losses(checkpoint.model(batch.inputs), batch).double().numpy()
+
+    return Outcome(loss(CHOOSING), loss(JUDGING), next_update(run))
 
 
 def next_update(run: Run) -> Floats:
