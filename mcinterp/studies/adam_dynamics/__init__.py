@@ -17,6 +17,13 @@ STUDY = Study(
     seeds=SEEDS,
     tasks={"tanh-teacher": TaskKind(f"{HERE}.config:TeacherConfig", f"{HERE}.task:TanhTeacher", ("perceptron",))},
     architectures={"perceptron": Architecture(f"{HERE}.config:PerceptronConfig", f"{HERE}.model:build")},
+    measured_views={
+        **{name: f"{HERE}.views.updates:{name}" for name in ("bounds", "flow", "explosions", "tokens")},
+        **{name: f"{HERE}.views.layers:{name}" for name in ("invariant", "stages", "trained")},
+    },
+    bounds="Exact findings hold to rounding; of trained networks the bounds ask for the shape of what the closed "
+    "forms and "
+    "the paper say, at a size that trains in seconds.",
     exports={
         "PerceptronConfig": f"{HERE}.config:PerceptronConfig",
         "Perceptrons": f"{HERE}.model:Perceptrons",
