@@ -132,6 +132,7 @@ def test_stages_decide_the_run_and_can_be_swept(tmp_path: Path) -> None:
     (tmp_path / "g.yaml").write_text(yaml.safe_dump(grid))
     sweep = load_sweep(tmp_path / "g.yaml")
     assert [len(run.config.training.setting("stages")) for run in sweep.runs] == [1, 2]
+    assert [run.name for run in sweep.runs] == ["stages=0.9_0.999", "stages=0.9_0.999+0_0.9"]
     outcomes = run_sweep(sweep, tmp_path / "sweep", 1, None, "cpu", None, lambda outcome: None)
     assert [outcome.state for outcome in outcomes] == ["finished", "finished"]
     again = run_sweep(load_sweep(tmp_path / "g.yaml"), tmp_path / "sweep", 1, None, "cpu", None, lambda outcome: None)
