@@ -33,7 +33,7 @@ def bound(beta1: ArrayLike, beta2: ArrayLike, n: ArrayLike) -> Floats:
 def _series(r: Floats, n: ArrayLike) -> Floats:
     """1 + r + … + r^(n − 1)."""
     n = np.asarray(n, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         several = -np.expm1(n * np.log(r)) / (1 - r)
     return np.where(r == 1, n, several)
 

@@ -16,14 +16,14 @@ def norm_figure(invariant: Result) -> go.Figure:
     arrays = invariant.arrays
     figure = blank(380, "update", "‖W‖²", yaxis_type="log", hovermode="closest")
     parts = (
-        ("norm", "‖W‖²", "solid", 2.2),
-        ("factor", "average · (1 + β₁)/(1 − β₁)", "dash", 1.5),
+        ("norm", "", "solid", 2.2),
+        ("factor", "average with the factor", "dash", 1.5),
         ("average", "plain average", "dot", 1.5),
     )
     for index, scale in enumerate(invariant.facts["scales"]):
         for part, name, dash, width in parts:
-            _line(figure, arrays["update"], arrays[part][index], f"{name}, begun at × {scale:g}", index, dash, width)
-    figure.update_layout(legend={"y": -0.2, "yanchor": "top"}, margin_t=14)
+            said = f"begun at × {scale:g}" if part == "norm" else f"begun at × {scale:g}, {name}"
+            _line(figure, arrays["update"], arrays[part][index], said, index, dash, width, part == "norm")
     return figure
 
 
@@ -32,17 +32,21 @@ def angle_figure(invariant: Result) -> go.Figure:
     arrays = invariant.arrays
     figure = blank(340, "update", "angle, radians", yaxis_type="log", hovermode="closest")
     for index, scale in enumerate(invariant.facts["scales"]):
-        _line(figure, arrays["update"], arrays["angle"][index], f"begun at × {scale:g}", index, "solid", 1.6)
+        _line(figure, arrays["update"], arrays["angle"][index], f"begun at × {scale:g}", index, "solid", 1.6, True)
     figure.add_hline(y=invariant.facts["law"], line={"color": MUTED, "width": 1.4, "dash": "dash"})
     return figure
 
 
-def _line(figure: go.Figure, x: np.ndarray, y: np.ndarray, name: str, index: int, dash: str, width: float) -> None:
+def _line(
+    figure: go.Figure, x: np.ndarray, y: np.ndarray, name: str, index: int, dash: str, width: float, shown: bool
+) -> None:
     figure.add_scatter(
         x=x.tolist(),
         y=[float(f"{value:.4g}") for value in y],
         mode="lines",
         name=name,
+        legendgroup=str(index),
+        showlegend=shown,
         line={"color": SERIES[index % len(SERIES)], "width": width, "dash": dash},
         hovertemplate=f"{text(name)}: %{{y:.3g}}<extra></extra>",
     )

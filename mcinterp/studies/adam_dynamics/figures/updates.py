@@ -18,7 +18,7 @@ ROW, SPACE, NAME = 4, 1.2, 1.3
 """Panels beside each other; between them, and above each for its name, in cells."""
 BRIGHTEST = 20.0
 """Log₁₀ of the size from which on all cells are alike."""
-SHOWN = ((0.9, 0.999), (0.8, 0.7), (0.95, 0.8), (0.97, 0.8), (0.99, 0.9), (0.97, 0.5))
+SHOWN = ((0.9, 0.999), (0.8, 0.7), (0.9, 0.7), (0.99, 0.9), (0.99, 0.7), (0.999, 0.95))
 """Decays whose updates are drawn over training."""
 
 
@@ -130,6 +130,8 @@ def slopes_figure(networks: pd.DataFrame, pairs: pd.DataFrame) -> go.Figure:
         text=[f"β₁ {row['beta1']:g}, β₂ {row['beta2']:g}, seed {row['seed']}" for row in networks.to_dict("records")],
         hovertemplate="%{text}: %{y:.3g}<extra></extra>",
     )
+    figure.update_xaxes(exponentformat="power", dtick=1)
+    figure.update_yaxes(exponentformat="power", dtick=1)
     return figure
 
 
@@ -157,6 +159,7 @@ def flow_figure(distances: pd.DataFrame) -> go.Figure:
             )
     rates = sorted(distances["rate"].unique())
     figure.update_xaxes(tickvals=rates, ticktext=[f"{rate:g}" for rate in rates])
+    figure.update_yaxes(exponentformat="power", dtick=1)
     return figure
 
 

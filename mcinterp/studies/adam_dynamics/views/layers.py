@@ -68,9 +68,9 @@ def stages(result: Result, others: Mapping[str, Result]) -> Section:
     sentences = [
         f"With one stage the weights after {plural(int(one['updates']), 'update')} {same}: the largest difference is "
         f"{number(one['difference'])}, where the largest change since the beginning is {number(one['moved'])}.",
-        f"Of three stages none gives more of its bound than {', '.join(shares)}; what each gives has a root mean "
-        f"square of "
-        f"{', '.join(sizes)}.",
+        f"The largest share of its own bound of any of three stages: {', '.join(shares)}; what each gives has a root "
+        f"mean "
+        f"square of {', '.join(sizes)}.",
     ]
     tables = [
         table_view(deep, result.tables["deep"].columns, "Three stages"),
@@ -90,7 +90,7 @@ def trained(result: Result, others: Mapping[str, Result]) -> Section:
     sentences = [_against_adam(row) for row in others_than_adam]
     check = result.table("check").iloc[0]
     sentences.append(
-        f"k-Adam with one stage ends {_share(check, 'difference')} nats from Adam, which it is but for rounding "
+        f"k-Adam with one stage, which is Adam but for rounding, ends {_share(check, 'difference')} nats from it "
         f"(learning rate {check['rate']:g})."
     )
     tables = [
@@ -108,10 +108,9 @@ def _against_adam(row: Mapping[Any, Any]) -> str:
     kind = "" if row["networks"] == "plain" else ", normalised hidden layers"
     return (
         f"{row['optimiser']}{kind}: at its best learning rate, {row['rate']:g}, its loss is {best} Adam's at its own "
-        f"best, "
-        f"by {_share(row, 'to_adam')} nats; at the smallest rate of all it is {small} Adam's, by "
-        f"{_share(row, 'small')}, "
-        f"with updates of {_share(row, 'sizes')} times the size."
+        f"best "
+        f"(difference {_share(row, 'to_adam')} nats, n = {row['n']}); at the least rate of all it is {small} Adam's "
+        f"(difference {_share(row, 'small')}), and its updates are {_share(row, 'sizes')} times as large."
     )
 
 

@@ -100,8 +100,8 @@ def flow(result: Result, others: Mapping[str, Result]) -> Section:
         f"all "
         f"decays); from the flow with exchanged decays it is {number(same['exchanged'].min())} to "
         f"{number(same['exchanged'].max())} at that rate.",
-        "Ten times smaller updates bring it nearer by "
-        f"{listed([_share(row, 'share') for row in falls.to_dict('records')])} times.",
+        "With updates a tenth as large the distance is "
+        f"{listed([_share(row, 'share') for row in falls.to_dict('records')])} of that.",
     ]
     tables = [
         table_view(rows, result.tables["distances"].columns, "Distances", folded=True),
@@ -151,18 +151,19 @@ def _explosion_sentences(conditions: pd.DataFrame, reference: pd.Series, names: 
             f"Where points are fixed and the rate is {reference['rate']:g}, those that explode grow at "
             f"{_share(reference, 'slope')} times ½ ln r, the fastest at {number(reference['fastest'])}."
         )
-    told = [
-        f"{_share(row, column)} of those that {what} ({name})"
-        for name, row in zip(names, rows, strict=True)
-        for column, what in (("forgetting", "have exploded"), ("staying", "have not"))
-        if not is_absent(row[column])
-    ]
+    told = [f"{name}: {_vanished(row)}" for name, row in zip(names, rows, strict=True) if _vanished(row)]
     if told:
         sentences.append(
             "How fast v of the largest entry falls with β₁² above β₂, over what it forgets (1: its gradients have "
-            f"vanished, 0: they stay) — {'; '.join(told)}."
+            f"vanished, 0: they stay), in networks that have exploded and in those that have not — {'; '.join(told)}."
         )
     return sentences
+
+
+def _vanished(row: Mapping[Any, Any]) -> str:
+    """Of those exploded and of those not, where there are both; empty else."""
+    parts = [_share(row, column) for column in ("forgetting", "staying") if not is_absent(row[column])]
+    return " and ".join(parts) if len(parts) == 2 else ""
 
 
 def tokens(result: Result, others: Mapping[str, Result]) -> Section:
@@ -174,7 +175,7 @@ def tokens(result: Result, others: Mapping[str, Result]) -> Section:
     grown = settings[settings["absences"] > 0]
     if len(grown):
         sentences.append(
-            f"In {plural(int(grown['absences'].sum()), 'long absence')} of a token the ratio changes at "
+            f"In {plural(int(grown['absences'].sum()), 'long absence')} of a token the ratio's logarithm changes at "
             f"{number(grown['least_growth'].min(), 6)} to {number(grown['most_growth'].max(), 6)} times ½ ln r an "
             f"update."
         )
