@@ -103,7 +103,7 @@ def trained(result: Result, others: Mapping[str, Result]) -> Section:
 
 def _against_adam(row: Mapping[Any, Any]) -> str:
     """What an optimiser's loss is beside Adam's, at the best learning rates and at the small one."""
-    words = ("higher than", "lower than", "not told apart from", "that of")
+    words = ("higher than", "lower than", "not told apart from", "the same as")
     best, small = (Judged.of(row, column).say(*words) for column in ("to_adam", "small"))
     kind = "" if row["networks"] == "plain" else ", normalised hidden layers"
     return (
