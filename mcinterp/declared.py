@@ -60,7 +60,7 @@ class Architecture:
 
 
 Setting = bool | int | float | str | tuple[tuple[float, ...], ...]
-"""A value of a setting that is an optimiser's own; several rows of numbers among them."""
+"""A value of a setting that is an optimiser's own, several lists of numbers among them."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def own_settings(optimiser: str, given: Any) -> tuple[tuple[str, Setting], ...]:
 def _like(default: Setting, name: str, value: Any) -> Setting:
     """The value, of the type of the default; whole numbers and YAML's `1e-3`, a string by its rules, may be floats."""
     if isinstance(default, tuple):
-        return _rows(default, name, value)
+        return _lists(default, name, value)
     if type(default) is float and type(value) in (int, str):
         with suppress(ValueError, OverflowError):
             value = float(value)
@@ -98,11 +98,11 @@ def _like(default: Setting, name: str, value: Any) -> Setting:
     return checked
 
 
-def _rows(default: tuple[tuple[float, ...], ...], name: str, value: Any) -> tuple[tuple[float, ...], ...]:
-    """Rows of numbers, lists in YAML; rows may be of other lengths than the default's, and as many as one likes."""
-    rows: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-    if not all(isinstance(row, list | tuple) and all(type(each) in (int, float) for each in row) for row in rows):
+def _lists(default: tuple[tuple[float, ...], ...], name: str, value: Any) -> tuple[tuple[float, ...], ...]:
+    """Lists of numbers, as many as one likes and of any lengths."""
+    lists: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(one, list | tuple) and all(type(each) in (int, float) for each in one) for one in lists):
         raise ValueError(f"{name} must be lists of numbers, as its default {[*map(list, default)]}, got {value!r:.80}")
-    if not all(abs(each) <= LARGEST for row in rows for each in row):
+    if not all(abs(each) <= LARGEST for one in lists for each in one):
         raise ValueError(f"{name} must be at most {LARGEST:g} in size, got {value!r:.80}")
-    return tuple(tuple(map(float, row)) for row in rows)
+    return tuple(tuple(map(float, one)) for one in lists)

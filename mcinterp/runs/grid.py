@@ -222,9 +222,9 @@ def _plain_name(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, tuple) and value and all(isinstance(row, tuple) and _floats(row) for row in value):
+    if isinstance(value, tuple) and value and all(isinstance(one, tuple) and _floats(one) for one in value):
         # Decays by stage, as 0.9_0.999+0_0.999.
-        return "+".join("_".join(map(_text, row)) for row in value)
+        return "+".join("_".join(map(_text, one)) for one in value)
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 

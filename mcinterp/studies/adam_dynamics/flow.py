@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ WAY = 2.0
 STARTS = 20
 SUBSTEPS = 2
 """Runge–Kutta steps an update."""
-BEGIN = 1e-6
-"""The flow begins at this time, with means as a constant gradient leaves them: at 0 they are 0/0."""
+BEGIN, FIRST = 1e-6, 40
+"""The flow begins at this time, with means as a constant gradient leaves them: at 0 they are 0/0. So many steps, each
+longer than the one before by the same share, lead to the first update."""
 
 FLOW_COLUMNS = {
     "beta1": "decay of the mean gradient",
@@ -99,27 +101,31 @@ def flow_path(start: Floats, beta1: float, beta2: float, rate: float, updates: i
     ẋ = −η c(t) m/√v, ṁ = a (g − m), v̇ = b (g² − v), a unit of time being an update.
     """
     a, b = map(float, rates(beta1, beta2))
-
-    def velocity(time: float, state: Floats) -> Floats:
-        x, mean, square = state
-        gradient = CURVATURES * x
-        corrected = np.sqrt(-np.expm1(-b * time)) / -np.expm1(-a * time)
-        return np.array([-rate * corrected * mean / np.sqrt(square), a * (gradient - mean), b * (gradient**2 - square)])
-
     gradient = CURVATURES * start
     state = np.array([start, -np.expm1(-a * BEGIN) * gradient, -np.expm1(-b * BEGIN) * gradient**2])
-    times = np.linspace(0, updates, updates * SUBSTEPS + 1)
-    times[0], path = BEGIN, [start]
-    for i in range(1, len(times)):
-        state = _runge_kutta(velocity, times[i - 1], state, times[i] - times[i - 1])
-        if i % SUBSTEPS == 0:
-            path.append(state[0])
+    path = [start]
+    for n in range(updates):
+        times = np.linspace(n, n + 1, SUBSTEPS + 1) if n else np.geomspace(BEGIN, 1.0, FIRST + 1)
+        for time, after in pairwise(times):
+            state = _stepped(state, time, after - time, (a, b, rate))
+        path.append(state[0])
     return np.array(path)
 
 
-def _runge_kutta(velocity: Any, time: float, state: Floats, step: float) -> Floats:
-    one = velocity(time, state)
-    two = velocity(time + step / 2, state + step / 2 * one)
-    three = velocity(time + step / 2, state + step / 2 * two)
-    four = velocity(time + step, state + step * three)
-    return state + step / 6 * (one + 2 * two + 2 * three + four)
+def _stepped(state: Floats, time: float, step: float, constants: tuple[float, float, float]) -> Floats:
+    """One step, of m e^(at) and v e^(bt) in place of m and v: the latter then never falls, and so is never negative."""
+    a, b, rate = constants
+
+    def velocity(since: float, grown: Floats) -> Floats:
+        x, mean, square = grown[0], grown[1] * np.exp(-a * since), grown[2] * np.exp(-b * since)
+        gradient, now = CURVATURES * x, time + since
+        corrected = np.sqrt(-np.expm1(-b * now)) / -np.expm1(-a * now)
+        gained = a * np.exp(a * since) * gradient, b * np.exp(b * since) * gradient**2
+        return np.array([-rate * corrected * mean / np.sqrt(square), *gained])
+
+    one = velocity(0.0, state)
+    two = velocity(step / 2, state + step / 2 * one)
+    three = velocity(step / 2, state + step / 2 * two)
+    four = velocity(step, state + step * three)
+    x, mean, square = state + step / 6 * (one + 2 * two + 2 * three + four)
+    return np.array([x, mean * np.exp(-a * step), square * np.exp(-b * step)])

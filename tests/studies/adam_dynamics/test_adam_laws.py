@@ -135,6 +135,15 @@ def test_adams_path_is_torchs_and_the_flows_is_that_of_a_solver() -> None:
     np.testing.assert_allclose(flow_path(start, 0.8, 0.95, 0.01, 20)[-1, 0], solved, atol=2e-5)
 
 
+def test_the_flow_goes_on_where_a_gradient_changes_sign_at_once() -> None:
+    start = np.random.default_rng(1).standard_normal((4, len(CURVATURES)))
+    start[:, ::2] *= 1e-3
+    for betas in ((0.8, 0.95), (0.95, 0.8)):
+        assert np.isfinite(flow_path(start, *betas, 0.03, 12)).all()
+    near = np.linalg.norm(flow_path(start, 0.8, 0.95, 0.03, 12) - adam_path(start, 0.8, 0.95, 0.03, 12), axis=-1)
+    assert near.max() < 0.1
+
+
 def test_the_table_of_pairs_says_what_the_closed_forms_do(monkeypatch: pytest.MonkeyPatch) -> None:
     result = bounds(3)
     pairs = result.table("pairs").set_index(["beta1", "beta2"])

@@ -14,7 +14,7 @@ from mcinterp.report.numbers import number
 from mcinterp.report.palette import CONTROL, INK, MUTED, SERIES
 from mcinterp.results import Result
 
-ROW, SPACE, NAME = 4, 1.2, 1.3
+ROW, SPACE, NAME = 4, 1.2, 2.2
 """Panels beside each other; between them, and above each for its name, in cells."""
 BRIGHTEST = 20.0
 """Log₁₀ of the size from which on all cells are alike."""
@@ -34,7 +34,7 @@ def plane_figure(explosions: Result, names: Sequence[str]) -> go.Figure:
     panels = [("bound", explosions.arrays["limits"][:, -1]), *zip(names, explosions.arrays["last"], strict=True)]
     wide, tall = len(twos) + SPACE, len(ones) + SPACE + NAME
     lines = -(-len(panels) // ROW)
-    figure = blank(40 + 225 * lines, "", showlegend=False)
+    figure = blank(40 + 235 * lines, "", showlegend=False)
     for index, (name, values) in enumerate(panels):
         left, low = index % ROW * wide, -(index // ROW) * tall
         _panel(figure, values.reshape(len(ones), len(twos)), ones, twos, left, low)
@@ -74,7 +74,8 @@ def _panel(
 def _name(figure: go.Figure, name: str, x: float, y: float) -> None:
     font = {"size": 12, "color": MUTED}
     place = {"x": x - 0.5, "y": y, "xanchor": "left", "yanchor": "bottom"}
-    figure.add_annotation(text=name, showarrow=False, font=font, **place)
+    # On a narrow page a long name would run into the next one.
+    figure.add_annotation(text=name.replace(", ", ",<br>"), align="left", showarrow=False, font=font, **place)
 
 
 def _power(log: float) -> str:
