@@ -126,7 +126,8 @@ def beats_adam(e: Evidence) -> Claim:
         )
         for kind in (PLAIN, NORMALISED)
     )
-    return Claim("2-Adam over Adam", text, PAPER, findings)
+    reported = "of k = 1 to 10 on CIFAR-10, k = 2 is best under three of four ways to choose the decays"
+    return Claim("2-Adam over Adam", text, PAPER, findings, reported)
 
 
 def larger_updates(e: Evidence) -> Claim:
