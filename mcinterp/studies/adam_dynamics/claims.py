@@ -56,8 +56,6 @@ def bounded(e: Evidence) -> Claim:
     text = "Where β₁² < β₂ Adam's update is bounded whatever the gradients are, and does not explode in training."
     key, trained = "study/bounds", "study/explosions"
     usual = e.number(key, "pairs", "exchanged", beta1=0.9, beta2=0.999)
-    rows = e.rows(trained, "conditions")
-    exploded = (int(rows["inside_exploded"].sum()), int(rows["inside"].sum())) if len(rows) else (0, 0)
     findings = (
         Finding(
             f"|m|/√v of the worst gradients over the bound, less 1, furthest from 0 of {len(PAIRS)} pairs of decays",
@@ -78,7 +76,7 @@ def bounded(e: Evidence) -> Claim:
             WITHIN,
             trained,
         ),
-        Finding("trained networks with β₁² < β₂ whose updates explode", Number.share(*exploded), FEW, trained),
+        Finding("trained networks with β₁² < β₂ whose updates explode", _inside(e), FEW, trained),
     )
     return Claim("bounded inside", text, f"{PAPER}; the exact bound {DERIVED}", findings)
 
@@ -97,7 +95,7 @@ def grows(e: Evidence) -> Claim:
             _of(e, REFERENCE, "exploded"),
             Rule(low=0.7),
             key,
-            Control("those with β₁² < β₂", _inside(e, REFERENCE), Rule(high=0.05)),
+            Control("those with β₁² < β₂", _inside(e, **vars(REFERENCE)), Rule(high=0.05)),
         ),
         Finding("slope of those over ½ ln r, median", _of(e, REFERENCE, "slope"), Rule(0.9, 1.1), key),
         Finding("the same, fastest", _of(e, REFERENCE, "fastest"), Rule(high=1.1), key),
@@ -168,10 +166,10 @@ def _of(e: Evidence, condition: Condition, column: str) -> Number:
     return e.number("study/explosions", "conditions", column, **vars(condition))
 
 
-def _inside(e: Evidence, condition: Condition) -> Number:
-    """Share of a condition's networks with r below 1 that explode."""
-    rows = e.rows("study/explosions", "conditions", **vars(condition))
-    return Number.share(int(rows["inside_exploded"].iloc[0]), int(rows["inside"].iloc[0])) if len(rows) else MISSING
+def _inside(e: Evidence, **equal: object) -> Number:
+    """Share of the networks with r below 1 that explode, of all conditions or of those that are so."""
+    rows = e.rows("study/explosions", "conditions", **equal)
+    return Number.share(int(rows["inside_exploded"].sum()), int(rows["inside"].sum())) if len(rows) else MISSING
 
 
 def _furthest(shares: list[Number]) -> Number:

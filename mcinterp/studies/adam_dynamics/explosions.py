@@ -10,12 +10,12 @@ import numpy as np
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
+from mcinterp.studies.adam_dynamics import SEEDS
 from mcinterp.studies.adam_dynamics.bounds import DECAY1, DECAY2, PAIRS, UPDATES
 from mcinterp.studies.adam_dynamics.grid import FIXED, FRESH, LAST, Trained, train
 from mcinterp.studies.adam_dynamics.laws import Floats, bound, correction, growth, ratio
 
 EXPLOSIONS = "explosions"
-SEEDS = 5
 EVERY = 5
 """Every so many updates are drawn."""
 

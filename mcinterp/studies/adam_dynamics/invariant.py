@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mcinterp.analysis.statistics import interval_columns, mean_estimate
 from mcinterp.results import Result, Table
+from mcinterp.studies.adam_dynamics import SEEDS
 from mcinterp.studies.adam_dynamics.config import PerceptronConfig
 from mcinterp.studies.adam_dynamics.grid import TASK, WIDTH
 from mcinterp.studies.adam_dynamics.laws import Floats
@@ -23,7 +24,6 @@ INVARIANT = "invariant"
 MOMENTA, BETA2 = (0.0, 0.5, 0.9), 0.99
 SCALES = (0.1, 1.0, 10.0)
 """What the initial weights of hidden layers are multiplied by."""
-SEEDS = 3
 RATE, DECAY = 0.01, 1.0
 UPDATES, LAST, BATCH = 800, 200, 16
 LAYER = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcinterp.studies.adam_dynamics.invariant import MOMENTA
 from mcinterp.studies.adam_dynamics.trained import NORMALISED, PLAIN, TWO
-from mcinterp.study.claims import Claim, Control, Evidence, Finding, Rule, extreme
+from mcinterp.study.claims import Claim, Control, Evidence, Finding, Number, Rule, extreme
 
 PAPER = "arXiv 2411.05746"
 DERIVED = f"derived here, beside {PAPER}"
@@ -38,38 +38,28 @@ def meta_adaptive(e: Evidence) -> Claim:
             Control("without normalisation, least", next(cosines), Rule(low=0.1)),
         )
     ]
-    for beta1 in MOMENTA:
-        findings += [
-            Finding(
-                f"β₁ = {beta1:g}: ‖W‖² over that average",
-                e.number(key, "settings", "over_factor", normalised=True, beta1=beta1),
-                NEAR_ONE,
-                key,
-                Control(
-                    "without normalisation",
-                    e.number(key, "settings", "over_factor", normalised=False, beta1=beta1),
-                    Rule(low=2.0),
-                ),
-            ),
-            Finding(
-                f"β₁ = {beta1:g}: angle an update over √(2ηλ(1 − β₁)/(1 + β₁))",
-                e.number(key, "settings", "over_law", normalised=True, beta1=beta1),
-                NEAR_ONE,
-                key,
-                Control(
-                    "without normalisation",
-                    e.number(key, "settings", "over_law", normalised=False, beta1=beta1),
-                    Rule(high=0.5),
-                ),
-            ),
-            Finding(
-                f"β₁ = {beta1:g}: angle from weights of a tenth of the size over that of ten times the size",
-                e.number(key, "settings", "scales", normalised=True, beta1=beta1),
-                Rule(0.85, 1.15),
-                key,
-            ),
-        ]
+    findings += [finding for beta1 in MOMENTA for finding in _settled(e, beta1)]
     return Claim("normalisation adapts", text, f"{PAPER}; the factor {DERIVED}", tuple(findings))
+
+
+def _settled(e: Evidence, beta1: float) -> tuple[Finding, ...]:
+    """Where norm and angle settle at a momentum."""
+    key = "study/invariant"
+
+    def found(column: str, normalised: bool) -> Number:
+        return e.number(key, "settings", column, normalised=normalised, beta1=beta1)
+
+    def beside(column: str, rule: Rule) -> Control:
+        return Control("without normalisation", found(column, False), rule)
+
+    norm, angle = beside("over_factor", Rule(low=2.0)), beside("over_law", Rule(high=0.5))
+    law = f"β₁ = {beta1:g}: angle an update over √(2ηλ(1 − β₁)/(1 + β₁))"
+    scales = f"β₁ = {beta1:g}: angle from weights of a tenth of the size over that of ten times the size"
+    return (
+        Finding(f"β₁ = {beta1:g}: ‖W‖² over that average", found("over_factor", True), NEAR_ONE, key, norm),
+        Finding(law, found("over_law", True), NEAR_ONE, key, angle),
+        Finding(scales, found("scales", True), Rule(0.85, 1.15), key),
+    )
 
 
 def plain_average(e: Evidence) -> Claim:

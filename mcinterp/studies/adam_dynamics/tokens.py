@@ -17,6 +17,7 @@ from mcinterp.config.transformer import TransformerConfig
 from mcinterp.model import CausalTransformer
 from mcinterp.model.plain import trainable
 from mcinterp.results import Result, Table
+from mcinterp.studies.adam_dynamics import SEEDS
 from mcinterp.studies.adam_dynamics.laws import Floats, bound, growth
 from mcinterp.training.k_adam import mean_of, square_of
 from mcinterp.training.optimisers import optimiser_of
@@ -29,7 +30,6 @@ SETTINGS = ((RARE, OUTSIDE), (EQUAL, OUTSIDE), (RARE, NEAR), (RARE, INSIDE))
 VOCABULARY, LENGTH, BATCH = 48, 17, 8
 MODEL = TransformerConfig(n_layers=1, n_heads=2, d_model=16, attention_only=True)
 RATE, UPDATES = 0.001, 400
-SEEDS = 3
 EMBEDDING = "embed.W_E"
 ABSENT = 20
 """Updates that a token does not come for, at least, over which the growth of its embedding's update is measured."""
