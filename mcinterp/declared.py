@@ -59,8 +59,8 @@ class Architecture:
     reads: Place = ""
 
 
-Setting = bool | int | float | str
-"""A value of a setting that is an optimiser's own."""
+Setting = bool | int | float | str | tuple[tuple[float, ...], ...]
+"""A value of a setting that is an optimiser's own, several lists of numbers among them."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,16 @@ class OptimiserKind:
     Attributes:
         fields: of training, those that the optimiser reads and others may not, such as `weight_decay`.
         settings: that are its own (`training.optimiser_settings`), by name, with their defaults.
-        place: of its `mcinterp.training.optimisers.Optimiser`, as `package.module:name`, loaded when it trains; '' for
-            the package's own.
+        place: of its `mcinterp.training.optimisers.Optimiser`, as `package.module:name`, loaded when it trains; or of a
+            function from the training's configuration to it, where the settings decide what it remembers. '' for the
+            package's own.
+        check: told all its settings by name; raises ValueError for values that it cannot work with.
     """
 
     fields: tuple[str, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     place: str = ""
+    check: Place | Callable[[Mapping[str, Any]], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ BUILT_IN = {
     "knowledge-editing": "knowledge_editing",
     "percolation": "percolation",
     "concept-space": "concept_space",
+    "adam-dynamics": "adam_dynamics",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
@@ -40,7 +41,7 @@ BASE_ARCHITECTURES: Mapping[str, Architecture] = {
 }
 """Models that any study may ask its tasks of."""
 OWN: Mapping[str, Iterable[str]] = {
-    "optimiser": ("adam", "adamw", "sgd"),
+    "optimiser": ("adam", "adamw", "sgd", "k-adam"),
     "architecture": BASE_ARCHITECTURES,
     "pass": (
         *("attention", "taxonomy", "ablation", "patching", "circuits", "probes", "causal-tracing"),

@@ -36,10 +36,12 @@ class TrainConfig(FrozenConfig):
     optimiser: str = Field(
         "adam",
         description="Rule of the updates: 'adam'; 'adamw', which has weight decay; 'sgd', the plain one, without "
-        "momentum; or one that a study brings.",
+        "momentum; 'k-adam', Adam's normalisation in several stages, with weight decay; or one that a study brings.",
     )
     optimiser_settings: Settings = Field(
-        (), description="Settings that are the optimiser's own, by name; those of the package have none."
+        (),
+        description="Settings that are the optimiser's own, by name. Those of 'k-adam': stages, [beta1, beta2] of "
+        "each, and eps; the package's others have none.",
     )
     learning_rate: float = Field(1e-4, gt=0.0, description="The optimiser's learning rate (its peak when scheduled).")
     beta1: float = Field(0.9, ge=0.0, lt=1.0, description="Adam's decay of the mean gradient.")

@@ -222,7 +222,14 @@ def _plain_name(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple) and value and all(isinstance(one, tuple) and _floats(one) for one in value):
+        # Decays by stage, as 0.9_0.999+0_0.999.
+        return "+".join("_".join(map(_text, one)) for one in value)
     return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _floats(values: tuple[Any, ...]) -> bool:
+    return all(isinstance(value, float) for value in values)
 
 
 def _refuse_same(runs: list[SweepRun], path: Path) -> None:

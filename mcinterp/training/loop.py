@@ -14,7 +14,7 @@ from mcinterp.config import TrainConfig
 from mcinterp.errors import CheckpointError, InputError, McinterpError, TrainingError
 from mcinterp.task.batch import Batch, BatchT, Task
 from mcinterp.task.finite import not_finite
-from mcinterp.training.optimisers import Optimiser, optimiser_named
+from mcinterp.training.optimisers import Optimiser, optimiser_of
 from mcinterp.training.schedule import learning_rate
 from mcinterp.training.together import Alone
 
@@ -66,7 +66,7 @@ class TrainState:
     @classmethod
     def fresh(cls, parameters: dict[str, nn.Parameter], config: TrainConfig) -> TrainState:
         """The state before the first update; data are seeded with `config.seeds.data`."""
-        rule = optimiser_named(config.optimiser)
+        rule = optimiser_of(config)
         optimiser = rule.begin(parameters, config)
         seed = config.seeds.data
         generator = torch.Generator(next(iter(parameters.values())).device).manual_seed(seed)

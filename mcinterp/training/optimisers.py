@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from mcinterp.config import TrainConfig
 from mcinterp.config.optimisers import optimiser_kinds
 from mcinterp.declared import load
 from mcinterp.errors import InputError
+from mcinterp.training.k_adam import KAdam, Stages, mean_of, square_of
 
 Parameters = Mapping[str, nn.Parameter]
 SHARED = "shared"
@@ -86,12 +88,21 @@ class Optimiser:
         return found
 
 
-def optimiser_named(name: str) -> Optimiser:
-    """The package's optimiser of that name, or a study's, loaded from its place."""
+def optimiser_named(name: str) -> Optimiser | Callable[[TrainConfig], Optimiser]:
+    """The package's optimiser of that name, or a study's, loaded from its place.
+
+    Of one that remembers more or less by its settings, a function from the configuration to it.
+    """
     if name in OPTIMISERS:
         return OPTIMISERS[name]
-    found: Optimiser = load(optimiser_kinds()[name].place)
+    found: Optimiser | Callable[[TrainConfig], Optimiser] = load(optimiser_kinds()[name].place)
     return found
+
+
+def optimiser_of(config: TrainConfig) -> Optimiser:
+    """The optimiser that a configuration names, with its settings."""
+    found = optimiser_named(config.optimiser)
+    return found if isinstance(found, Optimiser) else found(config)
 
 
 def decays(name: str, parameter: Tensor) -> bool:
@@ -108,24 +119,38 @@ def _adam(parameters: Parameters, config: TrainConfig) -> torch.optim.Optimizer:
 
 
 def _adamw(parameters: Parameters, config: TrainConfig) -> torch.optim.Optimizer:
+    groups, betas = _by_decay(parameters, config), (config.beta1, config.beta2)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=True)
+
+
+def _by_decay(parameters: Parameters, config: TrainConfig) -> list[dict[str, Any]]:
+    """Groups, as torch has them, of parameters that decay and of others."""
     decayed = [parameter for name, parameter in parameters.items() if decays(name, parameter)]
     others = [parameter for name, parameter in parameters.items() if not decays(name, parameter)]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+    return [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _sgd(parameters: Parameters, config: TrainConfig) -> torch.optim.Optimizer:
     return torch.optim.SGD(list(parameters.values()), lr=config.learning_rate)
 
 
+def k_adam(config: TrainConfig) -> Optimiser:
+    """k-Adam with the stages of a configuration, each of which remembers two means of every parameter."""
+    stages, eps = cast(Stages, config.setting("stages")), cast(float, config.setting("eps"))
+
+    def build(parameters: Parameters, config: TrainConfig) -> torch.optim.Optimizer:
+        return KAdam(_by_decay(parameters, config), config.learning_rate, stages, eps)
+
+    names = [name(stage) for stage in range(1, len(stages) + 1) for name in (mean_of, square_of)]
+    return Optimiser(build, dict.fromkeys(names, torch.zeros_like), shared=("updates",))
+
+
 MOMENTS = {"exp_avg": torch.zeros_like, "exp_avg_sq": torch.zeros_like}
 """Adam's means of the gradient and of its square."""
-OPTIMISERS: Mapping[str, Optimiser] = {
+OPTIMISERS: Mapping[str, Optimiser | Callable[[TrainConfig], Optimiser]] = {
     "adam": Optimiser(_adam, MOMENTS, counts=True),
     "adamw": Optimiser(_adamw, MOMENTS, counts=True),
     "sgd": Optimiser(_sgd),
+    "k-adam": k_adam,
 }
 """The package's own."""

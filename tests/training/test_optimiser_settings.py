@@ -48,8 +48,11 @@ def test_settings_of_its_own_are_hashed_read_and_varied(tmp_path: Path) -> None:
         ),
         ("{optimiser: adamv, weight_decay: 1}", "there is no optimiser 'adamv'; did you mean 'ada"),
         ("{optimiser: adamv, optimiser_settings: {a: 1}}", "there is no optimiser 'adamv'"),
-        ("{weight_decay: 0.1}", "training: weight_decay is that of optimiser 'adamw', got 0.1 for 'adam'"),
-        ("{optimiser: sgd, weight_decay: 1}", "weight_decay is that of optimiser 'adamw', got 1.0 for 'sgd'"),
+        ("{weight_decay: 0.1}", "training: weight_decay is that of optimiser 'adamw' or 'k-adam', got 0.1 for 'adam'"),
+        (
+            "{optimiser: sgd, weight_decay: 1}",
+            "weight_decay is that of optimiser 'adamw' or 'k-adam', got 1.0 for 'sgd'",
+        ),
         (
             "{optimiser: two-speeds, beta2: 0.5}",
             "beta2 is that of optimiser 'adam' or 'adamw' or 'sgd', got 0.5 for 'two-speeds'",
@@ -94,5 +97,5 @@ def test_settings_are_varied_one_by_one(tmp_path: Path) -> None:
 def test_a_run_of_an_optimiser_that_is_not_there_says_so(tmp_path: Path, declare: Callable[[Study], None]) -> None:
     run = train(tmp_path / "run", linear_config(optimiser="two-speeds", steps=2), "cpu")
     declare(Study("for-tests", "", "", "", (), "", ""))
-    with pytest.raises(ConfigError, match="there is no optimiser 'two-speeds'; valid: adam, adamw, sgd"):
+    with pytest.raises(ConfigError, match="there is no optimiser 'two-speeds'; valid: adam, adamw, k-adam, sgd"):
         _ = Run(run.path).config

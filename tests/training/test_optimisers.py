@@ -37,7 +37,7 @@ def random_gradients(parameters: dict[str, nn.Parameter], step: int) -> dict[str
 
 
 def test_what_a_configuration_names_is_there() -> None:
-    assert BUILT_IN.keys() == OPTIMISERS.keys() == {"adam", "adamw", "sgd"}
+    assert BUILT_IN.keys() == OPTIMISERS.keys() == {"adam", "adamw", "sgd", "k-adam"}
 
 
 @pytest.mark.parametrize("make", [small_config, small_gpt_config])

@@ -1,0 +1,1 @@
+"""How the study's results are shown."""
