@@ -27,9 +27,9 @@ BUILT_IN = {
     "forking-tokens": "forking_tokens",
     "graph-tracing": "graph_tracing",
     "knowledge-editing": "knowledge_editing",
+    "adam-dynamics": "adam_dynamics",
     "percolation": "percolation",
     "concept-space": "concept_space",
-    "adam-dynamics": "adam_dynamics",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
 BASE_ARCHITECTURES: Mapping[str, Architecture] = {
