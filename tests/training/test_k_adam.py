@@ -139,6 +139,15 @@ def test_stages_decide_the_run_and_can_be_swept(tmp_path: Path) -> None:
     assert [outcome.state for outcome in again] == ["kept", "kept"]
 
 
+@pytest.mark.needs_study("matrix-completion")
+def test_the_example_sweeps_one_stage_and_two_at_the_same_rates() -> None:
+    sweep = load_sweep(Path(__file__).parents[2] / "examples" / "k_adam.yaml")
+    found = {(run.config.training.learning_rate, len(run.config.training.setting("stages"))) for run in sweep.runs}
+    assert found == {(rate, stages) for rate in (0.002, 0.004) for stages in (1, 2)}
+    assert {run.config.training.optimiser for run in sweep.runs} == {"k-adam"}
+    assert len(sweep.runs) == 8
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -106,7 +106,7 @@ def grows(e: Evidence) -> Claim:
 
 def vanishing(e: Evidence) -> Claim:
     """What an explosion needs."""
-    text = "Beyond the bound updates explode only where gradients vanish faster than their mean square forgets them."
+    text = "Where β₁² > β₂ updates explode only where gradients vanish faster than their mean square forgets them."
     key = "study/explosions"
     explodes = Control("with fixed points and without normalisation", _of(e, REFERENCE, "exploded"), Rule(low=0.7))
     findings = (
