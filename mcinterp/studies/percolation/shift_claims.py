@@ -23,7 +23,7 @@ def shift_claims(evidence: Evidence) -> tuple[Claim, ...]:
 
 def shifts_with_descriptors(e: Evidence) -> Claim:
     """The paper's scaling, where pairs are all there is."""
-    text = "With more descriptors reach emerges later, near their square root: neither at the same step nor in proportion."
+    text = "With more descriptors reach emerges later, near their square root: neither as soon nor in proportion."
     finding = Finding(
         f"pairs only: {SLOPE} {ONSET_WORDS} on that of K", _slope(e, "sizes", "onset"), ROOT, WHEN, _grammar(e)
     )
