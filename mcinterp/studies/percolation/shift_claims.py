@@ -23,7 +23,7 @@ def shift_claims(evidence: Evidence) -> tuple[Claim, ...]:
 
 def shifts_with_descriptors(e: Evidence) -> Claim:
     """The paper's scaling, where pairs are all there is."""
-    text = "With more descriptors reach emerges later, as their square root has it: neither as late nor in proportion."
+    text = "With more descriptors reach emerges later, near their square root: neither as soon nor in proportion."
     finding = Finding(
         f"pairs only: {SLOPE} {ONSET_WORDS} on that of K", _slope(e, "sizes", "onset"), ROOT, WHEN, _grammar(e)
     )
@@ -32,11 +32,11 @@ def shifts_with_descriptors(e: Evidence) -> Claim:
 
 def shifts_in_full(e: Evidence) -> Claim:
     """The same where the paper has it."""
-    text = "So it is in the full language, where relations and conjoined subjects tell classes, too."
+    text = "So it does in the full language, where relations and joined subjects tell classes, too."
     finding = Finding(
         f"full language: {SLOPE} {ONSET_WORDS} on that of K", _slope(e, FULL, "onset"), ROOT, WHEN, _grammar(e)
     )
-    return Claim("shift with |K|, full language", text, PAPER, (finding,))
+    return Claim("shift with |K|, full language", text, PAPER, (finding,), reported="the power ½ of |K|")
 
 
 def _grammar(e: Evidence) -> Control:
