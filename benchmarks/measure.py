@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import multiprocessing
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from statistics import median
 
 import torch
 from tabulate import tabulate
+
+from mcinterp.runs.device import machine
 
 RESULTS = Path(__file__).parent / "results"
 Step = Callable[[], object]
@@ -86,16 +87,8 @@ def store(name: str, rows: Sequence[Mapping[str, object]]) -> None:
 def provenance() -> dict[str, str]:
     """Machine, versions and date."""
     return {
-        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else processor(),
+        "machine": machine("auto"),
         "torch": version("torch"),
         "transformers": version("transformers"),
         "date": datetime.now(UTC).date().isoformat(),
     }
-
-
-def processor() -> str:
-    """The processor's name; Python knows it only on some systems."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor()

@@ -23,23 +23,32 @@ from typing import TYPE_CHECKING, Any
 
 from mcinterp import installed
 from mcinterp.declared import Study, load
+from mcinterp.exported import MODULE_OF
 
 if TYPE_CHECKING:
     from mcinterp.analysis import (
         COMPARISONS,
         PASSES,
+        ClassMeans,
+        NodeGraph,
+        TracePlan,
         ablation,
         analyse,
         attention_maps,
+        causal_tracing,
         circuits,
         class_members,
         classify_patterns,
         compare_checkpoints,
         compare_runs,
         component_dynamics,
+        components_along,
+        dirichlet_energy,
         embeddings,
+        graph_trace,
         head_formation,
         head_taxonomy,
+        isomap_along,
         linear_probes,
         model_switching,
         oracle_distances,
@@ -102,90 +111,6 @@ if TYPE_CHECKING:
 
 __version__ = version("mcinterp")
 
-_HOME = {
-    "mcinterp.analysis": (
-        "COMPARISONS",
-        "PASSES",
-        "ablation",
-        "analyse",
-        "attention_maps",
-        "circuits",
-        "class_members",
-        "classify_patterns",
-        "classify_patterns",
-        "compare_checkpoints",
-        "compare_runs",
-        "component_dynamics",
-        "embeddings",
-        "head_formation",
-        "head_taxonomy",
-        "linear_probes",
-        "model_switching",
-        "oracle_distances",
-        "patching",
-        "plateau_measures",
-        "sweep_summary",
-        "switch",
-        "training_summary",
-    ),
-    "mcinterp.config": (
-        "RunConfig",
-        "TrainConfig",
-        "load_config",
-        "load_preset",
-        "preset_names",
-    ),
-    "mcinterp.errors": (
-        "CheckpointError",
-        "ConfigError",
-        "InputError",
-        "McinterpError",
-        "SolverError",
-        "TrainingError",
-        "UsageError",
-    ),
-    "mcinterp.model": (
-        "EditedPrompt",
-        "Head",
-        "HeadSet",
-        "Intervention",
-        "RankOneEdit",
-        "ValueSearch",
-        "edited",
-        "intervene",
-        "key_covariance",
-        "rank_one_edit",
-    ),
-    "mcinterp.notebook": (
-        "show",
-        "show_ablation",
-        "show_attention",
-        "show_curve",
-        "show_scores",
-    ),
-    "mcinterp.report": (
-        "latex_table",
-        "write_comparison_report",
-        "write_report",
-        "write_sweep_report",
-    ),
-    "mcinterp.results": ("Result",),
-    "mcinterp.runs": (
-        "Checkpoint",
-        "Run",
-        "Sweep",
-        "densify",
-        "import_run",
-        "load_sweep",
-        "retrain",
-        "run_sweep",
-        "train",
-    ),
-    "mcinterp.task": ("make_task",),
-    "mcinterp.training": ("Transition", "find_transition", "find_transitions"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-
 
 def _brought(by: Mapping[str, Study]) -> dict[str, str]:
     """Public names that studies bring, each with where it stands."""
@@ -197,6 +122,7 @@ __all__ = [
     "PASSES",
     "Checkpoint",
     "CheckpointError",
+    "ClassMeans",
     "ConfigError",
     "EditedPrompt",
     "Head",
@@ -204,12 +130,14 @@ __all__ = [
     "InputError",
     "Intervention",
     "McinterpError",
+    "NodeGraph",
     "RankOneEdit",
     "Result",
     "Run",
     "RunConfig",
     "SolverError",
     "Sweep",
+    "TracePlan",
     "TrainConfig",
     "TrainingError",
     "Transition",
@@ -218,21 +146,26 @@ __all__ = [
     "ablation",
     "analyse",
     "attention_maps",
+    "causal_tracing",
     "circuits",
     "class_members",
     "classify_patterns",
     "compare_checkpoints",
     "compare_runs",
     "component_dynamics",
+    "components_along",
     "densify",
+    "dirichlet_energy",
     "edited",
     "embeddings",
     "find_transition",
     "find_transitions",
+    "graph_trace",
     "head_formation",
     "head_taxonomy",
     "import_run",
     "intervene",
+    "isomap_along",
     "key_covariance",
     "latex_table",
     "linear_probes",
@@ -266,8 +199,8 @@ __all__ += sorted(_brought(installed.own_studies()))
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(_MODULE_OF[name]), name)
+    if name in MODULE_OF:
+        return getattr(import_module(MODULE_OF[name]), name)
     if not name.startswith("_") and (place := _brought(installed.studies()).get(name)):
         return load(place)
     raise AttributeError(f"module 'mcinterp' has no attribute {name!r}")

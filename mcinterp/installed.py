@@ -25,6 +25,8 @@ BUILT_IN = {
     "markov-mixtures": "markov_mixtures",
     "stepwise-inference": "stepwise_inference",
     "forking-tokens": "forking_tokens",
+    "graph-tracing": "graph_tracing",
+    "knowledge-editing": "knowledge_editing",
     "concept-space": "concept_space",
 }
 """The package's own studies and their folders; one whose folder is not there is none."""
@@ -40,7 +42,7 @@ OWN: Mapping[str, Iterable[str]] = {
     "optimiser": ("adam", "adamw", "sgd"),
     "architecture": BASE_ARCHITECTURES,
     "pass": (
-        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes"),
+        *("attention", "taxonomy", "ablation", "patching", "circuits", "probes", "causal-tracing"),
         *("embeddings", "plateau", "formation", "oracles", "switching", "components"),
     ),
 }

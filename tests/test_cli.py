@@ -228,6 +228,6 @@ def test_every_public_name_can_be_imported():
     import mcinterp
 
     assert all(getattr(mcinterp, name) is not None for name in mcinterp.__all__)
-    assert set(mcinterp.__all__) == {*mcinterp._MODULE_OF, *mcinterp._brought(own_studies())}
+    assert set(mcinterp.__all__) == {*mcinterp.MODULE_OF, *mcinterp._brought(own_studies())}
     with pytest.raises(AttributeError, match="no attribute"):
         mcinterp.no_such_name  # noqa: B018

@@ -69,6 +69,14 @@ PASSES: dict[str, Pass] = {
             f"{_HERE}.probes:linear_probes",
             asks=("heads", "probe_targets"),
         ),
+        Pass(
+            "causal-tracing",
+            "Which token does a next token hang on, and through which sites of the model does it get there?",
+            256,
+            f"{_HERE}.causal_tracing:causal_tracing",
+            asks=("heads", "traced"),
+            least=8,
+        ),
         *(entry for study in studies().values() for entry in study.passes),
     )
 }

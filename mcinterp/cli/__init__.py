@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import typer
 
-from mcinterp.cli import analysis, compare, explore, fork, importing, listing, study, sweep, training, view
+from mcinterp.cli import analysis, compare, explore, fork, graph_trace, importing, listing, study, sweep, training, view
 from mcinterp.cli.commands import Commands
 from mcinterp.cli.progress import say
 from mcinterp.cli.tables import WIDEST
@@ -49,7 +49,10 @@ app = typer.Typer(
 for heading, commands in {
     "To begin with": (training.demo, study.reproduce),
     "Train": (training.train, sweep.sweep, training.densify, training.retrain, training.excerpt, importing.import_run),
-    "Take apart": (analysis.report, analysis.analyze, analysis.ablate, analysis.switch, compare.compare, fork.fork),
+    "Take apart": (
+        *(analysis.report, analysis.analyze, analysis.ablate, analysis.switch, compare.compare),
+        *(fork.fork, graph_trace.graph_trace),
+    ),
     "Look": (view.view, explore.explore),
     "List": (listing.presets, listing.passes, listing.runs, listing.show_config),
 }.items():

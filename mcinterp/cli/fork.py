@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mcinterp.cli.options import (
-    CHECKPOINTS,
-    CONFIG,
-    REPORTS,
-    Device,
-    Seed,
-    check_steps,
-    one_step,
-    open_run,
-    run_and_step,
-)
+from mcinterp.cli.language import opened_language
+from mcinterp.cli.options import REPORTS, Device, Seed
 from mcinterp.cli.progress import count_progress, say
-from mcinterp.config.steps import AUTO
-from mcinterp.errors import CheckpointError, InputError, UsageError
+from mcinterp.errors import UsageError
 
 if TYPE_CHECKING:
     from mcinterp.language.forks import ForkPlan
@@ -96,7 +86,8 @@ def fork(
     else:
         if prompt is None:
             raise UsageError("say with --prompt what the model goes on from")
-        found = _sampled(_opened(model, device), prompt, {**own, "seed": seed}, folder)
+        opened = opened_language(model, device, "fork", ", and holds no stored samples (no text.json)")
+        found = _sampled(opened, prompt, {**own, "seed": seed}, folder)
     _report(found, pattern, folder, model, {"seed": seed, "distinct": distinct, "most_outcomes": outcomes}, single_file)
 
 
@@ -112,41 +103,6 @@ def _stored(path: Path) -> ForkSamples | None:
         if is_stored(folder):
             return load_samples(folder)
     return None
-
-
-def _opened(model: str, device: str) -> LanguageModel:
-    """A folder of Hugging Face's, or a run's checkpoint, the last one unless another is named.
-
-    Raises:
-        CheckpointError: if there is neither.
-        InputError: if it is no model of next tokens.
-    """
-    from mcinterp.language.huggingface import is_folder, open_folder
-
-    path = Path(model)
-    if is_folder(path):
-        from mcinterp.runs.device import resolve_device
-
-        return open_folder(path, resolve_device(device))
-    if path.is_dir() and not any((folder / CONFIG).is_file() for folder in (path, CHECKPOINTS / path)):
-        raise CheckpointError(
-            f"{path} is no run (it has no {CONFIG}), no model of Hugging Face's (no config.json that names its type), "
-            "and holds no stored samples (no text.json)"
-        )
-    return _of_run(model, device)
-
-
-def _of_run(model: str, device: str) -> LanguageModel:
-    folder, step = run_and_step(model)
-    check_steps(folder, step or AUTO)
-    run = open_run(folder, device)
-    from mcinterp.language.hooked import language_of_task
-    from mcinterp.task.next_token import NextToken
-
-    checkpoint = run.checkpoint(one_step(run, f"{model}:", step or "last"))
-    if not isinstance(checkpoint.task, NextToken):
-        raise InputError(f"fork asks for a model of next tokens; task {run.config.task.kind} is none")
-    return language_of_task(checkpoint.model, checkpoint.task, f"{run.name}, step {checkpoint.step}")
 
 
 def _sampled(model: LanguageModel, prompt: str, chosen: dict[str, Any], folder: Path) -> ForkSamples:

@@ -48,7 +48,7 @@ Overrides = Annotated[
     typer.Option("--set", help="Change one field, such as training.steps=20000.", metavar="FIELD=VALUE"),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the samples.", min=0, max=LARGEST_SEED)]
-Samples = Annotated[int | None, typer.Option(help="Matrices a pass; by default each pass's own number.", min=2)]
+Samples = Annotated[int | None, typer.Option(help="Samples a pass; by default each pass's own number.", min=2)]
 Device = Annotated[
     str,
     typer.Option(help="auto, cpu, cuda, cuda:1, …; auto takes a CUDA device if there is one.", callback=known_device),

@@ -32,7 +32,12 @@ class DecodedModel(ABC):
         n_positions: length of the longest text.
         kept_bytes: that keys and values of one token take.
         device: that the module is on.
+
+    Attributes:
+        begin_token: that a text begins with; None where it begins with none.
     """
+
+    begin_token: int | None = None
 
     def __init__(
         self,
@@ -55,6 +60,11 @@ class DecodedModel(ABC):
             tokens: those that come after what is kept.
             kept: what the last call gave; None for whole prefixes.
         """
+
+    @property
+    def device(self) -> torch.device:
+        """That the module is on."""
+        return self._device
 
     def read(self, text: str) -> list[int]:
         """See `LanguageModel.read`."""

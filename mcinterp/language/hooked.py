@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -44,6 +46,22 @@ class HookedLanguage(DecodedModel):
         spelling = spelling or NumberedTokens(cfg.d_vocab)
         super().__init__(name, spelling, cfg.d_vocab, end_tokens, int(cfg.n_ctx), kept_bytes, device)
         self._model = model
+        self.n_layers, self.d_model = int(cfg.n_layers), int(cfg.d_model)
+        self.n_parameters = sum(parameter.numel() for parameter in model.parameters())
+
+    @torch.no_grad()
+    def states(
+        self, tokens: Int[Tensor, "n pos"], wanted: Sequence[int]
+    ) -> tuple[list[Float[Tensor, "n pos d_model"]], Float[Tensor, "n pos wanted"]]:
+        """See `StateModel.states`; hooks of the model act."""
+        last = self.n_layers - 1
+        names = [
+            *(f"blocks.{layer}.hook_resid_pre" for layer in range(self.n_layers)),
+            f"blocks.{last}.hook_resid_post",
+        ]
+        logits: Any
+        logits, cache = self._model.run_with_cache(tokens, names_filter=lambda name: name in names)
+        return [cache[name] for name in names], logits.softmax(-1)[..., list(wanted)]
 
     def _advanced(self, tokens: Tensor, kept: Any) -> tuple[Tensor, Any]:
         if kept is None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mcinterp.errors import CheckpointError
@@ -53,9 +55,21 @@ class HuggingFaceLanguage(DecodedModel):
         super().__init__(name, spelling, d_vocab, ends, longest, kept_bytes, model.device)
         module: Any = model
         self._model = module.eval()
+        self.n_layers, self.d_model = int(config.num_hidden_layers), int(config.hidden_size)
+        self.n_parameters = int(model.num_parameters())
+        begin = getattr(config, "bos_token_id", None)
+        self.begin_token = None if begin is None or not 0 <= begin < d_vocab else int(begin)
         # Renamed in transformers 5.
         named = inspect.signature(model.forward).parameters
         self._kept_name = "cache" if "cache" in named else "past_key_values"
+
+    @torch.no_grad()
+    def states(
+        self, tokens: Int[Tensor, "n pos"], wanted: Sequence[int]
+    ) -> tuple[list[Float[Tensor, "n pos d_model"]], Float[Tensor, "n pos wanted"]]:
+        """See `StateModel.states`; the last is what the unembedding reads, normalised where the library does so."""
+        output = self._model(input_ids=tokens, output_hidden_states=True, use_cache=False)
+        return list(output.hidden_states), output.logits.softmax(-1)[..., list(wanted)]
 
     def _advanced(self, tokens: Tensor, kept: Any) -> tuple[Tensor, Any]:
         output = self._model(input_ids=tokens, use_cache=True, **{self._kept_name: kept})

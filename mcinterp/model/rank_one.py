@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +60,20 @@ class ValueSearch:
     stop: float = 0.05
     decay: float = 0.0
     largest: float | None = None
+
+
+class WeightChange(Protocol):
+    """A change of W_out of one layer, as `edited` makes it."""
+
+    @property
+    def layer(self) -> int:
+        """Whose MLP."""
+        ...
+
+    @property
+    def outer(self) -> Float[Tensor, "d_mlp d_model"]:
+        """What is added to W_out."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -162,7 +176,7 @@ def rank_one_edit(
 
 
 @contextmanager
-def edited(model: Any, *edits: RankOneEdit) -> Iterator[None]:
+def edited(model: Any, *edits: WeightChange) -> Iterator[None]:
     """Make edits inside the `with` block, one after the other; afterwards the weights are what they were, to the bit.
 
     Raises:

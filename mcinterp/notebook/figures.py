@@ -19,8 +19,8 @@ _FIGURE = Markup(
     "const onDark = {on_dark};"
     'const dark = (_, value) => (typeof value === "string" ? onDark[value] ?? value : value);'
     'const figure = JSON.parse(document.getElementById("{id}-data").textContent, light ? dark : undefined);'
-    "{ready}.then(() => Plotly.newPlot(box, figure.data, figure.layout, "
-    '{{ responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" }}))'
+    "{ready}.then(() => Plotly.newPlot(box, {{ ...figure, config: "
+    '{{ responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" }} }}))'
     ".catch((error) => {{ box.textContent = `This browser cannot draw the figure: ${{error.message}}`; }}); "
     "}})()</script>"
 )

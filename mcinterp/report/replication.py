@@ -14,7 +14,7 @@ from mcinterp.report.page import render, scripts_for
 from mcinterp.report.palette import VERDICTS
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
 from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
-from mcinterp.report.study import PAGE, PLURALS, SINGULARS, anchor, printed, verdict_cell
+from mcinterp.report.study import PAGE, PLURALS, SINGULARS, anchor, claimed, printed, verdict_cell
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import tidy, write_atomic
 
@@ -144,7 +144,7 @@ def _section(claim: pd.Series, result: Result) -> Section:
     return Section(
         anchor(claim["claim"]),
         f"{name[:1].upper()}{name[1:]}: holds in {claim['holds']} of {plural(claim['seeds'], 'seed')}",
-        [f"{claim['text']} ({claim['source']})", claim_sentence(claim)],
+        [*claimed(claim), claim_sentence(claim)],
         figures=[_figure(finding, own, seeds) for finding, own in by_finding if finding["n"]],
         tables=[TableView("What decides it", list(map(Column, columns)), rows, kind="plain claims")],
     )

@@ -81,7 +81,14 @@ def _section(claim: pd.Series, findings: pd.DataFrame, places: Mapping[str, Cell
     table = TableView("What decides it", list(map(Column, COLUMNS)), rows, kind="plain claims")
     name = str(claim["claim"])
     title = f"{name[:1].upper()}{name[1:]}: {claim['verdict']}"
-    return Section(anchor(claim["claim"]), title, [f"{claim['text']} ({claim['source']})"], tables=[table])
+    return Section(anchor(claim["claim"]), title, claimed(claim), tables=[table])
+
+
+def claimed(claim: pd.Series) -> list[str]:
+    """What a paper claims, and what it reports of it where it gives a number."""
+    reported = claim.get("reported")  # a report may be older than the column
+    said = [f"{claim['text']} ({claim['source']})"]
+    return said if is_absent(reported) else [*said, f"The paper's own: {reported}."]
 
 
 def _row(finding: pd.Series, places: Mapping[str, Cell]) -> tuple[Cell, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import torch
 
 from mcinterp.errors import InputError
@@ -21,3 +24,17 @@ def resolve_device(name: str) -> torch.device:
         reason = (str(error).strip() or "torch does not know it").splitlines()[0].partition(". ")[0]
         raise InputError(f"device {name!r:.80} cannot be used here: {reason:.200}") from None
     return torch.device(name)
+
+
+def machine(name: str) -> str:
+    """What a device is here: the card's name, or the processor's with its cores."""
+    device = resolve_device(name)
+    return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else _processor()
+
+
+def _processor() -> str:
+    """The processor's name; Python knows it only on some systems."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor() or platform.machine()

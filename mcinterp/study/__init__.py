@@ -3,6 +3,7 @@
 from mcinterp.declared import Study
 from mcinterp.installed import study_named as find_study
 from mcinterp.study.claims import Claim, Control, Evidence, Finding, Number, Rule
+from mcinterp.study.every import Planned, reproduce_all
 from mcinterp.study.replication import replicate
 from mcinterp.study.study import Setting, reproduce
 
@@ -12,10 +13,12 @@ __all__ = [
     "Evidence",
     "Finding",
     "Number",
+    "Planned",
     "Rule",
     "Setting",
     "Study",
     "find_study",
     "replicate",
     "reproduce",
+    "reproduce_all",
 ]

@@ -20,6 +20,7 @@ CLAIM_COLUMNS = {
     "claim": "its name",
     "text": "what is claimed",
     "source": "where",
+    "reported": "what the paper itself reports of it, in a few words; empty where it gives no number",
     "verdict": "holds if every finding holds, does not hold if one does not, else undecided",
     "holds": "findings that hold",
     "findings": "all of its findings",
@@ -170,12 +171,14 @@ class Claim:
         text: the claim in a sentence.
         source: paper and place.
         findings: at least one.
+        reported: the paper's own number, in a few words, with what it is of; empty where it gives none.
     """
 
     name: str
     text: str
     source: str
     findings: tuple[Finding, ...]
+    reported: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -193,6 +196,7 @@ def claims_result(name: str, title: str, claims: Sequence[Claim], facts: Mapping
             "claim": claim.name,
             "text": claim.text,
             "source": claim.source,
+            "reported": claim.reported,
             "verdict": claim.verdict,
             "holds": sum(finding.verdict == "holds" for finding in claim.findings),
             "findings": len(claim.findings),

@@ -24,6 +24,7 @@ CLAIM_COLUMNS = {
     "claim": "its name",
     "text": "what is claimed",
     "source": "where",
+    "reported": "what the paper itself reports of it; empty where it gives no number",
     "seeds": "that the study was carried out with, those that failed among them",
     "holds": "seeds in which it holds",
     "does_not_hold": "… in which it does not hold",
@@ -170,6 +171,7 @@ def _whole(number: Number, seeds: int) -> Number:
 
 def _claim(claim: pd.Series, findings: tuple[Finding, ...], verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     about = {name: str(claim[name]) for name in ("claim", "text", "source")}
+    about["reported"] = "" if pd.isna(claim["reported"]) else str(claim["reported"])
     own = [verdict["verdict"] for verdict in verdicts if verdict["claim"] == claim["claim"]]
     counts = _counted(own, len(own))
     share = share_estimate(counts["holds"], len(own)).columns("share")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcinterp.analysis.runner import DATA
 from mcinterp.declared import Study, resolved
 from mcinterp.errors import UsageError, nearest_name
 from mcinterp.results import Result
+from mcinterp.runs.checkpoint import package_versions
+from mcinterp.runs.device import machine
 from mcinterp.runs.train import Progress
 from mcinterp.study.claims import Evidence, claims_result
 
@@ -63,6 +65,8 @@ def reproduce(study: Study, setting: Setting) -> Result:
     found = claims_result(
         CLAIMS, "Is the paper right, here?", resolved(study.claims)(Evidence(results)), facts | {"steps": steps}
     )
+    provenance = {"versions": package_versions(), "machine": machine(setting.device)}
+    found = replace(found, provenance=provenance)
     found.save(setting.out / DATA / STUDY_FOLDER / CLAIMS)
     return found
 

@@ -227,6 +227,13 @@ class NextToken(TaskBase[TokenBatch]):
         """
         return batch.rolled(len(batch) // 2)
 
+    def traced(self, batch: TokenBatch) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+        """The last position of each sequence that is scored (the last one where none is), and its next token."""
+        position = torch.arange(1, batch.inputs.shape[1] + 1, device=batch.inputs.device)
+        last = ((batch.weights > 0) * position).argmax(1)
+        last = torch.where((batch.weights > 0).any(1), last, len(position) - 1)
+        return last, batch.targets.gather(1, last[:, None])[:, 0]
+
     def comparable_answers(self, answers: Float[Tensor, "n pos d_vocab"], batch: TokenBatch) -> Comparable:
         """The log-probabilities of the true next tokens, which at best are 0."""
         right = -cross_entropies(answers, batch).double().cpu().numpy()

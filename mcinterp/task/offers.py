@@ -204,6 +204,15 @@ class WithOracles(Protocol):
 
 
 @runtime_checkable
+class Traced(Protocol):
+    """Of each sequence of tokens one next token, which is followed to what it comes from."""
+
+    def traced(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """At which position the model is to say it, (n,), and which it is, (n,)."""
+        ...
+
+
+@runtime_checkable
 class Decoded(Protocol):
     """What tokens say."""
 

@@ -34,7 +34,7 @@ def mixed() -> Result:
         [
             decided(finding(HIGH, control=0.0), name="rises"),
             decided(finding(number), finding(single(value), "a <b>count</b>"), name="sometimes"),
-            decided(finding(LOW), name="never"),
+            decided(finding(LOW), name="never", reported="0.9 <of> 1"),
         ]
         for number, value in ((HIGH, 0.8), (LOW, math.nan), (ACROSS, 0.9))
     ]
@@ -46,6 +46,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("replication")
     mixed().save(folder / "data" / "replication")
     return write_replication_report(folder)
+
+
+def test_the_papers_own_number_stands_with_the_claim(page: Path) -> None:
+    written = page.read_text(encoding="utf-8")
+    assert written.count("The paper's own: ") + written.count("The paper&#39;s own: ") == 1
+    assert "own: 0.9 &lt;of&gt; 1." in written
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def finding(number: Number, text: str = "a number", control: float | None = None
     return Finding(text, number, rule, "study/x", null)
 
 
-def decided(*findings: Finding, name: str = "it rises") -> Claim:
+def decided(*findings: Finding, name: str = "it rises", reported: str = "") -> Claim:
     """A claim of these."""
-    return Claim(name, "It rises & stays.", "a paper", findings)
+    return Claim(name, "It rises & stays.", "a paper", findings, reported)
 
 
 def of_seeds(*claims: Claim | Sequence[Claim]) -> dict[int, Result]:

@@ -111,7 +111,7 @@ def test_the_extreme_of_numbers_looks_at_their_intervals() -> None:
 def test_claims_are_stored_as_tables(tmp_path: Path) -> None:
     claims = (
         Claim("first", "It rises.", "a paper", (_finding(1.0, 0.0), _finding(0.0))),
-        Claim("second", "It falls.", "a paper", (_finding(-1.0),)),
+        Claim("second", "It falls.", "a paper", (_finding(-1.0),), "falls by 3"),
     )
     claims_result("claims", "Claims", claims, {"study": "x"}).save(tmp_path / "claims")
     stored = Result.load(tmp_path / "claims")
@@ -119,6 +119,7 @@ def test_claims_are_stored_as_tables(tmp_path: Path) -> None:
         ["first", "undecided", 1, 2],
         ["second", "does not hold", 0, 1],
     ]
+    assert stored.table("claims")["reported"].fillna("").tolist() == ["", "falls by 3"]
     found = stored.table("findings")
     assert found["verdict"].tolist() == ["holds", "undecided", "does not hold"]
     assert found["control"][0] == "nothing: 0 (from -0.1 to 0.1)"

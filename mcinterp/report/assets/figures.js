@@ -21,8 +21,8 @@
   const drawn = new Map();
 
   function draw(source) {
-    const { data, layout } = JSON.parse(source.textContent, mcinterp.isDark() ? dark : undefined);
-    return Plotly.react(boxOf(source), data, layout, CONFIG);
+    const figure = JSON.parse(source.textContent, mcinterp.isDark() ? dark : undefined);
+    return Plotly.react(boxOf(source), { ...figure, config: CONFIG });
   }
 
   async function drawFirst(source) {

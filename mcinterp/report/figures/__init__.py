@@ -3,6 +3,7 @@
 from mcinterp.report.figures.ablation import ablation_figure
 from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
 from mcinterp.report.figures.attention import entropy_figure
+from mcinterp.report.figures.causal_tracing import traced_sites_figure, traced_tokens_figure
 from mcinterp.report.figures.circuits import circuits_figure, written_figure
 from mcinterp.report.figures.compare import pair_maps_figure, similarity_figure
 from mcinterp.report.figures.components import components_figure
@@ -41,5 +42,7 @@ __all__ = [
     "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",
+    "traced_sites_figure",
+    "traced_tokens_figure",
     "written_figure",
 ]

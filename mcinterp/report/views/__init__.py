@@ -13,6 +13,7 @@ from mcinterp.report.views import (
     ablation,
     aligned,
     attention,
+    causal_tracing,
     circuits,
     compare,
     components,
@@ -54,6 +55,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "patching": ("Activation patching", patching.view),
     "circuits": ("What each head reads and writes", circuits.view),
     "probes": ("Linear probes", probes.view),
+    "causal-tracing": ("What a next token hangs on, and through which sites", causal_tracing.view),
     **_of_studies(compared=False),
 }
 """The passes of every page, in order: pass → heading where it was not run, and view."""

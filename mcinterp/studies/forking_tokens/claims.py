@@ -184,7 +184,8 @@ def are_multinomial(e: Evidence) -> Claim:
         MADE,
         null,
     )
-    return Claim("noise is multinomial", text, FOLLOW_UP, (finding,))
+    reported = "slope −0.49; two sets of samples 0.98 to 1.01 times as far apart as multinomial ones, the follow-up"
+    return Claim("noise is multinomial", text, FOLLOW_UP, (finding,), reported)
 
 
 def are_not_uncertainty(e: Evidence) -> Claim:

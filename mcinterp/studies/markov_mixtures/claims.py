@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from mcinterp.studies.markov_mixtures.circuits import CIRCUITS
-from mcinterp.studies.markov_mixtures.competition_claims import competition_claims
+from mcinterp.studies.markov_mixtures.competition_claims import PUBLISHED, competition_claims
 from mcinterp.studies.markov_mixtures.implied import IMPLIED
 from mcinterp.studies.markov_mixtures.mixtures import ALL_FOUR, MIXTURES, OTHERS, SINGLE, WITHOUT
 from mcinterp.studies.markov_mixtures.networks import FEW, MANY, MIDDLE, TOKENS
@@ -127,7 +127,11 @@ def retrieve_or_infer(e: Evidence) -> Claim:
             ),
         ),
     )
-    return Claim("retrieval for few chains, inference for many", text, PAPER, findings)
+    reported = (
+        "KL on unseen chains near step 840: 0.55 for 16 chains and fewer, 0.49 for 32, 0.15 for 64, 0.10 for 2,048; "
+        f"{PUBLISHED}"
+    )
+    return Claim("retrieval for few chains, inference for many", text, PAPER, findings, reported)
 
 
 def unigrams_come_first(e: Evidence) -> Claim:
@@ -159,7 +163,11 @@ def unigrams_come_first(e: Evidence) -> Claim:
             SEEN,
         ),
     )
-    return Claim("unigram before bigram", text, PAPER, findings)
+    reported = (
+        "Bi-Inf appears about step 500 with rotary and 2,500 with learned positions; KL on unseen chains 0.13 after "
+        f"400 tokens, 0.6 where these are shuffled; {PUBLISHED}"
+    )
+    return Claim("unigram before bigram", text, PAPER, findings, reported)
 
 
 def fall_at_once(e: Evidence) -> Claim:
@@ -189,7 +197,8 @@ def fall_at_once(e: Evidence) -> Claim:
             INSIDE,
         ),
     )
-    return Claim("sudden in training", text, f"{PAPER}; the detector is this package's", findings)
+    reported = f"loss on unseen chains 2.31 from step 100 to 400, 2.10 near 1,000, 64 chains; {PUBLISHED}"
+    return Claim("sudden in training", text, f"{PAPER}; the detector is this package's", findings, reported)
 
 
 def turn_in_context(e: Evidence) -> Claim:
@@ -213,7 +222,8 @@ def turn_in_context(e: Evidence) -> Claim:
         ),
         Finding(f"the same after {LONG} and more, least", _choice(e, MANY, long, False), Rule(low=0.0), SEEN, null),
     )
-    return Claim("sudden in context", text, PAPER, findings)
+    reported = f"KL on unseen chains rises from 0.55 to 0.64 within the first 40 tokens; {PUBLISHED}"
+    return Claim("sudden in context", text, PAPER, findings, reported)
 
 
 def _networks(e: Evidence) -> list[str]:

@@ -34,7 +34,8 @@ def drops(e: Evidence) -> Claim:
         Finding("L_mask in training has a plateau and a sudden drop (1) or not (0)", seen, Rule(low=1.0), "training"),
         share("L_mask at the end, as a share of the plateau", last, plateau(e), LESS_THAN_HALF, "after/ablation"),
     )
-    return Claim("a sudden drop", text, f"{PAPER}, Sec. 3, Fig. 1 and 2", findings)
+    reported = "near step 15,000 of 50,000, 7 × 7 matrices of rank 2, 4 layers, Fig. 2"
+    return Claim("a sudden drop", text, f"{PAPER}, Sec. 3, Fig. 1 and 2", findings, reported)
 
 
 def copies(e: Evidence) -> Claim:
@@ -52,7 +53,8 @@ def copies(e: Evidence) -> Claim:
         share(f"largest L_obs with other tokens and inputs, {of_zero}", worst, zero, SMALL, key),
         _copied(e),
     )
-    return Claim("copying", text, f"{PAPER}, Sec. 3.1.1, Table 1", findings)
+    reported = "mean square errors from 4.1e-6 to 1.5e-3, at observed and at replaced entries, three steps, Table 1"
+    return Claim("copying", text, f"{PAPER}, Sec. 3.1.1, Table 1", findings, reported)
 
 
 def _copied(e: Evidence) -> Finding:

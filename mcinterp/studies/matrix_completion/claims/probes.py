@@ -20,7 +20,8 @@ def is_probed(e: Evidence) -> Claim:
         "at all."
     )
     findings = (*_masked_row(e), *_entry(e), _singular_vector(e))
-    return Claim("probes", text, f"{PAPER}, Fig. 6, App. K", findings)
+    reported = "masked row read best after layers 3 and 4 of 12, Fig. 6"
+    return Claim("probes", text, f"{PAPER}, Fig. 6, App. K", findings, reported)
 
 
 def _masked_row(e: Evidence) -> tuple[Finding, ...]:

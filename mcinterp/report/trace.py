@@ -1,0 +1,48 @@
+"""Write the page of a model that was followed along walks through a graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mcinterp.errors import CheckpointError
+from mcinterp.report.page import FOLDER, render, scripts_for
+from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
+from mcinterp.report.views.trace import trace
+from mcinterp.results import RECORD, Result
+from mcinterp.runs.files import tidy, write_atomic
+
+TRACE = "graph-trace"
+
+
+def write_trace_report(folder: Path | str, single_file: bool = False) -> Path:
+    """Write the page from the result stored in `folder/data/graph-trace`, on which alone it depends.
+
+    Args:
+        folder: index.html and assets/ are written there.
+        single_file: put scripts, style and numbers into the page instead of assets/ and links to data/.
+
+    Returns:
+        the path of index.html.
+
+    Raises:
+        CheckpointError: if there is no such result, or it is damaged.
+    """
+    folder = Path(folder)
+    tidy(folder, DATA, FOLDER)
+    if not (folder / DATA / TRACE / RECORD).is_file():
+        raise CheckpointError(f"{folder / DATA} holds no walks; follow a model with mcinterp graph-trace")
+    result = replace(Result.load(folder / DATA / TRACE), name=TRACE)
+    write_assets(folder, single_file)
+    names = ("labellings", "walks", "length", "seed")
+    page = render(
+        "trace",
+        single_file,
+        scripts_for(attention=False),
+        title=str(result.facts["model"]),
+        facts=[("graph", str(result.facts["graph"])), *((name, str(result.settings[name])) for name in names)],
+        section=replace(trace(result, {}), links=numbers_of(folder, f"{DATA}/{TRACE}", single_file)),
+        provenance=[(name.replace("_", " "), str(value)) for name, value in result.provenance.items()],
+    )
+    write_atomic(folder / INDEX, page.encode("utf-8"))
+    return folder / INDEX
