@@ -84,7 +84,9 @@ def turns(e: Evidence) -> Claim:
     findings = []
     for colours in (MIDDLE, STRONG):
         about = f"gated, {colours} colours"
-        straight = Control(f"ungated, {colours} colours: the same", _turn(e, "depth", colours, UNGATED), Rule(low=0.5))
+        straight = Control(
+            f"ungated, {colours} colours: the least P(blue)", _turn(e, "depth", colours, UNGATED), Rule(low=0.5)
+        )
         parts = (
             ("depth", "least P(blue) of the held-out prompt once the size is learned", ON_RED, straight),
             ("nearer", "distance of the turn from small red less that from small blue", FIRST_RED, straight),

@@ -157,7 +157,7 @@ def samples_figure(made: np.ndarray, real: np.ndarray, prompts: Sequence[str], s
     blocks = [[_block(images) for images in row] for row in every]
     canvas = np.concatenate([np.concatenate(row, axis=1) for row in blocks], axis=0)
     high, wide = blocks[0][0].shape[:2]
-    figure = blank(96 + 62 * len(prompts), "step")
+    figure = blank(96 + 50 * len(prompts), "step")
     figure.add_image(z=canvas.tolist(), colormodel="rgba256", hoverinfo="skip")
     names = [*(f"{step:,}" for step in steps), "real"]
     middle = (wide - 2 * GAP) / 2 - 0.5
@@ -170,6 +170,7 @@ def samples_figure(made: np.ndarray, real: np.ndarray, prompts: Sequence[str], s
         **BARE,
         scaleanchor="x",
         constrain="domain",
+        constraintoward="top",
     )
     return figure
 

@@ -19,7 +19,7 @@ from mcinterp.studies.concept_space.task import ConceptImages
 
 SAMPLES = "samples"
 SHOWN = (NAMES[SMALL_RED], NAMES[LARGE_BLUE], NAIVE, OVER, LATENT, TOWARDS_RED, RANDOM)
-STEPS, IMAGES = 11, 4
+STEPS, IMAGES = 8, 4
 """Checkpoints that are shown, evenly among all, and images of each prompt there."""
 
 

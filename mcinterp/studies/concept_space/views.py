@@ -58,6 +58,10 @@ PICTURES = (
 )
 
 
+LITTLE = 0.1
+"""A smaller power of the signal is told as next to nothing."""
+
+
 def signals(result: Result, _: Mapping[str, Result]) -> Section:
     """Show how much each concept changes images and prompts, and how often the judge is right."""
     judge, found = result.table("judge"), result.table("signals")
@@ -143,10 +147,11 @@ def _speeds(result: Result) -> Iterator[str]:
     for reading in READINGS:
         own = {row["concept"]: row for _, row in slopes[slopes["reading"] == reading].iterrows()}
         colour, size = own[COLOUR], own[SIZE]
-        said = Judged.of(colour, "slope").say(
+        said = Judged.of(colour, "slope", negligible=LITTLE).say(
             "rise with the colour signal",
             "fall with the colour signal",
             "do not certainly change with the colour signal",
+            "hardly change with the colour signal",
         )
         yield (
             f"{reading.capitalize()}: steps to learn the colour {said}, with a power of {_ends(colour, 'slope')}; "

@@ -107,6 +107,7 @@ SLOPES = {
     "fall with the colour signal": (-1.4, -1.2, -1.0),
     "rise with the colour signal": (0.2, 0.4, 0.6),
     "do not certainly change": (-0.5, 0.1, 0.5),
+    "hardly change with the colour signal": (-0.06, -0.03, -0.01),
 }
 
 
