@@ -36,7 +36,7 @@ def shifts_in_full(e: Evidence) -> Claim:
     finding = Finding(
         f"full language: {SLOPE} {ONSET_WORDS} on that of K", _slope(e, FULL, "onset"), ROOT, WHEN, _grammar(e)
     )
-    return Claim("shift with |K|, full language", text, PAPER, (finding,), reported="the power ½ of |K|")
+    return Claim("shift with |K|, full language", text, PAPER, (finding,))
 
 
 def _grammar(e: Evidence) -> Control:
