@@ -13,7 +13,7 @@ from mcinterp.analysis.statistics import Floats
 from mcinterp.config import load_preset
 from mcinterp.report import write_report
 from mcinterp.runs import Run
-from mcinterp.studies.concept_space import judge, networks, signals, study
+from mcinterp.studies.concept_space import networks, study
 from mcinterp.studies.concept_space.courses import Course
 from mcinterp.studies.concept_space.networks import GATED, MIDDLE, Family
 from mcinterp.study import Setting, find_study, reproduce
@@ -25,8 +25,6 @@ def carry_out() -> Iterator[Carry]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(study, "load_preset", lambda name: load_preset(name, SHORT))
         monkeypatch.setattr(networks, "SEEDS", 2)
-        monkeypatch.setattr(judge, "FITTED", 50)
-        monkeypatch.setattr(signals, "SCENES", 50)
 
         def carry(path: Path, said: list[str], samples: int) -> None:
             watch = lambda _, __: nullcontext(None)  # noqa: E731

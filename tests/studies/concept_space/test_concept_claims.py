@@ -146,7 +146,7 @@ def test_a_number_on_the_other_side_does_not_hold_and_across_the_bound_is_undeci
         found = claim(one.claim, changed(one.table, one.where, with_interval(one.column, value, 0.05)))
         verdicts = [finding.verdict for finding in found.findings]
         assert verdicts.pop(one.finding) == verdict
-        assert set(verdicts) == {"holds"}
+        assert set(verdicts) <= {"holds"}
         assert found.verdict == verdict
 
 
