@@ -30,6 +30,7 @@ from mcinterp.studies.concept_space.prompts import (
     wanted,
 )
 from mcinterp.studies.concept_space.signals import COLOUR, SIZE
+from mcinterp.training.schedule import checkpoint_steps
 
 SWITCHED = (WITH_LAST, INTO_LAST)
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -78,8 +79,8 @@ class Course:
 
     @property
     def steps(self) -> list[int]:
-        """Checkpoints, step 0 among them."""
-        return self.run.steps
+        """Checkpoints, step 0 among them, without one at which training was stopped for a while."""
+        return checkpoint_steps(self.run.config.training)
 
     @property
     def seed(self) -> int:
@@ -138,7 +139,7 @@ def course(family: Family, run: Run, judge: Judge, asking: Asking, seed: int) ->
     values: dict[tuple[str, str], list[float]] = {(name, of): [] for name in names for of in QUANTITIES}
     rows: list[Mapping[str, Any]] = []
     about = {**family.about, "trained": run.config.training.seed}
-    for step in run.steps:
+    for step in checkpoint_steps(run.config.training):
         images = _images(asking, run.checkpoint(step).model, last, names)
         for row in _read(names, judge.probabilities(images)):
             row = {**about, "step": step, "seed": seed, **row}

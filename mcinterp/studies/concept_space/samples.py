@@ -16,6 +16,7 @@ from mcinterp.studies.concept_space.judge import SEED
 from mcinterp.studies.concept_space.networks import Family
 from mcinterp.studies.concept_space.prompts import LATENT, NAIVE, OVER, RANDOM, TOWARDS_RED, Asking
 from mcinterp.studies.concept_space.task import ConceptImages
+from mcinterp.training.schedule import checkpoint_steps
 
 SAMPLES = "samples"
 SHOWN = (NAMES[SMALL_RED], NAMES[LARGE_BLUE], NAIVE, OVER, LATENT, TOWARDS_RED, RANDOM)
@@ -26,8 +27,8 @@ STEPS, IMAGES = 8, 4
 def samples(family: Family, asking: Asking) -> Result:
     """The first images of each prompt, of the family's first network, and real ones of the held-out combination."""
     run = family.runs[0]
-    places = np.unique(np.linspace(0, len(run.steps) - 1, STEPS).round().astype(int))
-    steps = [run.steps[place] for place in places]
+    saved = checkpoint_steps(run.config.training)
+    steps = [saved[place] for place in np.unique(np.linspace(0, len(saved) - 1, STEPS).round().astype(int))]
     few = Asking(asking.task, asking.noise[:IMAGES], asking.random[:IMAGES])
     made = [few.images(run.checkpoint(step).model, list(SHOWN)) for step in steps]
     arrays = {"made": pictures(torch.stack(made, 1), family.task), "real": pictures(_real(family.task), family.task)}

@@ -13,6 +13,7 @@ from mcinterp.results import Result, Table
 from mcinterp.studies.percolation.crossings import first_crossing, over_networks, smoothed
 from mcinterp.studies.percolation.exam import CONDITIONED, GRAMMAR, MEASURES, TYPES, UNSCRAMBLED, Exam, Written
 from mcinterp.studies.percolation.runs import ABOUT_COLUMNS, Network
+from mcinterp.training.schedule import checkpoint_steps
 
 ORDER = "order"
 LATER = {TYPES: GRAMMAR, UNSCRAMBLED: TYPES, CONDITIONED: TYPES}
@@ -75,7 +76,8 @@ class Course:
     @classmethod
     def of_network(cls, network: Network, n: int, seed: int) -> Course:
         """Have every checkpoint write."""
-        steps = tuple(network.run.steps)
+        # Without one at which training was stopped for a while, which the others would not have.
+        steps = tuple(checkpoint_steps(network.run.config.training))
         # Networks that drew the same would be lucky together, and no average over them would show it.
         seed += 2 * network.run.config.training.seed
         exam = Exam(network.run.checkpoint(steps[0]).task, n, seed)

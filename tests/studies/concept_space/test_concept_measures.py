@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from short_concept import Plant
+from short_concept import SHORT, Plant
+from small_run import interrupt_at
 
-from mcinterp.runs import Run
+from mcinterp.config import load_preset
+from mcinterp.runs import Run, train
 from mcinterp.studies.concept_space.config import ConceptConfig
-from mcinterp.studies.concept_space.courses import BLUE, RIGHT, SMALL, Time, first_time
+from mcinterp.studies.concept_space.courses import BLUE, RIGHT, SMALL, Course, Time, first_time
 from mcinterp.studies.concept_space.hidden import (
     AMPLIFIED,
     BEHIND,
@@ -28,7 +30,7 @@ from mcinterp.studies.concept_space.hidden import (
 )
 from mcinterp.studies.concept_space.images import HELD_OUT, LARGE_BLUE, LARGE_RED, NAMES, SMALL_RED
 from mcinterp.studies.concept_space.judge import Judge, judged_right, trial
-from mcinterp.studies.concept_space.networks import FIXED, GATED, MIDDLE, STRONG, UNGATED, WEAK, variants
+from mcinterp.studies.concept_space.networks import FIXED, GATED, MIDDLE, STRONG, UNGATED, WEAK, Family, variants
 from mcinterp.studies.concept_space.paths import first_bend, turn_of
 from mcinterp.studies.concept_space.prompts import (
     INTO_LAST,
@@ -48,6 +50,7 @@ from mcinterp.studies.concept_space.prompts import (
 from mcinterp.studies.concept_space.ratios import Ratio, log_ratio, mean_ratio
 from mcinterp.studies.concept_space.samples import pictures
 from mcinterp.studies.concept_space.signals import COLOUR
+from mcinterp.training.schedule import checkpoint_steps
 
 STEPS = (0, 10, 100, 1000, 10_000)
 
@@ -255,3 +258,12 @@ def test_pictures_are_bytes_of_what_can_be_seen() -> None:
     assert seen.shape == (1, 4, 4, 3)
     assert seen[0, 0, 0].tolist() == [0, 255, 128]
     assert seen[0, 0, 1].tolist() == [0, 255, 191]
+
+
+def test_a_training_that_was_stopped_for_a_while_is_asked_at_the_same_steps(tmp_path: Path) -> None:
+    config = load_preset("concept-space", SHORT)
+    train(tmp_path / "run", config, "cpu", interrupt_at(10))
+    run = train(tmp_path / "run", config, "cpu")
+    planned = checkpoint_steps(config.training)
+    assert len(run.steps) == len(planned) + 1
+    assert Course(Family(GATED, MIDDLE, (run,)), run, {}, ()).steps == planned
