@@ -66,10 +66,16 @@ def _carried(plan: Planned, seeds: int | None, write: Callable[[Path, bool], Any
         return _beside(plan, Carried(plan.once.out, claims))
     except StoppedError:
         raise
-    except (McinterpError, OSError, MemoryError, RuntimeError) as error:  # RuntimeError: torch, out of memory
-        why = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # whatever a study does, a stranger's among them, must cost no other
+        why = _why(error)
         plan.once.tell(f"study {plan.study.name} failed: {why}")
         return Carried(plan.once.out, why=why)
+
+
+def _why(error: Exception) -> str:
+    """What went wrong in a line, with the kind of error where it is no sentence of this package's."""
+    said, kind = " ".join(str(error).split()), type(error).__name__
+    return said if isinstance(error, McinterpError) else f"{kind}: {said}" if said else kind
 
 
 def _over_seeds(plan: Planned, seeds: int, write: Callable[[Path, bool], Any]) -> Carried:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,21 @@ def kept(
             return {key: one for result in measure() for key, one in keep(setting, result, **provenance).items()}
         found[f"{STUDY_FOLDER}/{name}"] = stored
     return found
+
+
+def kept_each(
+    setting: Setting, provenance: Mapping[str, Any], measures: Mapping[str, Callable[[], Result]]
+) -> dict[str, Result]:
+    """As `kept`, of measures that make one result each, by its name; says which one is looked at."""
+    found: dict[str, Result] = {}
+    for name, measure in measures.items():
+        setting.tell(f"measuring: {name}")
+        found |= kept(setting, [name], provenance, partial(_alone, measure))
+    return found
+
+
+def _alone(measure: Callable[[], Result]) -> list[Result]:
+    return [measure()]
 
 
 def _stored(folder: Path, place: str) -> dict[str, Result]:

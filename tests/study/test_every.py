@@ -32,6 +32,10 @@ def fails(setting: Setting) -> dict[str, Result]:
     raise TrainingError("the loss became\ninf")
 
 
+def mistaken(setting: Setting) -> dict[str, Result]:
+    raise ValueError("all arrays must have the same shape")
+
+
 def stops(setting: Setting) -> dict[str, Result]:
     raise StoppedError("stopped")
 
@@ -108,6 +112,14 @@ def test_a_study_that_fails_costs_no_other(tmp_path: Path) -> None:
         "The <paper> of broken failed: the loss became inf.",
     ]
     assert "The &lt;paper&gt; of broken failed" in page(tmp_path, last)
+
+
+def test_a_mistake_in_a_study_costs_no_other(tmp_path: Path) -> None:
+    *_, last = carried(tmp_path, forged("mistaken", measure=mistaken), FLAT)
+    assert last.table("studies")[["state", "why"]].to_numpy().tolist() == [
+        ["failed", "ValueError: all arrays must have the same shape"],
+        ["decided", ""],
+    ]
 
 
 def test_one_that_is_stopped_stops_all(tmp_path: Path) -> None:

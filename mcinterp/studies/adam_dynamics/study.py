@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from mcinterp.analysis.runner import code_digest
 from mcinterp.config import load_preset
@@ -18,7 +19,7 @@ from mcinterp.studies.adam_dynamics.stages import STAGES, stages
 from mcinterp.studies.adam_dynamics.tokens import TOKENS, tokens
 from mcinterp.studies.adam_dynamics.trained import TRAINED, train_networks, trained
 from mcinterp.study.study import Setting
-from mcinterp.study.trained import analysed, kept, train_preset
+from mcinterp.study.trained import analysed, kept, kept_each, train_preset
 
 MEASURES: Mapping[str, Callable[[int], Result]] = {
     BOUNDS: bounds,
@@ -49,10 +50,8 @@ def measure(setting: Setting) -> Mapping[str, Result]:
     results = analysed(setting, run, [])
     about = {"versions": package_versions(), "code": code_digest()}
     seed = run.config.training.seed
-    for name, measured in MEASURES.items():
-        setting.tell(f"measuring: {name}")
-        from_seed = about | {"seed": seed}
-        results |= kept(setting, [name], from_seed, lambda measured=measured: [measured(seed)])  # type: ignore[misc]
+    from_seed = {name: partial(measured, seed) for name, measured in MEASURES.items()}
+    results |= kept_each(setting, about | {"seed": seed}, from_seed)
     weights = {name: each.fingerprint() for name, each in runs.items()}
     results |= kept(setting, [TRAINED], about | {"weights": weights}, lambda: [trained(run, runs)])
     return results

@@ -14,7 +14,7 @@ from mcinterp.studies.graph_tracing.runs import NO_PRIOR, OWN, networks, rings, 
 from mcinterp.studies.graph_tracing.sizes import CRITICAL, sizes
 from mcinterp.studies.graph_tracing.structure import STRUCTURE, structure
 from mcinterp.study.study import Setting
-from mcinterp.study.trained import analysed, kept, train_preset
+from mcinterp.study.trained import analysed, kept_each, train_preset
 
 
 def measure(setting: Setting) -> Mapping[str, Result]:
@@ -43,7 +43,4 @@ def measure(setting: Setting) -> Mapping[str, Result]:
         "run": run.name,
         "weights": {name: each.checkpoint("last").digest for name, each in runs.items()},
     }
-    for name, measured in measures.items():
-        setting.tell(f"measuring: {name}")
-        results |= kept(setting, [name], provenance, lambda measured=measured: [measured()])  # type: ignore[misc]
-    return results
+    return results | kept_each(setting, provenance, measures)

@@ -16,7 +16,7 @@ from mcinterp.studies.knowledge_editing.rings import GEOMETRY, geometry
 from mcinterp.studies.knowledge_editing.runs import NARROW, OWN, train_all
 from mcinterp.studies.knowledge_editing.sequences import SEQUENCES, sequences
 from mcinterp.study.study import Setting
-from mcinterp.study.trained import analysed, kept, train_preset
+from mcinterp.study.trained import analysed, kept_each, train_preset
 
 SEED = 0
 """Of what is chosen and drawn for measurements, whatever the networks' seed is."""
@@ -43,10 +43,7 @@ def measure(setting: Setting) -> Mapping[str, Result]:
         "run": run.name,
         "weights": {name: each.fingerprint() for name, each in runs.items()},
     }
-    for name, measured in _measures(run, runs).items():
-        setting.tell(f"measuring: {name}")
-        results |= kept(setting, [name], provenance, lambda measured=measured: [measured()])  # type: ignore[misc]
-    return results
+    return results | kept_each(setting, provenance, _measures(run, runs))
 
 
 def _measures(run: Run, runs: Mapping[str, Run]) -> dict[str, Callable[[], Result]]:

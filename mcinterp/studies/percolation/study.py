@@ -17,7 +17,7 @@ from mcinterp.studies.percolation.order import ORDER, order
 from mcinterp.studies.percolation.runs import CLASS_FREE, ONE, PRESET, TWO, Network, language, of_role, train_networks
 from mcinterp.studies.percolation.shift import SHIFT, shift
 from mcinterp.study.study import Setting
-from mcinterp.study.trained import analysed, kept, train_preset
+from mcinterp.study.trained import analysed, kept, kept_each, train_preset
 
 SEED = 0
 """Of graphs, prompts and what is drawn after them."""
@@ -46,12 +46,9 @@ def _of_networks(setting: Setting, made: Mapping[str, Any]) -> dict[str, Result]
     language(run.config)
     networks = train_networks(setting, run)
     results = analysed(setting, run, [])
-    for name, measured in _measures(networks, setting.samples or STRINGS).items():
-        setting.tell(f"measuring: {name}")
-        weights = {network.name: network.run.fingerprint() for network in networks}
-        provenance = {**made, "run": run.name, "weights": weights}
-        results |= kept(setting, [name], provenance, lambda measured=measured: [measured()])  # type: ignore[misc]
-    return results
+    weights = {network.name: network.run.fingerprint() for network in networks}
+    provenance = {**made, "run": run.name, "weights": weights}
+    return results | kept_each(setting, provenance, _measures(networks, setting.samples or STRINGS))
 
 
 def _measures(networks: list[Network], n: int) -> dict[str, Callable[[], Result]]:

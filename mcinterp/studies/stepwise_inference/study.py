@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from mcinterp.analysis.runner import code_digest
 from mcinterp.config import load_preset
@@ -15,7 +16,7 @@ from mcinterp.studies.stepwise_inference.order import ORDER, order
 from mcinterp.studies.stepwise_inference.runs import train_all
 from mcinterp.studies.stepwise_inference.temperature import TEMPERATURE, temperature
 from mcinterp.study.study import Setting
-from mcinterp.study.trained import analysed, kept, train_preset
+from mcinterp.study.trained import analysed, kept_each, train_preset
 
 MEASURES: Mapping[str, Callable[[Mapping[str, Run]], Result]] = {
     ACCURACY: accuracy,
@@ -44,7 +45,4 @@ def measure(setting: Setting) -> Mapping[str, Result]:
         "run": run.name,
         "weights": {name: each.fingerprint() for name, each in runs.items()},
     }
-    for name, measured in MEASURES.items():
-        setting.tell(f"measuring: {name}")
-        results |= kept(setting, [name], provenance, lambda measured=measured: [measured(runs)])  # type: ignore[misc]
-    return results
+    return results | kept_each(setting, provenance, {name: partial(of, runs) for name, of in MEASURES.items()})
