@@ -10,10 +10,11 @@ from pathlib import Path
 from mcinterp.declared import Study
 from mcinterp.errors import CheckpointError
 from mcinterp.installed import study_of
+from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, head_note, render, scripts_for
 from mcinterp.report.scores import Scores
-from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
+from mcinterp.report.site import write_assets
 from mcinterp.report.views import view_of
 from mcinterp.report.views.provenance import provenance_tables
 from mcinterp.results import RECORD, Result

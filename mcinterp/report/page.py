@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcinterp.declared import Study
-from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STYLE, TABLES, THEME, asset
+from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STYLES, TABLES, THEME, asset
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores
@@ -30,7 +30,7 @@ that the package did not put there."""
 
 
 def render(
-    template: str, single_file: bool, scripts: Sequence[str], styles: Sequence[str] = (STYLE,), **values: Any
+    template: str, single_file: bool, scripts: Sequence[str], styles: Sequence[str] = STYLES, **values: Any
 ) -> str:
     """One page.
 

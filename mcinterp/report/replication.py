@@ -9,11 +9,12 @@ import pandas as pd
 
 from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.report.figures.over_seeds import over_seeds_figure
+from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.numbers import ABSENT, fixed, interval, is_absent, listed, number, plural
 from mcinterp.report.page import render, scripts_for
 from mcinterp.report.palette import VERDICTS
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
-from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
+from mcinterp.report.site import write_assets
 from mcinterp.report.study import PAGE, PLURALS, SINGULARS, anchor, claimed, printed, verdict_cell
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import tidy, write_atomic

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mcinterp.errors import UsageError
 from mcinterp.report.assets import NAMES, asset
+from mcinterp.report.links import DATA, INDEX
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Cell, Column, Link, TableView
-from mcinterp.report.site import DATA, INDEX
 from mcinterp.report.views import sweep
 from mcinterp.results import Result
 from mcinterp.runs.files import explained, tidy, write_atomic

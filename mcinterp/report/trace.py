@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcinterp.errors import CheckpointError
+from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.page import FOLDER, render, scripts_for
-from mcinterp.report.site import DATA, INDEX, numbers_of, write_assets
+from mcinterp.report.site import write_assets
 from mcinterp.report.views.trace import trace
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import tidy, write_atomic

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from mcinterp.errors import InputError
 from mcinterp.installed import study_of
-from mcinterp.report.assets import STYLE, THEME
+from mcinterp.report.assets import STYLES, THEME
 from mcinterp.report.numbers import number, plural
 from mcinterp.report.page import EXPLORER, head_note, render
 from mcinterp.report.palette import SERIES
@@ -22,7 +22,7 @@ from mcinterp.runs.files import explained, write_atomic
 HERE = "mcinterp.studies.matrix_completion.explorer"
 PARTS = ("encoder", "linear", "nuclear", "task", "live", "numbers", "grid", "heads", "course", "view")
 SCRIPTS = (THEME, *(f"{HERE}:{name}.js" for name in PARTS))
-STYLES = (STYLE, f"{HERE}:explore.css")
+OWN_STYLES = (*STYLES, f"{HERE}:explore.css")
 COLOURS = {
     "negative": SERIES[0],
     "positive": SERIES[1],
@@ -64,7 +64,7 @@ def explorer_page(found: Result) -> str:
         f"{HERE}:explore",
         True,
         SCRIPTS,
-        STYLES,
+        OWN_STYLES,
         title=f"{facts['run']}, live",
         run=str(facts["run"]),
         head_note=head_note(study_of("matrix-completion")),
