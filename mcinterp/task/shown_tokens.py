@@ -25,7 +25,7 @@ class ShownTokens:
         return ShownForm(labels, (1, len(labels)), "−log p of the right next token, nats", tokens=self.token_labels())
 
     def shown_examples(self, answers: Float[Tensor, "n pos d_vocab"], batch: Any) -> Shown:
-        """Each token, the next one where it is scored, the most probable next one, and how probable the right one is."""
+        """Each token, the next one where it is scored, the most probable next one, and the right one's probability."""
         scored = (batch.weights > 0).cpu().numpy()
         right = answers.double().log_softmax(-1).gather(-1, batch.targets[..., None])[..., 0].cpu().numpy()
         return Shown(

@@ -163,8 +163,9 @@ class _Chosen:
 
 def _ranked(drawn: _Drawn) -> list[_Chosen]:
     """The inputs with the median, the smallest and the largest error."""
-    places = {"typical": _median(drawn.values), "best": np.nanargmin(drawn.values), "worst": np.nanargmax(drawn.values)}
-    return [_Chosen.of(name, "as in training", drawn, int(place)) for name, place in places.items()]
+    values = drawn.values
+    places = {"typical": _median(values), "best": int(np.nanargmin(values)), "worst": int(np.nanargmax(values))}
+    return [_Chosen.of(name, "as in training", drawn, place) for name, place in places.items()]
 
 
 def _structured(checkpoint: Checkpoint, samples: int, seed: int, score: str) -> list[_Chosen]:

@@ -9,10 +9,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from mcinterp.analysis.passes.shown_samples import ANSWER, PLACE, answer_rows, input_rows
 from mcinterp.analysis.sample_scores import SampleScores
+from mcinterp.analysis.sections import transformer
 from mcinterp.analysis.statistics import Floats, interval_columns
 from mcinterp.model import Head, HeadSet
 from mcinterp.model.head_sweep import HeadChange, HeadSweep
@@ -33,7 +33,7 @@ COLUMNS = {
         "clean": "score of the input with all heads (see the fact `score`)",
         "ablated": "the same without the head",
         "rise": "ablated − clean",
-        "other_rise": "control: on the same input, the median rise of the other heads of the layer, each taken out alone",
+        "other_rise": "control: on the same input, the median rise of the layer's other heads, each taken out alone",
         **interval_columns("mean_rise", "mean rise over all n inputs, paired"),
     },
     "head_inputs": {"sample": "place of the input in the batch, from 0", **PLACE},
@@ -85,7 +85,7 @@ class _Bench:
     @classmethod
     def of(cls, checkpoint: Checkpoint, batch: Any, score: str) -> _Bench:
         task, sweep = checkpoint.task, HeadSweep(checkpoint.model)
-        shape = checkpoint.config.model
+        shape = transformer(checkpoint.config)
         heads = [Head(*pair) for pair in product(range(shape.n_layers), range(shape.n_heads))]
         changes = {head: _without(head) for head in heads}
         clean, parts = [], defaultdict(list)
