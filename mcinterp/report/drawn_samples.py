@@ -147,10 +147,10 @@ def _cells(form: Form, sample: Sample, name: str, values: Floats) -> Iterator[Ma
 
 
 def short(value: float) -> str:
-    """A number for a small cell: two decimals, no 0 before them."""
+    """A number for a small cell: two decimals and no 0 before them, of 1 and more one decimal, of 10 and more none."""
     if np.isnan(value):
         return "·"
-    text = fixed(value, 2 if abs(value) < 9.995 else 0)
+    text = fixed(value, 2 if abs(value) < 0.995 else 1 if abs(value) < 9.95 else 0)
     return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
 
 

@@ -9,7 +9,8 @@
   // As drawn_samples.py writes numbers into cells.
   function short(value) {
     if (value === null) return "·";
-    const text = value.toFixed(Math.abs(value) < 9.995 ? 2 : 0);
+    const size = Math.abs(value);
+    const text = value.toFixed(size < 0.995 ? 2 : size < 9.95 ? 1 : 0);
     return signed(Number(text) === 0 ? text.replace("-", "") : text).replace(/^(−?)0\./, "$1.");
   }
 

@@ -90,17 +90,22 @@ class Examples:
 
     @cached_property
     def _samples_by_name(self) -> dict[str, Sample]:
-        return {str(name): Sample.of(rows) for name, rows in self.result.table("inputs").groupby("example", sort=False)}
+        rows = self.result.table("inputs")
+        return {str(name): Sample.of(own) for name, own in rows.groupby("example", sort=False)}
 
     @cached_property
     def _answers(self) -> dict[tuple[int, str], Answered]:
-        groups = self.result.table("answers").groupby(["step", "example"], sort=False)
-        return {(int(step), str(name)): Answered.of(rows) for (step, name), rows in groups}
+        rows, found = self.result.table("answers"), {}
+        for step in self.steps:
+            for name, own in rows[rows["step"] == step].groupby("example", sort=False):
+                found[step, str(name)] = Answered.of(own)
+        return found
 
     @cached_property
     def _scores(self) -> dict[tuple[int, str], float]:
-        rows = self.result.table("scores").itertuples()
-        return {(int(row.step), str(row.example)): float(row.score) for row in rows}
+        rows = self.result.table("scores")
+        keys = zip(rows["step"].astype(int).tolist(), rows["example"].astype(str), strict=True)
+        return dict(zip(keys, numbers(rows["score"]).tolist(), strict=True))
 
     def _said(self, step: int, name: str) -> str:
         return f"{self.score} {number(self._scores[step, name])}"
@@ -168,14 +173,10 @@ class Examples:
     def _drawn(self, step: int) -> Markup:
         """Every example at a step."""
         found = Markup()
-        inputs = dict(
-            zip(*(self.result.table("chosen")[name].astype(str) for name in ("example", "inputs")), strict=True)
-        )
         for name, sample in self._samples_by_name.items():
             answered = self._answers[step, name]
-            kind = f" ({inputs[name]})" if name == "structured" else ""
             found += EXAMPLE.format(
-                name=visible(name + kind),
+                name=visible(name),
                 score=visible(self._said(step, name)),
                 drawing=drawn(self.form, sample, _panels(sample, answered), answered, name),
                 link=self.link(step, sample),

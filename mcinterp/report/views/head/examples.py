@@ -32,8 +32,8 @@ def _sentences(examples: Examples, head: str, first: pd.Series) -> list[str]:
     mean = interval(*(first[f"mean_rise{end}"] for end in ("", "_low", "_high")))
     n, step = number(int(first["n"])), number(examples.result.facts["chosen_at"])
     about = (
-        f"{head} alone with uniform attention changes {examples.score} by {mean} in the mean over "
-        f"{batch(first['n'], first['seed'], several)} at step {step}."
+        f"At step {step}, {head} alone with uniform attention changes {examples.score} by {mean} in the mean "
+        f"({batch(first['n'], first['seed'], several)})."
     )
     if first["rise"] <= 0:
         return [about, f"It rises on none of them; shown is where it falls least, selected from {n}."]
