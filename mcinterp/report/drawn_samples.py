@@ -170,19 +170,31 @@ def _token(form: Form, sample: Sample, answered: Answered, at: int) -> Markup:
         if at + 1 == len(sample.given):
             return Markup()
         return Markup('<span class="token"><b>{}</b></span>').format(form.token(sample.given[at + 1]))
-    right = sample.truth[at] == answered.answer[at]
     return _SCORED.format(
-        kind="right" if right else "wrong",
+        kind="right" if right(sample, answered)[at] else "wrong",
         at=at,
-        id=int(sample.truth[at]),
         exact=exact(answered.probability[at]),
         sure=exact(np.nan_to_num(answered.probability[at])),
         token=form.token(sample.truth[at]),
-        mark=f"✓ {short(answered.probability[at])}" if right else f"✗ {form.token(answered.answer[at])}",
+        mark=mark(form, sample, answered, at),
     )
 
 
+def right(sample: Sample, answered: Answered) -> list[bool]:
+    """Whether each token that is scored was held the most probable; False for others."""
+    return [bool(known) for known in sample.truth == answered.answer]
+
+
+def mark(form: Form, sample: Sample, answered: Answered, at: int) -> str:
+    """What stands under a token: how probable it was held, or which one instead; nothing where it is not scored."""
+    if np.isnan(sample.truth[at]):
+        return ""
+    if right(sample, answered)[at]:
+        return f"✓ {short(answered.probability[at])}"
+    return f"✗ {form.token(answered.answer[at])}"
+
+
 _SCORED = Markup(
-    '<span class="token {kind}" data-at="{at}" data-id="{id}" data-exact="{exact}" style="--sure:{sure}">'
+    '<span class="token {kind}" data-at="{at}" data-exact="{exact}" style="--sure:{sure}">'
     "<b>{token}</b><small>{mark}</small></span>"
 )

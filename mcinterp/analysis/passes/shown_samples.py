@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 _TOKENS = "a token by its number where the fact `tokens` names them"
@@ -30,6 +31,6 @@ def input_rows(task: Any, batch: Any, sample: int = 0) -> list[dict[str, Any]]:
 def answer_rows(task: Any, answers: Tensor, batch: Any, sample: int = 0) -> list[dict[str, Any]]:
     """What is answered to one sample as columns `ANSWER`."""
     shown = task.shown_examples(answers, batch)
-    probability = [None] * shown.answer.shape[1] if shown.probability is None else shown.probability[sample]
-    told = zip(task.shown_form().labels, shown.answer[sample], shown.error[sample], probability, strict=True)
+    sure = np.full_like(shown.answer, np.nan) if shown.probability is None else shown.probability
+    told = zip(task.shown_form().labels, shown.answer[sample], shown.error[sample], sure[sample], strict=True)
     return [dict(zip(ANSWER, each, strict=True)) for each in told]

@@ -3,16 +3,6 @@
 // numbers.
 (() => {
   const signed = (text) => text.replace("-", "−");
-  const exact = (value) => (value === null ? "" : String(value));
-  const tokenOf = (data, id) => data.tokens[id] ?? String(id);
-
-  // As drawn_samples.py writes numbers into cells.
-  function short(value) {
-    if (value === null) return "·";
-    const size = Math.abs(value);
-    const text = value.toFixed(size < 0.995 ? 2 : size < 9.95 ? 1 : 0);
-    return signed(Number(text) === 0 ? text.replace("-", "") : text).replace(/^(−?)0\./, "$1.");
-  }
 
   function setUp(block) {
     const data = JSON.parse(block.querySelector("script").textContent);
@@ -29,7 +19,7 @@
     samples.forEach((sample, at) => {
       const now = step.examples[at];
       sample.querySelector(".score").textContent = now.score;
-      if (data.tokens) showTokens(sample, data, now);
+      if (data.tokens) showTokens(sample, now);
       else showNumbers(sample, now);
       const link = sample.querySelector(".opened a");
       if (link) link.setAttribute("href", link.getAttribute("href").replace(/#step=\d+/, `#step=${step.step}`));
@@ -43,21 +33,20 @@
         const { at } = cell.dataset;
         const level = `l-${now.levels[panel][at]}`;
         cell.setAttribute("class", [level, ...[...cell.classList].filter((name) => !name.startsWith("l-"))].join(" "));
-        cell.dataset.exact = exact(now[panel][at]);
-        cell.querySelector("text").textContent = short(now[panel][at]);
+        cell.dataset.exact = now.exact[panel][at];
+        cell.querySelector("text").textContent = now.texts[panel][at];
       }
     }
   }
 
-  function showTokens(sample, data, now) {
+  function showTokens(sample, now) {
     for (const cell of sample.querySelectorAll("[data-at]")) {
-      const { at, id } = cell.dataset;
-      const right = Number(id) === now.answer[at];
-      cell.classList.toggle("right", right);
-      cell.classList.toggle("wrong", !right);
-      cell.style.setProperty("--sure", now.probability[at]);
-      cell.dataset.exact = exact(now.probability[at]);
-      cell.querySelector("small").textContent = right ? `✓ ${short(now.probability[at])}` : `✗ ${tokenOf(data, now.answer[at])}`;
+      const { at } = cell.dataset;
+      cell.classList.toggle("right", now.right[at]);
+      cell.classList.toggle("wrong", !now.right[at]);
+      cell.style.setProperty("--sure", now.sure[at]);
+      cell.dataset.exact = now.sure[at];
+      cell.querySelector("small").textContent = now.marks[at];
     }
   }
 

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mcinterp.declared import load
-from mcinterp.report.drawn_samples import Answered, Floats, Form, Sample, drawn, numbers
+from mcinterp.report.drawn_samples import Answered, Floats, Form, Sample, drawn, exact, mark, numbers, right, short
 from mcinterp.report.numbers import listed, number
 from mcinterp.report.page import EXPLORER
 from mcinterp.report.parts import Section, embed_json, visible
@@ -139,7 +139,8 @@ class Examples:
             f"{name} {number(self._scores[first, name])} → {number(self._scores[last, name])}"
             for name in self._samples_by_name
         ]
-        return f"{self.score} from step {number(first)} to step {number(last)}: {'; '.join(told)}."
+        score = self.score[:1].upper() + self.score[1:]
+        return f"{score} from step {number(first)} to step {number(last)}: {'; '.join(told)}."
 
     @property
     def _legend(self) -> str:
@@ -152,8 +153,8 @@ class Examples:
             )
         hidden = self.form.hidden
         return (
-            f"Blue is negative, orange positive; the strongest colours are ±{number(self.form.scale)}, in all pictures "
-            f"and at every step. Dashed: {hidden} in the input; outlined: answers where the input is {hidden}."
+            f"Blue is negative, orange positive; the strongest colours are ±{number(self.form.scale)} and beyond, the "
+            f"same in all pictures and at every step. Dashed: {hidden} in the input; outlined: answers there."
         )
 
     @property
@@ -197,7 +198,7 @@ class Examples:
     def fixed(self) -> dict[str, Any]:
         """What is the same at every step."""
         return {
-            "tokens": self.form.tokens and [visible(token) for token in self.form.tokens],
+            "tokens": self.form.tokens is not None,
             "hidden": self.form.hidden,
             "places": next(iter(self._samples_by_name.values())).places,
         }
@@ -208,16 +209,27 @@ class Examples:
             "step": step,
             "text": _step(step),
             "examples": [
-                self._changing(self._answers[step, name], self._said(step, name)) for name in self._samples_by_name
+                self._changing(sample, self._answers[step, name], self._said(step, name))
+                for name, sample in self._samples_by_name.items()
             ],
         }
 
-    def _changing(self, answered: Answered, score: str) -> dict[str, Any]:
+    def _changing(self, sample: Sample, answered: Answered, score: str) -> dict[str, Any]:
         if self.form.tokens is not None:
-            return {"score": score, "answer": _plain(answered.answer), "probability": _plain(answered.probability)}
+            marks = [mark(self.form, sample, answered, at) for at in range(len(sample.places))]
+            return {
+                "score": score,
+                "right": right(sample, answered),
+                "sure": _exact(answered.probability),
+                "marks": marks,
+            }
         values = {"answer": answered.answer, "error": answered.error}
-        levels = {name: "".join(self.form.level(value) for value in each) for name, each in values.items()}
-        return {"score": score, **{name: _plain(each) for name, each in values.items()}, "levels": levels}
+        return {
+            "score": score,
+            "exact": {name: _exact(each) for name, each in values.items()},
+            "texts": {name: [short(value) for value in each] for name, each in values.items()},
+            "levels": {name: "".join(self.form.level(value) for value in each) for name, each in values.items()},
+        }
 
 
 EXAMPLE = Markup(
@@ -240,9 +252,8 @@ def _panels(sample: Sample, answered: Answered) -> dict[str, Floats]:
     return {"truth": sample.truth, "input": sample.given, "answer": answered.answer, "error": answered.error}
 
 
-def _plain(values: Floats) -> list[float | None]:
-    """Numbers as JSON has them, to four decimals."""
-    return [None if np.isnan(value) else round(float(value), 4) for value in values]
+def _exact(values: Floats) -> list[str]:
+    return [exact(value) for value in values]
 
 
 def _step(step: int) -> str:
