@@ -147,6 +147,16 @@ def test_a_head_without_which_nothing_rises_or_that_is_alone(stored: Result) -> 
     assert "other heads" not in alone.drawing
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.1, 0.3, "raises"), (-0.3, -0.1, "lowers"), (-0.1, 0.3, "does not measurably change"), (np.nan, np.nan, "does")],
+)
+def test_the_mean_says_no_more_than_its_interval(stored: Result, low: float, high: float, said: str) -> None:
+    result = changed(stored, mean_rise=(low + high) / 2, mean_rise_low=low, mean_rise_high=high)
+    first = examples_section(Examples(result), "L0H1").sentences[0]
+    assert first.startswith(f"At step 40, uniform attention of L0H1 alone {said}")
+
+
 def test_a_result_without_heads_says_nothing_of_them(stored: Result) -> None:
     tables = {name: table for name, table in stored.tables.items() if name not in HEAD_COLUMNS}
     assert examples_section(Examples(replace(stored, tables=tables)), "L0H1") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
+from mcinterp.analysis.judged import Judged
 from mcinterp.report.drawn_samples import Answered, Sample, drawn, numbers
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Section, embed_json, visible
@@ -31,8 +32,9 @@ def _sentences(examples: Examples, head: str, first: pd.Series) -> list[str]:
     one, several = examples.samples
     mean = interval(*(first[f"mean_rise{end}"] for end in ("", "_low", "_high")))
     n, step = number(int(first["n"])), number(examples.result.facts["chosen_at"])
+    change = Judged.of(first, "mean_rise").say("raises", "lowers", "does not measurably change")
     about = (
-        f"At step {step}, {head} alone with uniform attention changes {examples.score} by {mean} in the mean "
+        f"At step {step}, uniform attention of {head} alone {change} {examples.score} in the mean: by {mean} "
         f"({batch(first['n'], first['seed'], several)})."
     )
     if first["rise"] <= 0:
