@@ -19,6 +19,7 @@ from forged import Forge
 from mcinterp.analysis import examples, training_summary
 from mcinterp.analysis.passes.examples import COLUMNS
 from mcinterp.analysis.passes.head_examples import COLUMNS as HEAD_COLUMNS
+from mcinterp.notebook import show
 from mcinterp.report import write_report
 from mcinterp.report.drawn_samples import short
 from mcinterp.report.views.examples import Examples, view
@@ -120,6 +121,13 @@ def test_every_answer_is_drawn_as_it_is_stored(stored: Result) -> None:
             assert re.findall(r'class="[^"]*asked" data-at="(\d+)"', panel) == [
                 str(at) for at in np.flatnonzero(hidden)
             ]
+
+
+def test_a_notebook_draws_the_last_step(stored: Result) -> None:
+    cell = show(stored)._repr_html_()
+    assert cell.count('data-panel="answer"') == 4
+    assert ".examples .panels" in cell
+    assert ".mcinterp-cell .examples .controls { display: none; }" in cell
 
 
 def test_what_a_head_page_says(stored: Result) -> None:

@@ -22,7 +22,7 @@ def explorer_place(step: int, shape: tuple[int, int], truth: Floats, given: Floa
     if not there.all():
         grid = there.reshape(shape)
         rows, cols = int(grid.any(1).sum()), int(grid.any(0).sum())
-    values = ",".join(f"{value:g}" for value in truth[there])
+    values = ",".join(f"{value + 0.0:g}" for value in truth[there])  # no −0
     mask = "".join("0" if np.isnan(value) else "1" for value in given[there])
     of_head = f"&head={head}&ablated={head}" if head else ""
     return f"step={step}&rows={rows}&cols={cols}&values={values}&mask={mask}{of_head}"
