@@ -58,7 +58,8 @@ def head_examples(checkpoint: Checkpoint, batch: Any, seed: int, score: str) -> 
     Returns:
         rows of the tables in `COLUMNS`.
     """
-    bench = _Bench.of(checkpoint, batch, score)
+    task, sweep = checkpoint.task, HeadSweep(checkpoint.model)
+    bench = _Bench.of(checkpoint, sweep, batch, score)
     top = {head: _first(bench.rise[head]) for head in bench.rise}
     needed = sorted({sample for samples in top.values() for sample in samples})
     found: dict[str, list[dict[str, Any]]] = {"heads": [], "head_inputs": [], "head_answers": []}
@@ -66,9 +67,9 @@ def head_examples(checkpoint: Checkpoint, batch: Any, seed: int, score: str) -> 
         for rank, sample in enumerate(samples, 1):
             found["heads"].append({"head": str(head), "rank": rank, **bench.row(head, sample), "seed": seed})
             about = {"head": str(head), "rank": rank}
-            found["head_answers"] += [{**about, **row} for row in _answers(checkpoint, batch, head, sample)]
+            found["head_answers"] += [{**about, **row} for row in _answers(task, sweep, _one(batch, sample), head)]
     found["head_inputs"] = [
-        {"sample": sample, **row} for sample in needed for row in input_rows(checkpoint.task, _one(batch, sample))
+        {"sample": sample, **row} for sample in needed for row in input_rows(task, _one(batch, sample))
     ]
     return found
 
@@ -83,9 +84,8 @@ class _Bench:
     rise: Mapping[Head, Floats]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, batch: Any, score: str) -> _Bench:
-        task, sweep = checkpoint.task, HeadSweep(checkpoint.model)
-        shape = transformer(checkpoint.config)
+    def of(cls, checkpoint: Checkpoint, sweep: HeadSweep, batch: Any, score: str) -> _Bench:
+        task, shape = checkpoint.task, transformer(checkpoint.config)
         heads = [Head(*pair) for pair in product(range(shape.n_layers), range(shape.n_heads))]
         changes = {head: _without(head) for head in heads}
         clean, parts = [], defaultdict(list)
@@ -118,14 +118,12 @@ def _first(rise: Floats) -> list[int]:
     return [int(place) for place in order[: min(MOST, int(np.isfinite(rise).sum()))]]
 
 
-def _answers(checkpoint: Checkpoint, batch: Any, head: Head, sample: int) -> list[dict[str, Any]]:
+def _answers(task: Any, sweep: HeadSweep, one: Any, head: Head) -> list[dict[str, Any]]:
     """What is answered to an input without a head, and with all."""
-    one, sweep = _one(batch, sample), HeadSweep(checkpoint.model)
     clean = sweep.clean(one.inputs)
     (_, ablated), *_ = sweep.answers(clean, {head: _without(head)})
-    whole = answer_rows(checkpoint.task, clean.answers, one)
-    rows = answer_rows(checkpoint.task, ablated, one)
-    return [{**row, "clean_answer": other["answer"]} for row, other in zip(rows, whole, strict=True)]
+    pairs = zip(answer_rows(task, ablated, one), answer_rows(task, clean.answers, one), strict=True)
+    return [{**row, "clean_answer": other["answer"]} for row, other in pairs]
 
 
 def _without(head: Head) -> HeadChange:
