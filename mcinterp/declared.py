@@ -176,12 +176,16 @@ class Explorer:
         gather: from run and steps to a result that holds weights and task.
         write: from that and a file to the file, written.
         offers: what there is to play with in it, in a few words.
+        address: from a step, the shape in which the places of an example lie, what is right at each, what is given
+            (NaN where it is hidden) and the name of a head or '' to the part of the page's address after the #; ''
+            where it has no such addresses.
     """
 
     asks: tuple[str, ...]
     gather: Place
     write: Place
     offers: str = "inputs, heads and steps"
+    address: Place = ""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         "components_along",
         "dirichlet_energy",
         "embeddings",
+        "examples",
         "graph_trace",
         "head_formation",
         "head_taxonomy",

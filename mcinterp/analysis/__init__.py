@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mcinterp.analysis.passes.classify import classify_patterns
     from mcinterp.analysis.passes.component_dynamics import component_dynamics
     from mcinterp.analysis.passes.embeddings import embeddings
+    from mcinterp.analysis.passes.examples import examples
     from mcinterp.analysis.passes.formation import head_formation
     from mcinterp.analysis.passes.oracles import oracle_distances
     from mcinterp.analysis.passes.patching import patching
@@ -50,6 +51,7 @@ _FILE_OF = {
     "components_along": "representations",
     "dirichlet_energy": "graph_geometry",
     "embeddings": "passes.embeddings",
+    "examples": "passes.examples",
     "graph_trace": "traced_language",
     "head_formation": "passes.formation",
     "head_taxonomy": "passes.taxonomy",
@@ -85,6 +87,7 @@ __all__ = [
     "components_along",
     "dirichlet_energy",
     "embeddings",
+    "examples",
     "graph_trace",
     "head_formation",
     "head_taxonomy",

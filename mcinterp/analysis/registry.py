@@ -86,6 +86,13 @@ COMPARISONS: dict[str, Comparison] = {
     entry.name: entry
     for entry in (
         Comparison(
+            "examples",
+            "What does it answer, step by step, to a typical, the best, the worst and a structured input?",
+            64,
+            f"{_HERE}.examples:examples",
+            asks=("shown_examples", "sample_scores"),
+        ),
+        Comparison(
             "embeddings",
             "When do token and positional embeddings take their form?",
             4096,

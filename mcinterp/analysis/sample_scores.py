@@ -39,6 +39,11 @@ class SampleScores:
             {name: np.concatenate([part.counts[name] for part in parts]) for name in names},
         )
 
+    def each(self, name: str) -> Floats:
+        """A score of every sample, (n,); NaN where there is nothing to score."""
+        sums, counts = self.sums[name], self.counts[name]
+        return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+
     def mean(self, name: str) -> Estimate:
         """A score over all samples, pooled: Σ sums / Σ counts."""
         return pooled_estimate(self.sums[name], self.counts[name])

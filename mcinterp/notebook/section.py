@@ -9,10 +9,17 @@ from markupsafe import Markup
 from mcinterp.notebook.attention import AttentionView, drawn
 from mcinterp.notebook.figures import OfflineFigure
 from mcinterp.notebook.tables import framed, sentence, table
+from mcinterp.report.assets import asset
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.views import training, view_of
 from mcinterp.results import Result
 
+_DRAWN = Markup(
+    "<style>{} .mcinterp-cell .examples .controls {{ display: none; }}</style>"
+    '<div style="--paper:#fff;--ink:#1f2933;--line:#e4e7eb;--edge:#8d99a6;--muted:#52606d;--link:#005a8c;'
+    'background:#fff;color:#1f2933;padding:.5em">{}</div>'
+)
+"""What a page draws with its style sheet and its scripts, at the last step alone."""
 _CAPTIONED = Markup("<figure>{}<figcaption>{}</figcaption></figure>")
 
 
@@ -34,9 +41,10 @@ class SectionView:
         findings = [sentence(text) for text in self.section.sentences]
         picture = [drawn(self.section.picture, "Inputs")] if self.section.picture else []
         maps = [Markup(self.attention._repr_html_())] if self.attention else []
+        drawing = [_DRAWN.format(Markup(asset("examples.css")), self.section.drawing)] if self.section.drawing else []
         figures = [_captioned(*pair) for pair in zip(self.figures, self.section.figures, strict=True)]
         tables = [table(view) for view in self.section.tables]
-        return framed(self.section.title, [*findings, *picture, *maps, *figures, *tables])
+        return framed(self.section.title, [*findings, *picture, *maps, *drawing, *figures, *tables])
 
 
 def show(result: Result, beside: Mapping[str, Result] | None = None) -> SectionView:

@@ -12,10 +12,10 @@ from plotly.offline import get_plotlyjs
 
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
-MAPS, PACKED = "maps.js", "packed.js"
-STYLES = (STYLE,)
+MAPS, PACKED, EXAMPLES = "maps.js", "packed.js", "examples.js"
+STYLES = (STYLE, "examples.css")
 """Of every page."""
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, EXAMPLES, *STYLES)
 
 
 @cache

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mcinterp.report.assets import FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
+from mcinterp.report.assets import EXAMPLES, FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
 from mcinterp.report.figures.curve import marked
 from mcinterp.report.head_circuits import HeadCircuits
 from mcinterp.report.head_maps import HeadMaps
@@ -17,16 +17,18 @@ from mcinterp.report.scores import Scores
 from mcinterp.report.tables import headed
 from mcinterp.report.views import defined_passes
 from mcinterp.report.views.condition import conditions_sentences
+from mcinterp.report.views.examples import Examples
 from mcinterp.report.views.head.attention import attention_section, nearest_section
 from mcinterp.report.views.head.circuits import circuits_section
 from mcinterp.report.views.head.classes import class_sentences, classes_section
 from mcinterp.report.views.head.course import Course, Tables
 from mcinterp.report.views.head.effects import ablation_section, patching_section
+from mcinterp.report.views.head.examples import examples_section
 from mcinterp.report.views.training import study_of_run
 from mcinterp.results import Result
 
 PAGE = re.compile(r"head-L[0-9]{1,4}H[0-9]{1,4}\.html")
-SCRIPTS = (THEME, PLOTLY, PLACE, TABLES, FIGURES, MAPS)
+SCRIPTS = (THEME, PLOTLY, PLACE, TABLES, FIGURES, EXAMPLES, MAPS)
 _HEAD = re.compile(r"L([0-9]{1,4})H([0-9]{1,4})")
 _NAMED = {"attention": ("heads", "head"), "taxonomy": ("heads", "head"), "patching": ("patching", "heads")}
 _NAMED |= {"ablation": ("ablation", "heads"), "circuits": ("heads", "head")}
@@ -72,10 +74,13 @@ class HeadPages:
         run: name of the run.
         training: its `training` result, which knows the transition and the task; None where there is none.
         pages: step → page.
+        examples: of inputs, on which single heads were taken out; None where there are none.
     """
 
-    def __init__(self, run: str, training: Result | None, pages: Mapping[int, str]) -> None:
-        self._run, self._pages = run, pages
+    def __init__(
+        self, run: str, training: Result | None, pages: Mapping[int, str], examples: Examples | None = None
+    ) -> None:
+        self._run, self._pages, self._examples = run, pages, examples
         self._transition, scores = marked(training), Scores.known(training)
         self._note, self._defined = head_note(study_of_run(training), scores), defined_passes(training)
         self._columns = scores.heads if scores else {}
@@ -139,7 +144,9 @@ class HeadPages:
             ("circuits", circuits_section(course, self._circuits)),
             ("attention", nearest_section(course, self._maps)),
         )
-        return [headed(section, self._columns) for name, section in sections if name in asked]
+        shown = [headed(section, self._columns) for name, section in sections if name in asked]
+        own = self._examples and examples_section(self._examples, course.head)
+        return [own, *shown] if own else shown
 
     def _link(self, head: str) -> Link:
         return Link(head, self.pages[head])

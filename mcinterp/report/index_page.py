@@ -30,6 +30,7 @@ def index_page(
     heads: Mapping[str, str],
     paper: tuple[str, Link] | None,
     single_file: bool,
+    examples: Section | None = None,
 ) -> str:
     if run:
         links = numbers_of(folder, f"{DATA}/{run.name}", single_file)
@@ -44,6 +45,7 @@ def index_page(
         title=name,
         facts=training.run_facts(run) if run else [],
         curve=curve,
+        examples=examples,
         paper=paper,
         explorer=Link(_offered(run), EXPLORER) if (folder / EXPLORER).is_file() else None,
         head_note=head_note(training.study_of_run(run), Scores.known(run)),

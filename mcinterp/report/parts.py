@@ -186,6 +186,7 @@ class Section:
         picture: of the inputs, where they are somebody's own and a task draws them.
         legend: the colours that the section uses, each by what it is of.
         links: the stored numbers.
+        drawing: an element that was made safe, drawn by a view itself.
         absent: why there is nothing to show, a sentence; empty where there is.
     """
 
@@ -198,6 +199,7 @@ class Section:
     picture: Picture | None = None
     legend: Mapping[str, str] = field(default_factory=dict)
     links: Sequence[Link] = ()
+    drawing: Markup = field(default_factory=Markup)
     absent: str = ""
 
     @property

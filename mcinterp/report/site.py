@@ -14,11 +14,11 @@ from mcinterp.report.heads import PAGE as HEAD_PAGE
 from mcinterp.report.heads import HeadPages
 from mcinterp.report.index_page import index_page
 from mcinterp.report.links import DATA, INDEX, MAPS, numbers_of, with_numbers
-from mcinterp.report.page import FOLDER
+from mcinterp.report.page import EXPLORER, FOLDER
 from mcinterp.report.parts import Link, Section
 from mcinterp.report.step_page import step_page
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
-from mcinterp.report.views import answers, comparison_sections, study_sections
+from mcinterp.report.views import answers, comparison_sections, examples, study_sections
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import explained, tidy, write_atomic
 
@@ -54,18 +54,22 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
-    light, heads = {}, HeadPages(name, run, pages)
+    shown = _examples(folder, run)
+    light, heads = {}, HeadPages(name, run, pages, shown)
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)
         own = heads.add(step, results)
-        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, single_file))
+        looked_at = _numbered(folder, shown.at(step) if shown else None, single_file)
+        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, single_file, looked_at))
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
     for page, text in heads.write(single_file):
         _write(folder / page, text)
     comparisons = _comparisons(folder, run, single_file)
     paper = _paper_page(folder, (PAGE,), name, single_file)
-    _write(folder / INDEX, index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file))
+    looked_at = _numbered(folder, shown.over_steps() if shown else None, single_file)
+    text = index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file, looked_at)
+    _write(folder / INDEX, text)
     _remove_stale(folder, {*pages.values(), *heads.pages.values()}, () if single_file else pages)
     return folder / INDEX
 
@@ -127,8 +131,21 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool)
 def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
     results = _load_step(folder / DATA / "run")
+    answered = examples.NAME in answers(results)  # those have a place of their own
     shown = [section for section in comparison_sections(results, run) if section.name in results]
+    shown = [section for section in shown if not (answered and section.name == examples.NAME)]
     return with_numbers(folder, f"{DATA}/run", shown, single_file)
+
+
+def _examples(folder: Path, run: Result | None) -> examples.Examples | None:
+    """The examples of inputs; None where none are stored."""
+    result = _load(folder / DATA / "run" / examples.NAME)
+    return examples.Examples.stored(result, run, (folder / EXPLORER).is_file())
+
+
+def _numbered(folder: Path, section: Section | None, single_file: bool) -> Section | None:
+    """A section of the examples with links to their numbers."""
+    return section and with_numbers(folder, f"{DATA}/run", [section], single_file)[0]
 
 
 def write_assets(folder: Path, single_file: bool) -> None:

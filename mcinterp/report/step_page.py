@@ -28,6 +28,7 @@ def step_page(
     heads: Mapping[str, str],
     results: Mapping[str, Result],
     single_file: bool,
+    examples: Section | None = None,
 ) -> str:
     shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
     if not single_file:
@@ -48,6 +49,7 @@ def step_page(
         pages_json=pages_json(pages),
         previous=step_link(order[at - 1], pages) if at > 0 else None,
         following=step_link(order[at + 1], pages) if at + 1 < len(order) else None,
+        examples=examples,
         sections=shown,
         provenance=provenance_tables(answers(results)),
     )

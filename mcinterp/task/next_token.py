@@ -17,6 +17,7 @@ from mcinterp.errors import InputError, nearest_name
 from mcinterp.task.batch import Batch, ScoreKind, TaskBase
 from mcinterp.task.inside import FamilyWords
 from mcinterp.task.offers import AnswerMeasure, Comparable, Floats, SampleScore, Sums
+from mcinterp.task.shown_tokens import ShownTokens
 from mcinterp.task.token_heads import TokenHeadClasses
 
 RANDOM, REPEATED = "random", "repeated"
@@ -76,7 +77,7 @@ class TokenBatch(Batch):
         return replace(self, **own, truth={name: change(known) for name, known in self.truth.items()})
 
 
-class NextToken(TaskBase[TokenBatch]):
+class NextToken(ShownTokens, TaskBase[TokenBatch]):
     """A task of next tokens; one of its own kind has to write no more than `draw`.
 
     The model's output is the logits of the next token at every position, (n, pos, d_vocab). Loss and scores are means

@@ -219,3 +219,55 @@ class Decoded(Protocol):
     def decode(self, tokens: Sequence[int] | Tensor) -> str:
         """A sequence of tokens as a person reads it."""
         ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Samples as a person looks at them: what the model is told, what is right, and what it answers, place by place.
+
+    Attributes:
+        truth: what should be answered, (n, place); NaN where nothing is asked.
+        given: what the model is told there, (n, place); NaN where that is hidden from it.
+        answer: what it answers, (n, place).
+        error: how far the answer is off, (n, place).
+        probability: that the model gives to what is right, (n, place); None where answers have none.
+    """
+
+    truth: Floats
+    given: Floats
+    answer: Floats
+    error: Floats
+    probability: Floats | None = None
+
+
+@dataclass(frozen=True)
+class ShownForm:
+    """How such samples are drawn.
+
+    Attributes:
+        labels: names of the places.
+        shape: rows and columns in which places lie, row by row.
+        error_words: what `error` is, with its unit.
+        hidden: what a place is called that the model is not told.
+        tokens: what each number stands for, where numbers are tokens: `truth` is then the token that comes after
+            `given`. None where they are numbers.
+    """
+
+    labels: Sequence[str]
+    shape: tuple[int, int]
+    error_words: str
+    hidden: str = "hidden"
+    tokens: Sequence[str] | None = None
+
+
+@runtime_checkable
+class Exemplified(Protocol):
+    """Samples that can be looked at one by one."""
+
+    def shown_form(self) -> ShownForm:
+        """How they are drawn."""
+        ...
+
+    def shown_examples(self, answers: Tensor, batch: Batch) -> Shown:
+        """A batch beside what a model's `complete` answered to it."""
+        ...

@@ -18,6 +18,7 @@ from mcinterp.report.views import (
     compare,
     components,
     embeddings,
+    examples,
     formation,
     generic,
     oracles,
@@ -62,6 +63,7 @@ VIEWS: dict[str, tuple[str, View]] = {
 
 
 COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
+    "examples": (examples.TITLE, examples.view),
     "embeddings": ("Embeddings over training", embeddings.view),
     "plateau": ("What moves during the plateau", plateau.view),
     "formation": ("When heads take their classes", formation.view),

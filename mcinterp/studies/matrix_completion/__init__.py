@@ -107,6 +107,7 @@ STUDY = Study(
         f"{HERE}.explorer.explorable:explorable",
         f"{HERE}.explorer.page:write_explorer",
         "masks, values, heads and steps",
+        f"{HERE}.explorer.places:explorer_place",
     ),
     input_picture=f"{HERE}.views.masks:mask_picture",
     input_name=f"{HERE}.views.masks:mask_name",

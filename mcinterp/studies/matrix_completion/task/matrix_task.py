@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -29,7 +30,7 @@ from mcinterp.studies.matrix_completion.task.tokens import (
 from mcinterp.task.batch import ScoreKind
 from mcinterp.task.finite import not_finite
 from mcinterp.task.inside import FamilyWords
-from mcinterp.task.offers import Comparable, Floats, SampleScore, Sums
+from mcinterp.task.offers import Comparable, Floats, SampleScore, Shown, ShownForm, Sums
 
 _Tokeniser = Callable[[Tensor, Tensor, TaskConfig], tuple[Tensor, int]]
 
@@ -202,6 +203,19 @@ class MatrixTask:
     def comparable_answers(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Comparable:
         """The answers beside the true entries, with the weights of masked, observed and all entries."""
         return Comparable(double(answers), double(batch.targets), entry_weights(batch))
+
+    def shown_form(self) -> ShownForm:
+        """The entries as they lie in their matrix."""
+        rows, cols = self.config.rows, self.config.cols
+        labels = [f"{row},{col}" for row in range(rows) for col in range(cols)]
+        return ShownForm(labels, (rows, cols), "answer − truth", "masked")
+
+    def shown_examples(self, answers: Float[Tensor, "n entry"], batch: MatrixBatch) -> Shown:
+        """Every entry, as it is given where it is observed, and as it is answered."""
+        present = (batch.observed | batch.masked).cpu().numpy()
+        truth = np.where(present, double(batch.targets), np.nan)
+        answer = np.where(present, double(answers), np.nan)
+        return Shown(truth, np.where(batch.observed.cpu().numpy(), truth, np.nan), answer, answer - truth)
 
     def inputs_for_attention(self) -> list[str]:
         """Random masks and the structured ones."""
