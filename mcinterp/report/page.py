@@ -13,7 +13,17 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcinterp.declared import Study
-from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STYLES, TABLES, THEME, asset
+from mcinterp.report.assets import (
+    ATTENTION_SCRIPTS,
+    CIRCUITSVIS,
+    FIGURES,
+    PLACE,
+    PLOTLY,
+    STYLES,
+    TABLES,
+    THEME,
+    asset,
+)
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores
@@ -56,7 +66,7 @@ def head_note(study: Study | None, scores: Scores | None = None) -> str:
 
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
-    maps = [CIRCUITSVIS, PACKED, ATTENTION] if attention else []
+    maps = [CIRCUITSVIS, *ATTENTION_SCRIPTS] if attention else []
     return [THEME, PLOTLY, PLACE, TABLES, FIGURES, *maps]
 
 
@@ -66,6 +76,7 @@ def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
     links += [
         Markup('<script src="{}/{}"{}></script>').format(FOLDER, name, "" if name == THEME else Markup(" defer"))
         for name in scripts
+        if name != CIRCUITSVIS  # half of what a page loads, which few readers ask for
     ]
     return Markup("\n").join(links)
 
