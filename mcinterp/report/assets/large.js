@@ -2,7 +2,7 @@
 // One head large, below its layer: the pattern with the names of its positions, and where the chosen query looks.
 (() => {
   const { element, labels, drawLooks } = mcinterp.tiles;
-  const MOST_NAMES = 40; // on an axis
+  const NAME = 12; // pixels that a name takes along an axis
   const SIDE = 400; // pixels of the drawing of where the query looks, about
 
   // `hooks`: point(query, key), key(event), close().
@@ -52,13 +52,13 @@
     const { size, values, end } = view;
     built.view = view;
     mcinterp.cells.paint(built.pattern, size, size, (cell) => values?.[cell] ?? 0, end);
-    built.keys.replaceChildren(...names(view, "gridTemplateColumns", built.keys));
-    built.queries.replaceChildren(...names(view, "gridTemplateRows", built.queries));
+    const every = Math.ceil((size * NAME) / Math.max(NAME, built.pattern.clientWidth));
+    built.keys.replaceChildren(...names(view, every, "gridTemplateColumns", built.keys));
+    built.queries.replaceChildren(...names(view, every, "gridTemplateRows", built.queries));
   }
 
   // As many names as there is room for, the first of every few.
-  function names({ size, tokens, marked }, template, axis) {
-    const every = Math.ceil(size / MOST_NAMES);
+  function names({ size, tokens, marked }, every, template, axis) {
     const shown = tokens.map((token, at) => [token, at]).filter(([, at]) => at % every === 0);
     axis.style[template] = shown.map(([, at]) => `minmax(0, ${Math.min(every, size - at)}fr)`).join(" ");
     return shown.map(([token, at]) => element("span", token, { class: marked.has(at) && every === 1 ? "marked" : "" }));

@@ -48,17 +48,21 @@ def under(words: Mapping[str, str], family: str) -> str:
     return words["under"].replace("{}", family)
 
 
-def sentence(result: Result, at: int = 0) -> str:
-    """What the numbers say of a family of inputs, the first unless told otherwise."""
+def sentence(result: Result) -> str:
+    """What the numbers say of the first family of inputs."""
+    return _said(result, 0, capital(under(result.facts["family_words"], result.facts["masks"][0])))
+
+
+def _said(result: Result, at: int, where: str) -> str:
+    """The same of a family by its place, where it is called `where`."""
     facts = result.facts
-    family, words = facts["masks"][at], facts["family_words"]
     rows = result.table("heads")
-    rows = rows[rows["mask"] == family]
+    rows = rows[rows["mask"] == facts["masks"][at]]
     uniform = uniform_entropy(result)
     sharp, diffuse = rows.iloc[int(rows["entropy"].argmin())], rows.iloc[int(rows["entropy"].argmax())]
     key = facts[f"uniform_{facts['key_name']}"][at]
     return (
-        f"{capital(under(words, family))} (n = {number(int(rows['n'].iloc[0]))}) a head's attention "
+        f"{where} (n = {number(int(rows['n'].iloc[0]))}) a head's attention "
         f"has a mean entropy of {number(rows['entropy'].mean())} nats, where uniform attention has {number(uniform)}: "
         f"from {number(sharp['entropy'])} in {sharp['head']}, the sharpest, to {number(diffuse['entropy'])} in "
         f"{diffuse['head']}, the most diffuse. {capital(facts['key_words'])} receive "
@@ -83,7 +87,7 @@ def widget(result: Result, taxonomy: Result | None, families: Collection[str] | 
 def _family(result: Result, name: str) -> Family:
     at = result.facts["masks"].index(name)
     # The first one's numbers stand above the viewer.
-    return Family(name, input_picture(result, name), sentence(result, at) if at else "")
+    return Family(name, input_picture(result, name), _said(result, at, "Here") if at else "")
 
 
 def input_picture(attention: Result, family: str) -> Picture | None:
