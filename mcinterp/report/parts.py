@@ -146,7 +146,7 @@ class Picture:
     words: str
     key: str
     title: str = ""
-    small: Markup = Markup("")
+    small: Markup = field(default_factory=Markup)
     marked: Sequence[int] = ()
     mark: str = ""
 

@@ -73,6 +73,7 @@
   }
 
   function keep(viewer) {
+    clearTimeout(viewer.waits);
     const { controls, data, families, family, query, open } = viewer;
     const choice = { mask: families[family].name, level: controls.level.value, scale: controls.scale.value };
     const where = { query: data.names[query], head: open?.head.name ?? "", find: controls.find.value };
