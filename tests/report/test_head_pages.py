@@ -72,7 +72,7 @@ def test_index_and_steps_lead_to_the_heads(pages: Path) -> None:
     index, step = ((pages / name).read_text() for name in ("index.html", "step-00009000.html"))
     assert index.count(f'<a href="{PAGE}">L1H1</a>') == 3  # both timelines, and the list
     assert step.count(f'<a href="{PAGE}">L1H1</a>') >= 4
-    widget = next(json.loads(each) for each in re.findall(r'class="maps">(.*?)</script>', step) if "tokens" in each)
+    widget = next(json.loads(each) for each in re.findall(r'class="stored">(.*?)</script>', step) if "levels" in each)
     assert widget["pages"]["L1H1"] == PAGE
 
 
