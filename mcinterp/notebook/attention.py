@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from mcinterp.notebook.figures import views
 from mcinterp.notebook.library import carried, ready
-from mcinterp.report.assets import CIRCUITSVIS
+from mcinterp.report.assets import CIRCUITSVIS, CIRCUITSVIS_STYLE, asset
 from mcinterp.report.parts import Picture, embed_json
 from mcinterp.report.views.attention import (
     group_names,
@@ -24,13 +24,18 @@ from mcinterp.report.views.attention import (
 from mcinterp.results import Result
 
 _SCRIPT = Markup(
-    '<div id="{id}"></div>{picture}{library}'
+    '<style>{style}</style><div class="circuitsvis" id="{id}-box"><div id="{id}"></div></div>{picture}{library}'
     '<script type="application/json" id="{id}-data">{data}</script><script>{ready}.then(() => {{'
     'const props = JSON.parse(document.getElementById("{id}-data").textContent);'
+    'const box = document.getElementById("{id}-box");'
+    "const light = (getComputedStyle(box).color.match(/[\\d.]+/g) || [0]).slice(0, 3).every((part) => part > 127);"
+    'box.classList.toggle("dark", light);'
     'CircuitsVis.render("{id}", CircuitsVis.AttentionHeads, props); }})'
     '.catch((error) => {{ document.getElementById("{id}").textContent = '
     "`This browser cannot draw the maps: ${{error.message}}`; }})</script>"
 )
+ABOVE, BELOW = "#005A8C", "#D55E00"
+"""The colours of a report's maps."""
 LEAST = 1e-6
 """Where the colours end of maps that are 0 all over."""
 _PICTURE = Markup(
@@ -65,6 +70,8 @@ class AttentionView:
             "tokens": tokens,
             "minValue": -largest,
             "maxValue": largest,
+            "positiveColor": ABOVE,
+            "negativeColor": BELOW,
             "maskUpperTri": False,
         }
         self._picture = input_picture(result, mask)
@@ -73,6 +80,7 @@ class AttentionView:
         name = f"mcinterp-attention-{next(views)}"
         return _SCRIPT.format(
             id=name,
+            style=Markup(asset(CIRCUITSVIS_STYLE)),
             picture=self._drawn(),
             data=embed_json(self.props),
             library=carried("CircuitsVis", CIRCUITSVIS, name),
@@ -85,7 +93,11 @@ class AttentionView:
 
 def drawn(picture: Picture, name: str) -> Markup:
     """The picture of a family of inputs."""
-    return _PICTURE.format(drawing=picture.drawing, words=f"{name}: {picture.words}. {picture.key}")
+    return _PICTURE.format(drawing=picture.drawing, words=f"{_called(picture, name)}: {picture.words}. {picture.key}")
+
+
+def _called(picture: Picture, name: str) -> str:
+    return f"{picture.title} ({name})" if picture.title not in ("", name) else name
 
 
 def _summary(

@@ -12,10 +12,13 @@ from plotly.offline import get_plotlyjs
 
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
-MAPS, PACKED, EXAMPLES = "maps.js", "packed.js", "examples.js"
-STYLES = (STYLE, "examples.css")
+CELLS, MAPS, PACKED, EXAMPLES = "cells.js", "maps.js", "packed.js", "examples.js"
+TILES, LARGE, WALL, VIEWER, CIRCUITSVIS_STYLE = "tiles.js", "large.js", "wall.js", "viewer.css", "circuitsvis.css"
+ATTENTION_SCRIPTS = (CELLS, PACKED, TILES, LARGE, WALL, ATTENTION)
+"""Of the viewer of attention, in the order in which they need each other; CircuitsVis comes when it is asked for."""
+STYLES = (STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css")
 """Of every page."""
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, EXAMPLES, *STYLES)
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, MAPS, *ATTENTION_SCRIPTS, EXAMPLES, *STYLES)
 
 
 @cache

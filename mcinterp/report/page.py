@@ -14,11 +14,10 @@ from markupsafe import Markup
 
 from mcinterp.declared import Study
 from mcinterp.report.assets import (
-    ATTENTION,
+    ATTENTION_SCRIPTS,
     CIRCUITSVIS,
     EXAMPLES,
     FIGURES,
-    PACKED,
     PLACE,
     PLOTLY,
     STYLES,
@@ -68,7 +67,7 @@ def head_note(study: Study | None, scores: Scores | None = None) -> str:
 
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
-    maps = [CIRCUITSVIS, PACKED, ATTENTION] if attention else []
+    maps = [CIRCUITSVIS, *ATTENTION_SCRIPTS] if attention else []
     return [THEME, PLOTLY, PLACE, TABLES, FIGURES, EXAMPLES, *maps]
 
 
@@ -78,6 +77,7 @@ def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
     links += [
         Markup('<script src="{}/{}"{}></script>').format(FOLDER, name, "" if name == THEME else Markup(" defer"))
         for name in scripts
+        if name != CIRCUITSVIS  # half of what a page loads, which few readers ask for
     ]
     return Markup("\n").join(links)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -136,29 +136,55 @@ class Picture:
         drawing: an SVG element.
         words: what it shows, without a full stop.
         key: what its colours mean, a sentence.
+        title: what a person calls the family; '' for its name.
+        small: the same drawing for a button, without words.
+        marked: positions that stand out in every sample of the family.
+        mark: what such a position is.
     """
 
     drawing: Markup
     words: str
     key: str
+    title: str = ""
+    small: Markup = field(default_factory=Markup)
+    marked: Sequence[int] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of inputs that attention is shown on.
+
+    Attributes:
+        name: in the stored result, and in addresses.
+        picture: None where the task draws none.
+        said: what the numbers say of it, a sentence; empty where the page says it elsewhere.
+    """
+
+    name: str
+    picture: Picture | None = None
+    said: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return (self.picture.title if self.picture else "") or self.name
 
 
 @dataclass(frozen=True)
 class Widget:
-    """Attention maps for CircuitsVis, with pictures of the families of inputs beneath where a task draws them.
+    """The viewer of attention maps.
 
     Attributes:
         data: what attention.js draws (see `views.attention.payload`).
-        families: names of the families of inputs.
-        pictures: one a family; none where the task draws none.
+        families: of inputs, in the order of the data.
         label: what the chooser of the family says.
         positions: how the name of a position is to be read.
         cells: maps that are too large for the page, (family, head, query, key); None where it holds all.
     """
 
     data: Mapping[str, Any]
-    families: Sequence[str]
-    pictures: Sequence[Picture]
+    families: Sequence[Family]
     label: str
     positions: str
     cells: np.ndarray | None = None
@@ -169,9 +195,18 @@ class Widget:
         return embed_json(self.data)
 
     @property
-    def shown(self) -> list[str]:
-        """Values of the chooser of what is shown, where there is one: groupings, and cells a head at a time."""
-        return [*(level["name"] for level in self.data["levels"]), *(["cells"] if self.data["folder"] else [])]
+    def shown(self) -> list[tuple[str, str]]:
+        """Value and words of every choice of what is shown: groups first where positions are beside the page."""
+        return [
+            (level["name"], level["words"])
+            for level in sorted(self.data["levels"], key=lambda level: not level["maps"])
+            if level["maps"] or self.data["folder"]
+        ]
+
+    def ending(self, ends: Mapping[str, float]) -> Widget:
+        """The same with colours that end where they do on other pages, by name of what is shown."""
+        levels = [{**level, "end": ends.get(level["name"], level["end"])} for level in self.data["levels"]]
+        return replace(self, data={**self.data, "levels": levels})
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mcinterp.report.parts import Link, Section
 from mcinterp.report.step_page import step_page
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, examples, study_sections
+from mcinterp.report.views.attention import largest
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import explained, tidy, write_atomic
 
@@ -55,13 +56,14 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     shown = _examples(folder, run)
-    light, heads = {}, HeadPages(name, run, pages, shown)
+    light, heads, ends = {}, HeadPages(name, run, pages, shown), _ends(list(steps.values()))
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)
         own = heads.add(step, results)
         looked_at = _numbered(folder, shown.at(step) if shown else None, single_file)
-        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, single_file, looked_at))
+        text = step_page(folder, name, run, step, pages, own, stored, ends, single_file, looked_at)
+        _write(folder / pages[step], text)
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
     for page, text in heads.write(single_file):
         _write(folder / page, text)
@@ -101,6 +103,16 @@ def _step_folders(folder: Path) -> dict[int, Path]:
         if match and any(path.glob(f"*/{RECORD}")):
             found[int(match[1])] = path
     return dict(sorted(found.items()))
+
+
+def _ends(steps: Sequence[Path]) -> dict[str, float]:
+    """Where the colours of attention end on the page of every step, by name of what is shown."""
+    ends: dict[str, float] = {}
+    for folder in steps if len(steps) > 1 else ():
+        attention = _load(folder / "attention")
+        own = largest(attention) if attention and "maps" in attention.arrays else {}
+        ends |= {name: max(top, ends.get(name, 0.0)) for name, top in own.items()}
+    return ends
 
 
 def _load(path: Path) -> Result | None:

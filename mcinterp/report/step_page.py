@@ -27,10 +27,12 @@ def step_page(
     pages: Mapping[int, str],
     heads: Mapping[str, str],
     results: Mapping[str, Result],
+    ends: Mapping[str, float],
     single_file: bool,
     examples: Section | None = None,
 ) -> str:
     shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
+    shown = [replace(section, widget=section.widget and section.widget.ending(ends)) for section in shown]
     if not single_file:
         shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
     order = list(pages)

@@ -106,7 +106,8 @@ class LabelledPositions(Protocol):
     def position_facts(self) -> Mapping[str, Any]:
         """How positions lie, for those who draw them.
 
-        `rows` and `cols` where they are the cells of a grid, row by row; `position_words`, how a label is to be read.
+        `rows` and `cols` where they are the cells of a grid, row by row; `position_places`, row and column of each,
+        where they lie on a grid otherwise; `position_words`, how a label is to be read.
         """
         ...
 

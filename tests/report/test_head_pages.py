@@ -72,7 +72,7 @@ def test_index_and_steps_lead_to_the_heads(pages: Path) -> None:
     index, step = ((pages / name).read_text() for name in ("index.html", "step-00009000.html"))
     assert index.count(f'<a href="{PAGE}">L1H1</a>') == 3  # both timelines, and the list
     assert step.count(f'<a href="{PAGE}">L1H1</a>') >= 4
-    widget = next(json.loads(each) for each in re.findall(r'class="maps">(.*?)</script>', step) if "tokens" in each)
+    widget = next(json.loads(each) for each in re.findall(r'class="stored">(.*?)</script>', step) if "levels" in each)
     assert widget["pages"]["L1H1"] == PAGE
 
 
@@ -384,12 +384,11 @@ def test_arrows_go_from_head_to_head_and_a_map_to_its_step(pages: Path, opened: 
         with page.expect_navigation():
             page.locator("#attention .tile").last.click()
         assert page.url.split("#")[0].endswith("step-00009000.html")
-        page.wait_for_selector(".circuitsvis h3:has-text('Zoomed')")
-        assert page.locator(".circuitsvis h3", has_text="Zoomed").inner_text().startswith("L1H0")
+        assert page.locator(".large h3").inner_text().startswith("L1H0")
         link = page.locator(".head-links a")
         assert link.inner_text() == "L1H0"
-        page.get_by_label("Heads").first.fill("L0H1 l1h1")
-        page.wait_for_function("document.querySelectorAll('.head-links a').length === 2")
+        page.get_by_role("searchbox", name="Heads").fill("L0H1 l1h1")
+        assert page.locator(".head-links a").all_inner_texts() == ["L0H1", "L1H1"]
         with page.expect_navigation():
             page.locator(".head-links a").last.click()
         assert page.url.endswith(PAGE)

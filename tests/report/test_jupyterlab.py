@@ -127,7 +127,7 @@ def _see_the_drawn_mask(page: Any) -> None:
 def _see_it_on_the_page(page: Any, report: Path) -> None:
     """What the notebook stored, as a page that draws the mask and its maps by the name it was given."""
     page.goto((report / "step-00016000.html").as_uri())
-    page.select_option(".family-choice", label="mine")
+    page.get_by_role("radio", name="mine").check(force=True)
     assert page.locator(".attention .pictures figure:visible b").inner_text() == "mine"
     assert page.locator("#ablation svg.mask-grid").count() == 1
     assert page.locator("#ablation").get_by_text("Under the mine mask").count() == 1

@@ -86,8 +86,8 @@ def test_a_page_that_is_one_file_has_the_groups_alone(tmp_path: Path, opened: Ca
     write_report(folder, single_file=True)
     assert not any((folder / "maps").iterdir())
     with opened(folder / PAGE) as page:
-        page.wait_for_selector(".heads canvas")
         assert page.locator(".level-choice option").all_inner_texts() == ["row × row", "column × column"]
+        assert page.locator(".head .most").first.inner_text().startswith("most at row ")
 
 
 def test_maps_of_steps_that_are_gone_are_removed(tmp_path: Path) -> None:
@@ -104,15 +104,21 @@ def test_groups_come_first_and_positions_one_head_at_a_time(large: Path, opened:
     with opened(large / PAGE) as page:
         loaded: list[str] = []
         page.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
-        page.wait_for_selector(".heads canvas")
-        assert page.locator(".heads h4").count() == 6
+        most = page.locator(".head .most")
+        assert most.count() == 6
+        assert all(text.startswith("most at row ") for text in most.all_inner_texts())
         assert loaded == []
         page.select_option(".level-choice", "cells")
-        expect(page.locator(".heads h4")).to_have_count(1)
-        page.select_option(".head-choice", "4")
-        expect(page.locator(".heads h4")).to_have_text("L1H1")
-        page.select_option(".family-choice", "1")
-        expect(page.locator(".scale-note")).to_contain_text(f"{stored()[1, 4].max():.2g}")
+        expect(page.locator(".large h3")).to_have_text("L0H0 ")
+        expect(page.locator(".head.unloaded")).to_have_count(5)
+        page.get_by_role("button", name="L1H1").click()
+        expect(page.locator(".large h3")).to_have_text("L1H1 ")
+        expect(page.locator(".head.unloaded")).to_have_count(4)
+        page.get_by_role("radio", name="checkerboard").check(force=True)
+        expect(page.locator(".head.unloaded")).to_have_count(5)
+        at = int(stored()[1, 4][0].argmax())
+        page.select_option(".query-choice", "0")
+        expect(most.nth(4)).to_have_text(f"most at {LARGEST.positions[at]}: {stored()[1, 4][0, at]:.2g}")
         assert [name for name in loaded if name.endswith(".js")] == ["0-0.js", "0-4.js", "1-4.js"]
         assert page.locator("script[src*='maps/']").count() == 0
         assert "head=L1H1" in page.url
@@ -120,14 +126,14 @@ def test_groups_come_first_and_positions_one_head_at_a_time(large: Path, opened:
 
 def test_an_address_of_a_head_opens_its_positions(large: Path, opened: Callable[..., Any]) -> None:
     with opened(large / PAGE, place="#step=9000&head=L0H2&at=attention") as page:
-        page.wait_for_selector(".heads canvas")
-        assert page.locator(".heads h4").all_inner_texts() == ["L0H2"]
+        page.locator(".head:not(.unloaded)").wait_for()
+        assert page.locator(".large h3").inner_text().strip() == "L0H2"
 
 
-def test_rows_are_what_was_packed(large: Path, opened: Callable[..., Any]) -> None:
+def test_cells_are_what_was_packed(large: Path, opened: Callable[..., Any]) -> None:
     with opened(large / PAGE) as page:
-        rows = page.evaluate("(packed) => mcinterp.packed.rows(packed, 324)", pack(stored()[0, 5]))
-    assert np.array(rows) == pytest.approx(unpack(pack(stored()[0, 5]), 324), rel=1e-12)
+        cells = page.evaluate("(packed) => [...mcinterp.packed.cells(packed)]", pack(stored()[0, 5]))
+    assert np.array(cells) == pytest.approx(unpack(pack(stored()[0, 5]), 324).ravel(), rel=1e-12)
 
 
 def test_a_notebook_shows_groups_first_and_heads_that_are_named_in_full() -> None:

@@ -239,6 +239,23 @@ def test_a_view_is_drawn_without_the_network(tmp_path: Path, opened: Callable[..
         assert page.locator("svg g", has_text="·").first.evaluate(apart) < 4  # the letter is in its cell's middle
 
 
+@pytest.mark.parametrize(("colour", "dark"), [("#111", False), ("#eee", True)])
+def test_maps_of_heads_are_in_the_colours_of_a_report(
+    tmp_path: Path, opened: Callable[..., Any], colour: str, dark: bool
+) -> None:
+    view = show_attention(FORGE.attention(9000), heads=["L0H1"])
+    assert view.props["positiveColor"] == "#005A8C"
+    body = f"<body style='color:{colour}'>{view._repr_html_()}"
+    path = tmp_path / "cell.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'>{body}", encoding="utf-8")
+    with opened(path) as page:
+        small = page.locator(".circuitsvis canvas").first
+        small.wait_for()
+        assert small.evaluate("(one) => getComputedStyle(one).filter !== 'none'") == dark
+        title = page.locator(".circuitsvis h4").bounding_box()
+        assert title["y"] + title["height"] <= small.bounding_box()["y"] + 1
+
+
 @pytest.mark.parametrize("lost", [None, 0, 1, 2])
 def test_figures_are_drawn_without_the_network_whatever_cell_is_lost(
     tmp_path: Path, opened: Callable[..., Any], lost: int | None

@@ -18,7 +18,7 @@ from mcinterp.report import write_report
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.palette import CLASSES, NO_CLASS, class_colours, class_short, text_on
-from mcinterp.report.parts import embed_json
+from mcinterp.report.parts import Family, embed_json
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.attention import payload
 from mcinterp.report.views.changes import changes_table
@@ -117,21 +117,29 @@ def test_the_verdict_follows_the_interval(tmp_path: Path, nearer: tuple[float, f
 
 def test_embedded_json_is_what_was_stored(report: Path) -> None:
     blocks = [json.loads(text) for text in JSON_IN_PAGE.findall(read(report / STEP_PAGES[1]))]
-    widget = next(block for block in blocks if "maps" in block)
+    widget = next(block for block in blocks if "levels" in block)
+    positions, rows, columns = widget["levels"]
     stored = Result.load(report / "data" / "step-00004000" / "attention")
-    shown = np.array([[unpack(each, 25) for each in heads] for heads in widget["maps"]])
+    shown = np.array([[unpack(each, 25) for each in heads] for heads in positions["maps"]])
     assert shown == pytest.approx(stored.arrays["maps"].reshape(3, 16, 25, 25), rel=0.023, abs=1e-5)
-    assert widget["tokens"][7] == "1,2"
+    assert positions["tokens"][7] == widget["names"][7] == "1,2"
+    assert widget["places"][7] == [1, 2]
+    within = stored.arrays["maps"].reshape(3, 16, 5, 5, 5, 5)
+    for level, axes in ((rows, (3, 5)), (columns, (2, 4))):
+        shown = np.array([[unpack(each, 5) for each in heads] for heads in level["maps"]])
+        # The mean over queries, the sum over keys.
+        assert shown == pytest.approx(within.sum(axes) / 5, rel=0.023)
     figures = [block for block in blocks if "layout" in block]
     assert len(figures) >= 8
 
 
 def test_heads_carry_their_classes() -> None:
     forge = Forge()
-    data = payload(forge.attention(9000), forge.taxonomy(9000), ["random"])
-    assert data["heads"][1] == "L0H1 column · observed-copy"
-    assert data["masks"] == ["random"]
-    assert payload(forge.attention(9000), None, ["random"])["heads"][1] == "L0H1"
+    data = payload(forge.attention(9000), forge.taxonomy(9000), [Family("random")])
+    column, copying = CLASSES[1], CLASSES[3 + 1]
+    assert data["heads"][1] == {"name": "L0H1", "layer": 0, "classes": [("column", column), ("observed-copy", copying)]}
+    assert [family["name"] for family in data["families"]] == ["random"]
+    assert payload(forge.attention(9000), None, [Family("random")])["heads"][1]["classes"] == []
 
 
 def test_nothing_asks_the_network(report: Path, single_report: Path) -> None:

@@ -1,238 +1,292 @@
 "use strict";
-// Attention maps: which family of inputs, layers and heads are drawn by CircuitsVis. The choice is part of the page's address.
+// The viewer of attention: which family of inputs, groups of positions, query and heads are shown. The choice is part of
+// the page's address, so that it is kept from step to step.
 (() => {
+  const { tiles, large, cells, packed } = mcinterp;
+  const NONE = new Set();
   const MOST_LINKS = 12;
-  const ABOVE = "#005A8C";
-  let drawn = 0;
+  const LATER = 100; // milliseconds that a moving query rests before the address has it: browsers count its changes
 
   function setUp(root) {
-    const data = JSON.parse(root.querySelector(".maps").textContent);
-    const controls = {
-      mask: root.querySelector(".family-choice"),
-      layer: root.querySelector(".layer-choice"),
-      scale: root.querySelector(".scale-choice"),
-      find: root.querySelector(".head-search"),
-      level: root.querySelector(".level-choice"),
-      head: root.querySelector(".head-choice"),
-    };
-    const layers = [...new Set(data.layers)];
-    controls.layer.append(new Option("all", "all"), ...layers.map((index) => new Option(String(index), String(index))));
-    controls.head?.append(...data.heads.map((name, index) => new Option(name, String(index))));
-    // Many large maps at once would take seconds to draw.
-    if (data.maps.length && data.heads.length * data.size * data.size > 160000) controls.layer.value = "0";
-    takeFromAddress(data, controls);
-    for (const [name, control] of Object.entries(controls)) {
-      control?.addEventListener(name === "find" ? "input" : "change", () => {
-        keepInAddress(data, controls);
-        draw(root, data, controls);
-      });
-    }
-    draw(root, data, controls);
+    const data = JSON.parse(root.querySelector(".stored").textContent);
+    const of = (name) => root.querySelector(name);
+    const controls = { level: of(".level-choice"), query: of(".query-choice"), scale: of(".scale-choice") };
+    Object.assign(controls, { find: of(".head-search"), wall: of(".circuitsvis-choice") });
+    const families = data.families.map((family) => ({ ...family, marked: new Set(family.marked) }));
+    const levels = data.levels.map((level) => ({ ...level, beside: !level.maps.length, layout: layoutOf(level, data.places) }));
+    const viewer = { root, data, controls, families, levels, family: 0, query: data.positions >> 1, key: null, head: 0, open: null };
+    viewer.tiles = tiles.build(of(".heads"), data.heads, (head) => openHead(viewer, viewer.open?.index === head ? null : head));
+    takeFromAddress(viewer);
+    listen(viewer);
+    fillQueries(viewer);
+    redraw(viewer);
   }
 
-  function takeFromAddress(data, controls) {
-    const { mask, layer, scale, find, head, level } = mcinterp.place();
-    const known = data.masks.indexOf(mask);
-    if (known >= 0) controls.mask.value = String(known);
-    if (head) controls.layer.value = "all";
-    for (const [control, value] of [[controls.layer, layer], [controls.scale, scale]]) {
-      if ([...control.options].some((option) => option.value === value)) control.value = value;
-    }
+  // Where positions lie; groups of them, and those that are in no grid, stand in a line.
+  function layoutOf(level, places) {
+    const own = level.groups.length || !places ? Array.from({ length: level.size }, (_, at) => [0, at]) : places;
+    const [rows, cols] = [0, 1].map((axis) => 1 + Math.max(...own.map((place) => place[axis])));
+    return { places: own, rows, cols };
+  }
+
+  // What is chosen -------------------------------------------------------------------------------------------------
+
+  const levelOf = (viewer) => viewer.levels.find((level) => level.name === viewer.controls.level.value);
+  const mapOf = (viewer, head) => levelOf(viewer).maps[viewer.family]?.[head];
+  const queryOf = (viewer) => levelOf(viewer).groups[viewer.query] ?? viewer.query;
+  const shown = (viewer) => viewer.tiles.map((_, head) => head).filter((head) => !viewer.tiles[head].button.hidden);
+
+  // What is drawn of a head.
+  function viewOf(viewer, head) {
+    const level = levelOf(viewer);
+    const map = mapOf(viewer, head);
+    if (map) map.cells ??= packed.cells(map);
+    const marked = level.groups.length ? NONE : viewer.families[viewer.family].marked;
+    const { size, tokens, layout } = level;
+    return { size, tokens, layout, marked, values: map?.cells, end: endOf(viewer, map), query: queryOf(viewer) };
+  }
+
+  // Where the colours of a map end.
+  function endOf(viewer, map) {
+    const { top, end } = levelOf(viewer);
+    const scale = viewer.controls.scale.value;
+    return Math.max(1e-6, { own: map?.[1] ?? top, step: top }[scale] ?? end * Number(scale));
+  }
+
+  function takeFromAddress(viewer) {
+    const { mask, level, scale, find, head, query, view } = mcinterp.place();
+    const { controls, data } = viewer;
+    viewer.family = Math.max(0, viewer.families.findIndex((family) => family.name === mask));
+    // Of large maps, an address of a head asks for its positions.
+    take(controls.level, level ?? (head ? "cells" : undefined));
+    take(controls.scale, scale);
     controls.find.value = find ?? "";
-    takeHead(data, controls, level ?? (head ? "cells" : undefined));
+    controls.wall.checked = view === "circuitsvis";
+    const position = data.names.indexOf(query);
+    if (position >= 0) viewer.query = position;
+    const index = data.heads.findIndex((one) => one.name === head);
+    if (index >= 0) openHead(viewer, index, false);
   }
 
-  // Of large maps, what is shown of them, and the head whose positions are.
-  function takeHead(data, { level, head }, wanted) {
-    if (!level) return;
-    if ([...level.options].some((option) => option.value === wanted)) level.value = wanted;
-    head.value = String(Math.max(0, data.heads.findIndex((name) => headOf(name) === mcinterp.place().head)));
+  function take(control, wanted) {
+    if ([...control.options].some((option) => option.value === wanted)) control.value = wanted;
   }
 
-  function keepInAddress(data, { mask, layer, scale, find, level, head }) {
-    const place = { at: "attention", mask: data.masks[mask.value], layer: layer.value, scale: scale.value, find: find.value };
-    const one = level?.value === "cells" ? { head: headOf(data.heads[head.value]) } : {};
-    mcinterp.keep({ ...place, level: level?.value, ...one });
+  function keep(viewer) {
+    clearTimeout(viewer.waits);
+    const { controls, data, families, family, query, open } = viewer;
+    const choice = { mask: families[family].name, level: controls.level.value, scale: controls.scale.value };
+    const where = { query: data.names[query], head: open?.head.name ?? "", find: controls.find.value };
+    mcinterp.keep({ at: "attention", ...choice, ...where, view: controls.wall.checked ? "circuitsvis" : "" });
   }
 
-  function wantedHeads(data, { layer, find }) {
-    const words = find.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
-    return data.heads
-      .map((_, index) => index)
-      .filter((index) => layer.value === "all" || data.layers[index] === Number(layer.value))
-      .filter((index) => words.length === 0 || words.some((word) => data.heads[index].toLowerCase().includes(word)));
+  function keepSoon(viewer) {
+    clearTimeout(viewer.waits);
+    viewer.waits = setTimeout(() => keep(viewer), LATER);
   }
 
-  // What is drawn of large maps: the groups of a level, or one head, which has to be loaded.
-  async function shownOf(data, { mask, level, head }) {
-    if (data.maps.length) return data;
-    if (level?.value !== "cells") return { ...data, ...data.levels.find((one) => one.name === level?.value) };
-    const at = `${mask.value}-${head.value}.js`;
-    const maps = { [mask.value]: { [head.value]: await mcinterp.packed.load(data.folder, at) } };
-    return { ...data, maps, one: Number(head.value) };
-  }
+  // What the reader does --------------------------------------------------------------------------------------------
 
-  async function draw(root, data, controls) {
-    const mask = controls.mask.value;
-    for (const figure of root.querySelectorAll(".pictures figure")) figure.hidden = figure.dataset.family !== mask;
-    const turn = (root.turn = (root.turn ?? 0) + 1);
-    const cells = controls.level?.value === "cells";
-    if (controls.head) controls.head.parentElement.hidden = !cells;
-    if (cells) {
-      // A head that was chosen in a summary is the one whose positions are asked for.
-      if (document.activeElement === controls.level) takeHead(data, controls, "cells");
-      linkHeads(root, data, []);
-    }
-    const view = data.maps.length ? data : await shownOf(data, controls).catch((error) => ({ ...data, failed: error.message }));
-    // Another choice may have been made while a map was loading.
-    if (turn === root.turn) drawView(root, view, controls, mask);
-  }
-
-  function drawView(root, data, controls, mask) {
-    const shown = data.one === undefined ? wantedHeads(data, controls) : [data.one];
-    if (data.one === undefined) linkHeads(root, data, controls.find.value.trim() ? shown : []);
-    const note = root.querySelector(".scale-note");
-    const missing = data.failed ?? (mask in data.maps ? "" : "These maps are too large for a page that is one file; a report in a folder has them.");
-    root.querySelector(".colour-bar").hidden = shown.length === 0 || Boolean(missing);
-    if (shown.length === 0 || missing) {
-      root.querySelector(".heads").replaceChildren();
-      note.textContent = missing || "No head of this layer has these words in its name or classes.";
-      return;
-    }
-    const own = controls.scale.value === "own";
-    if (data.one !== undefined) {
-      note.textContent = drawPositions(root, data, mask, own ? 1 : Number(controls.scale.value));
-      return;
-    }
-    note.textContent = drawHeads(root, data, shown, mask, own, Number(controls.scale.value));
-  }
-
-  // One head with a pixel a cell: CircuitsVis takes minutes for hundreds of positions. Returns what the colours mean.
-  function drawPositions(root, data, mask, share) {
-    const rows = mcinterp.packed.rows(data.maps[mask][data.one], data.size);
-    const end = Math.max(1e-6, data.maps[mask][data.one][1]) * share;
-    const title = Object.assign(document.createElement("h4"), { textContent: data.heads[data.one] });
-    const told = Object.assign(document.createElement("p"), { className: "hint", textContent: "\u00a0" });
-    const canvas = Object.assign(document.createElement("canvas"), { width: data.size, height: data.size });
-    canvas.style.cssText = "width:min(100%,800px);image-rendering:pixelated;border:1px solid";
-    canvas.setAttribute("aria-label", "attention map; the numbers are in the table below");
-    paint(canvas, rows, end);
-    canvas.addEventListener("mousemove", (event) => {
-      const [query, key] = [event.offsetY / canvas.clientHeight, event.offsetX / canvas.clientWidth]
-        .map((at) => Math.floor(at * data.size));
-      const value = rows[query]?.[key];
-      if (value !== undefined) told.textContent = `query ${data.tokens[query]}, key ${data.tokens[key]}: ${value.toPrecision(2)}`;
-    });
-    root.querySelector(".heads").replaceChildren(title, told, canvas);
-    return `White is 0, the darkest blue ${end.toPrecision(2)} and more.`;
-  }
-
-  function paint(canvas, rows, end) {
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(canvas.width, canvas.height);
-    rows.flat().forEach((value, cell) => {
-      const white = 1 - Math.min(1, value / end);
-      image.data.set([255 * white, 90 + 165 * white, 140 + 115 * white, 255], 4 * cell);
-    });
-    context.putImageData(image, 0, 0);
-  }
-
-  // Ways to the pages of the heads that were searched for or chosen.
-  function linkHeads(root, data, found) {
-    const names = found.length ? found.map((index) => headOf(data.heads[index])) : [mcinterp.place().head];
-    const links = names.filter((name) => name in (data.pages ?? {})).slice(0, MOST_LINKS).map((name) => {
-      const link = document.createElement("a");
-      Object.assign(link, { href: data.pages[name], textContent: name });
-      return link;
-    });
-    const parts = links.flatMap((link) => [" ", link]);
-    root.querySelector(".head-links").replaceChildren(...(parts.length ? ["Over all steps:", ...parts] : []));
-  }
-
-  // Returns what the colours mean.
-  function drawHeads(root, data, shown, mask, own, share) {
-    const maps = shown.map((index) => mcinterp.packed.rows(data.maps[mask][index], data.size));
-    const largest = maps.map((map) => Math.max(1e-6, ...map.map((row) => Math.max(...row))));
-    const end = own ? 1 : Math.max(...largest) * share;
-    const names = shown.map((index) => data.heads[index]);
-    const target = document.createElement("div");
-    target.id = `circuitsvis-${++drawn}`;
-    target.className = "circuitsvis";
-    root.querySelector(".heads").replaceChildren(target);
-    CircuitsVis.render(target.id, CircuitsVis.AttentionHeads, {
-      // CircuitsVis has one scale for all heads: for scales of their own the maps themselves are divided.
-      attention: own ? maps.map((map, head) => map.map((row) => row.map((value) => value / largest[head]))) : maps,
-      attentionHeadNames: names,
-      tokens: data.tokens,
-      minValue: -end,
-      maxValue: end,
-      positiveColor: ABOVE,
-      negativeColor: "#D55E00",
-      maskUpperTri: false,
-    });
-    whenDrawn(target, names.length, (tiles) => setUpTiles(tiles, names, () => linkHeads(root, data, [])));
-    nameMaps(target);
-    showBar(root.querySelector(".colour-bar"), own ? "its maximum" : `${end.toPrecision(2)}${share < 1 ? " and more" : ""}`);
-    return own
-      ? "White is 0, the darkest blue each head's own maximum; the values shown are fractions of it."
-      : `White is 0, the darkest blue ${end.toPrecision(2)} and more.`;
-  }
-
-  // CircuitsVis draws on white, whatever the theme.
-  function showBar(bar, end) {
-    const [low, ramp, high] = bar.children;
-    low.textContent = "0";
-    ramp.style.background = `linear-gradient(to right, #fff, ${ABOVE})`;
-    high.textContent = end;
-    bar.setAttribute("aria-label", `Colours from 0, white, to ${end}, dark blue`);
-  }
-
-  function whenDrawn(target, n, then) {
-    const observer = new MutationObserver(() => {
-      const titles = target.querySelectorAll("h4");
-      if (titles.length !== n) return;
-      observer.disconnect();
-      then(Array.from(titles, (title) => title.parentElement.parentElement));
-    });
-    observer.observe(target, { childList: true, subtree: true });
-  }
-
-  // Its canvases have no names for screen readers, and the large one is drawn anew for each head.
-  function nameMaps(target) {
-    const name = () => {
-      for (const canvas of target.querySelectorAll("canvas:not([aria-label])")) {
-        canvas.setAttribute("aria-label", "attention map; the numbers are in the table below");
-      }
+  function listen(viewer) {
+    const { root, controls } = viewer;
+    const changed = () => {
+      keep(viewer);
+      redraw(viewer);
     };
-    new MutationObserver(name).observe(target, { childList: true, subtree: true });
-  }
-
-  const headOf = (name) => name.split(" ")[0];
-
-  // The library's small maps answer the mouse only.
-  function setUpTiles(tiles, names, chosenOne) {
-    tiles.forEach((tile, index) => {
-      Object.assign(tile, { tabIndex: 0, title: names[index] });
-      tile.setAttribute("role", "button");
-      tile.setAttribute("aria-label", `Show ${names[index]} large`);
-      tile.addEventListener("click", () => {
-        mcinterp.keep({ at: "attention", head: headOf(names[index]) });
-        chosenOne();
-      });
-      tile.addEventListener("keydown", (event) => onKey(event, tiles, index));
+    for (const control of [controls.scale, controls.wall]) control.addEventListener("change", changed);
+    controls.find.addEventListener("input", changed);
+    controls.level.addEventListener("change", () => {
+      viewer.key = null;
+      fillQueries(viewer);
+      changed();
     });
-    const chosen = names.findIndex((name) => headOf(name) === mcinterp.place().head);
-    if (chosen >= 0) tiles[chosen].click();
+    controls.query.addEventListener("change", () => choose(viewer, Number(controls.query.value), null));
+    root.querySelectorAll(".family-choice").forEach((radio, family) => {
+      radio.addEventListener("change", () => {
+        viewer.family = family;
+        changed();
+      });
+    });
+    root.querySelector(".heads").addEventListener("pointermove", (event) => pointAt(viewer, event));
+    viewer.tiles.forEach(({ button }, head) => {
+      button.addEventListener("keydown", (event) => onKey(viewer, event));
+      button.addEventListener("focus", () => { viewer.head = head; });
+    });
+    document.addEventListener("mcinterp-theme", () => redraw(viewer));
   }
 
-  function onKey(event, tiles, index) {
-    const columns = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
-    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
-    if (event.key === "Enter" || event.key === " ") tiles[index].click();
-    else if (event.key in moves) tiles[index + moves[event.key]]?.focus();
+  function pointAt(viewer, event) {
+    const head = viewer.tiles.findIndex(({ pattern, looks }) => event.target === pattern || event.target === looks);
+    const { size, layout, query } = viewOf(viewer, Math.max(0, head));
+    if (head < 0) return;
+    viewer.head = head;
+    if (event.target === viewer.tiles[head].pattern) choose(viewer, ...large.cellOf(event, size, size));
+    else choose(viewer, query, large.positionAt(event, layout));
+  }
+
+  // A query and a key of the level that is shown.
+  function choose(viewer, query, key) {
+    if (query === null) return;
+    const { groups } = levelOf(viewer);
+    if (queryOf(viewer) !== query) viewer.query = groups.length ? groups.indexOf(query) : query;
+    viewer.key = key;
+    keepSoon(viewer);
+    viewer.frame ??= requestAnimationFrame(() => {
+      viewer.frame = null;
+      moved(viewer);
+    });
+  }
+
+  const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+  // On a head arrows move the query as positions lie; on the large pattern they go from cell to cell.
+  function onKey(viewer, event) {
+    if (event.key === "Escape" && viewer.open) openHead(viewer, null);
+    else if (event.key in ARROWS) move(viewer, ARROWS[event.key], event.target === viewer.open?.pattern);
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  function move(viewer, [down, right], reads) {
+    const { size, layout } = levelOf(viewer);
+    const query = queryOf(viewer);
+    const within = (at) => Math.min(size - 1, Math.max(0, at));
+    if (reads) return choose(viewer, within(query + down), within((viewer.key ?? 0) + right));
+    if (layout.rows === 1) return choose(viewer, within(query + down + right), viewer.key);
+    const [row, col] = layout.places[query];
+    const next = layout.places.findIndex((place) => place[0] === row + down && place[1] === col + right);
+    return choose(viewer, next < 0 ? query : next, viewer.key);
+  }
+
+  function openHead(viewer, head, asked = true) {
+    const before = viewer.open;
+    before?.box.remove();
+    before?.button.setAttribute("aria-expanded", "false");
+    viewer.open = head === null ? null : opened(viewer, head);
+    if (!asked) return;
+    keep(viewer);
+    redraw(viewer);
+    if (head === null) before?.button.focus();
+  }
+
+  function opened(viewer, head) {
+    const hooks = {
+      point: (query, key) => {
+        viewer.head = head;
+        choose(viewer, query, key);
+      },
+      key: (event) => {
+        viewer.head = head;
+        onKey(viewer, event);
+      },
+      close: () => openHead(viewer, null),
+    };
+    const { button } = viewer.tiles[head];
+    button.setAttribute("aria-expanded", "true");
+    const built = { ...large.build(viewer.data.heads[head], hooks), index: head, button };
+    button.closest(".layer").after(built.box);
+    viewer.head = head;
+    return built;
+  }
+
+  // Drawing ---------------------------------------------------------------------------------------------------------
+
+  function fillQueries(viewer) {
+    viewer.controls.query.replaceChildren(...levelOf(viewer).tokens.map((token, at) => new Option(token, String(at))));
+  }
+
+  function redraw(viewer) {
+    const { root, controls, families, family } = viewer;
+    const words = controls.find.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    for (const { head, button } of viewer.tiles) {
+      const text = [head.name, ...head.classes.map(([name]) => name)].join(" ").toLowerCase();
+      button.hidden = words.length > 0 && !words.some((word) => text.includes(word));
+    }
+    for (const layer of root.querySelectorAll(".layer")) layer.hidden = !layer.querySelector(".head:not([hidden])");
+    root.querySelectorAll(".family-choice")[family].checked = true;
+    root.querySelectorAll(".pictures figure").forEach((figure, at) => { figure.hidden = at !== family; });
+    root.style.setProperty("--ticks", levelOf(viewer).groups.length ? "none" : ticks(families[family].marked, levelOf(viewer).size));
+    loadOpen(viewer);
+    for (const head of shown(viewer)) tiles.paint(viewer.tiles[head], viewOf(viewer, head));
+    if (viewer.open) large.paint(viewer.open, viewOf(viewer, viewer.open.index));
+    tellScale(viewer);
+    linkHeads(viewer, words);
+    showWall(viewer);
+    moved(viewer);
+  }
+
+  // The stops of a gradient along an axis that has a tick at each marked position.
+  function ticks(marked, size) {
+    if (!marked.size) return "none";
+    const stops = Array.from({ length: size }, (_, at) => {
+      const colour = marked.has(at) ? "var(--ink)" : "transparent";
+      return `${colour} ${(100 * at) / size}% ${(100 * (at + 1)) / size}%`;
+    });
+    return stops.join(", ");
+  }
+
+  // Large maps stand beside the page; the open head's is loaded, the first one's where none is open.
+  async function loadOpen(viewer) {
+    const level = levelOf(viewer);
+    if (!level.beside) return;
+    if (!viewer.open) openHead(viewer, shown(viewer)[0] ?? 0, false);
+    const { family, open } = viewer;
+    if (mapOf(viewer, open.index)) return;
+    try {
+      const map = await packed.load(viewer.data.folder, `${family}-${open.index}.js`);
+      (level.maps[family] ??= {})[open.index] = map;
+      redraw(viewer);
+    } catch (error) {
+      viewer.root.querySelector(".scale-note").textContent = error.message;
+    }
+  }
+
+  // The query has moved.
+  function moved(viewer) {
+    for (const head of shown(viewer)) tiles.paintQuery(viewer.tiles[head], viewOf(viewer, head));
+    if (viewer.open) large.paintQuery(viewer.open, viewOf(viewer, viewer.open.index));
+    viewer.controls.query.value = String(queryOf(viewer));
+    viewer.root.querySelector(".reading").textContent = read(viewer);
+  }
+
+  function read(viewer) {
+    const { key, head } = viewer;
+    const { values, size, tokens, query, marked } = viewOf(viewer, head);
+    if (key === null || !values) return "\u00a0";
+    const mark = marked.has(key) ? ` (${viewer.families[viewer.family].mark})` : "";
+    const value = values[query * size + key].toPrecision(2);
+    return `${viewer.data.heads[head].name}: query ${tokens[query]}, key ${tokens[key]}${mark}: ${value}`;
+  }
+
+  function tellScale(viewer) {
+    const { root, controls } = viewer;
+    const [own, none] = [controls.scale.value === "own", shown(viewer).length === 0];
+    const high = own ? "its maximum" : endOf(viewer).toPrecision(2);
+    const more = own || ["1", "step"].includes(controls.scale.value) ? "" : " and more";
+    cells.showBar(root.querySelector(".colour-bar"), "0", `${high}${more}`);
+    root.querySelector(".colour-bar").hidden = none;
+    root.querySelector(".scale-note").textContent = none ? "No head has these words in its name or classes." : "";
+  }
+
+  // Ways to the pages of the heads that were searched for or opened.
+  function linkHeads(viewer, words) {
+    const { data, open } = viewer;
+    const heads = words.length ? shown(viewer) : open ? [open.index] : [];
+    const names = heads.map((head) => data.heads[head].name).filter((name) => name in (data.pages ?? {}));
+    const links = names.slice(0, MOST_LINKS).flatMap((name) => [" ", tiles.element("a", name, { href: data.pages[name] })]);
+    viewer.root.querySelector(".head-links").replaceChildren(...(links.length ? ["Over all steps:", ...links] : []));
+  }
+
+  function showWall(viewer) {
+    const chosen = viewer.controls.wall.checked;
+    const wall = viewer.root.querySelector(".circuitsvis");
+    viewer.root.querySelector(".heads").hidden = chosen;
+    wall.hidden = !chosen;
+    if (!chosen) return wall.replaceChildren();
+    const heads = shown(viewer).filter((head) => mapOf(viewer, head));
+    const views = heads.map((head) => ({ ...viewOf(viewer, head), head: viewer.data.heads[head] }));
+    return mcinterp.wall.show(wall, views, viewer.open?.head.name);
   }
 
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll(".attention").forEach(setUp));

@@ -1,7 +1,6 @@
 "use strict";
 // Draws small maps side by side, a byte a cell, in the colours of the theme, and reads out the cell pointed at.
 (() => {
-  const COLOURS = { light: [[0, 90, 140], [190, 75, 0]], dark: [[108, 185, 234], [255, 165, 90]] };
   const ZERO = 128;
 
   function setUp(root) {
@@ -43,9 +42,10 @@
       canvas.setAttribute("aria-label", map.alt);
       link.href = key === "mask" ? `${href}&mask=${encodeURIComponent(choice.name)}` : href;
       link.classList.toggle("empty", !map.data);
-      Object.assign(canvas, { width: choice.columns.length, height: choice.rows.length });
       canvas.style.aspectRatio = `${choice.columns.length} / ${choice.rows.length}`;
-      if (map.data) draw(canvas, map, choice.signed, own ? Math.max(1e-30, map.top) : end);
+      const top = own ? Math.max(1e-30, map.top) : end;
+      const valueAt = map.data ? (cell) => valueOf(map, choice.signed, cell) : () => 0;
+      mcinterp.cells.paint(canvas, choice.columns.length, choice.rows.length, valueAt, top);
     });
     const sides = choice.signed ? "blue is above 0, orange below" : "blue is above 0";
     const until = own ? "full colour is each step's own maximum" : `full colour is ${end.toPrecision(2)}`;
@@ -53,28 +53,8 @@
       ? `The page's own colour is 0, ${sides}, ${until}.`
       : "No step has this map stored.";
     root.querySelector(".colour-bar").hidden = !drawn.length;
-    showBar(root.querySelector(".colour-bar"), choice.signed, own ? "its maximum" : end.toPrecision(2));
-  }
-
-  function showBar(bar, signed, end) {
-    const [above, below] = COLOURS[mcinterp.isDark() ? "dark" : "light"].map((colour) => `rgb(${colour})`);
-    const [low, ramp, high] = bar.children;
-    low.textContent = signed ? `−${end}` : "0";
-    ramp.style.background = `linear-gradient(to right, ${signed ? `${below}, ` : ""}transparent, ${above})`;
-    high.textContent = end;
-    bar.setAttribute("aria-label", `Colours from ${low.textContent} to ${end}`);
-  }
-
-  function draw(canvas, map, signed, end) {
-    const [above, below] = COLOURS[mcinterp.isDark() ? "dark" : "light"];
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(canvas.width, canvas.height);
-    for (let cell = 0; cell < canvas.width * canvas.height; cell += 1) {
-      const value = valueOf(map, signed, cell);
-      image.data.set(value < 0 ? below : above, 4 * cell);
-      image.data[4 * cell + 3] = Math.min(255, Math.round((255 * Math.abs(value)) / end));
-    }
-    context.putImageData(image, 0, 0);
+    const high = own ? "its maximum" : end.toPrecision(2);
+    mcinterp.cells.showBar(root.querySelector(".colour-bar"), choice.signed ? `−${high}` : "0", high, choice.signed);
   }
 
   function tell(root, link, choice, index, event) {

@@ -3,12 +3,10 @@
 (() => {
   const waiting = new Map();
 
-  // Rows of numbers; 0 is 0, and 1 … 255 go from the smallest cell to the largest by equal factors.
-  function rows([low, top, text], size) {
+  // Cells row by row; 0 is 0, and 1 … 255 go from the smallest cell to the largest by equal factors.
+  function cells([low, top, text]) {
     const value = Float64Array.from({ length: 256 }, (_, code) => (code ? low * (top / (low || 1)) ** ((code - 1) / 254) : 0));
-    const codes = atob(text);
-    return Array.from({ length: size }, (_, row) =>
-      Array.from({ length: size }, (_, column) => value[codes.charCodeAt(row * size + column)]));
+    return Float64Array.from(atob(text), (letter) => value[letter.charCodeAt(0)]);
   }
 
   // A local page may load scripts and nothing else; each hands its map to `take`.
@@ -28,5 +26,5 @@
     waiting.delete(name);
   }
 
-  globalThis.mcinterp = { ...globalThis.mcinterp, packed: { rows, load }, take };
+  globalThis.mcinterp = { ...globalThis.mcinterp, packed: { cells, load }, take };
 })();

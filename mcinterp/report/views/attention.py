@@ -1,8 +1,8 @@
-"""Attention maps: every head's map on a chosen family of inputs, its picture beneath, how widely heads spread."""
+"""Attention maps: every head's map on a chosen family of inputs with its picture, how widely heads spread."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from mcinterp.report.figures import entropy_figure
 from mcinterp.report.figures.attention import uniform_entropy
 from mcinterp.report.numbers import number
 from mcinterp.report.packing import LARGE, grouped, pack
-from mcinterp.report.palette import NONE
-from mcinterp.report.parts import FigureView, Picture, Section, Widget
+from mcinterp.report.palette import CONTROL, NONE, class_colours
+from mcinterp.report.parts import Family, FigureView, Picture, Section, Widget
 from mcinterp.report.scores import capital
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
@@ -23,6 +23,9 @@ LARGE_MAPS = (
     "The maps are large: shown first is the attention of the queries of each group of positions on all keys of each, "
     "and single positions one head at a time, off by at most 2.3 % of a cell; the stored arrays have the exact values."
 )
+
+CELLS = "cells"
+"""Name of the maps of single positions, among what the viewer shows."""
 
 
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
@@ -47,15 +50,19 @@ def under(words: Mapping[str, str], family: str) -> str:
 
 def sentence(result: Result) -> str:
     """What the numbers say of the first family of inputs."""
+    return _said(result, 0, capital(under(result.facts["family_words"], result.facts["masks"][0])))
+
+
+def _said(result: Result, at: int, where: str) -> str:
+    """The same of a family by its place, where it is called `where`."""
     facts = result.facts
-    family, words = facts["masks"][0], facts["family_words"]
     rows = result.table("heads")
-    rows = rows[rows["mask"] == family]
+    rows = rows[rows["mask"] == facts["masks"][at]]
     uniform = uniform_entropy(result)
     sharp, diffuse = rows.iloc[int(rows["entropy"].argmin())], rows.iloc[int(rows["entropy"].argmax())]
-    key = facts[f"uniform_{facts['key_name']}"][0]
+    key = facts[f"uniform_{facts['key_name']}"][at]
     return (
-        f"{capital(under(words, family))} (n = {number(int(rows['n'].iloc[0]))}) a head's attention "
+        f"{where} (n = {number(int(rows['n'].iloc[0]))}) a head's attention "
         f"has a mean entropy of {number(rows['entropy'].mean())} nats, where uniform attention has {number(uniform)}: "
         f"from {number(sharp['entropy'])} in {sharp['head']}, the sharpest, to {number(diffuse['entropy'])} in "
         f"{diffuse['head']}, the most diffuse. {capital(facts['key_words'])} receive "
@@ -65,16 +72,22 @@ def sentence(result: Result) -> str:
 
 
 def widget(result: Result, taxonomy: Result | None, families: Collection[str] | None = None) -> Widget:
-    """The maps for CircuitsVis, and the pictures of the families of inputs."""
+    """The viewer of the maps on some families of inputs, all unless told which."""
     names = [name for name in result.facts["masks"] if families is None or name in families]
+    own = [_family(result, name) for name in names]
     return Widget(
-        payload(result, taxonomy, names),
-        names,
-        [picture for name in names if (picture := input_picture(result, name))],
+        payload(result, taxonomy, own),
+        own,
         capital(result.facts["family_words"]["one"]),
         result.facts.get("position_words", "as the task names positions"),
         maps_of(result, names) if is_large(result) else None,
     )
+
+
+def _family(result: Result, name: str) -> Family:
+    at = result.facts["masks"].index(name)
+    # The first one's numbers stand above the viewer.
+    return Family(name, input_picture(result, name), _said(result, at, "Here") if at else "")
 
 
 def input_picture(attention: Result, family: str) -> Picture | None:
@@ -90,29 +103,52 @@ def condition_picture(condition: Mapping[str, Any]) -> Picture | None:
     return input_picture(Result("attention", "", {}, facts, arrays=shown), condition["name"])
 
 
-def payload(result: Result, taxonomy: Result | None, families: Collection[str]) -> dict[str, Any]:
+def payload(result: Result, taxonomy: Result | None, families: Sequence[Family]) -> dict[str, Any]:
     """The attention maps as attention.js draws them.
 
     Returns:
-        `size`, positions of a query and of a key; `tokens`, their names; `heads`, labels with the classes;
-        `layers`, each head's layer; `masks`, the families of inputs; `maps`, for each of them and each head the packed
-        map. Where maps are large, `maps` is empty, `folder` is to say where they are, and `levels` has the same of
-        groups of positions (`name`, `size`, `tokens`, `maps`).
+        `heads`, each with its name, layer and classes with their colours; `names` of positions, `positions`, how many,
+        and `places`, row and column of each where they lie on a grid; `families` of inputs, each with its name, the
+        positions that it marks and what these are; `levels`, single positions and then groups of them, each with
+        `name`, `words`, `size` of a map, its `tokens`, `groups`, the group of every position, the packed `maps` by
+        family and head, `top`, their largest cell, and `end`, where colours end. Where maps are large those of
+        positions are left out, and `folder` is to say where they are.
     """
-    positions, maps = position_names(result), maps_of(result, families)
-    names = head_names(*result.arrays["maps"].shape[1:3])
-    labels = class_labels(taxonomy) if taxonomy else {}
-    large = is_large(result)
+    maps = maps_of(result, [family.name for family in families])
+    classes = head_classes(taxonomy) if taxonomy else {}
+    n_heads = result.arrays["maps"].shape[2]
     return {
-        "size": len(positions),
-        "tokens": positions,
-        "heads": [" ".join(filter(None, (head, labels.get(head)))) for head in names],
-        "layers": [int(head[1:].partition("H")[0]) for head in names],
-        "masks": [name for name in result.facts["masks"] if name in families],
-        "maps": [] if large else _packed(maps),
+        "heads": [
+            {"name": name, "layer": at // n_heads, "classes": classes.get(name, [])}
+            for at, name in enumerate(head_names(*result.arrays["maps"].shape[1:3]))
+        ],
+        "names": position_names(result),
+        "positions": len(position_names(result)),
+        "places": places(result),
+        "families": [_marks(family) for family in families],
+        "levels": _levels(result, maps),
         "folder": "",
-        "levels": [_level(*own) for own in levels_of(result, maps).items()] if large else [],
     }
+
+
+def _marks(family: Family) -> dict[str, Any]:
+    own = family.picture
+    return {"name": family.name, "marked": list(own.marked) if own else [], "mark": own.mark if own else ""}
+
+
+def places(result: Result) -> list[list[int]] | None:
+    """Row and column of every position on a grid; None where positions lie in a line."""
+    facts = result.facts
+    n, cols = len(position_names(result)), facts.get("cols", 0)
+    in_order = [[at // cols, at % cols] for at in range(n)] if n == facts.get("rows", 0) * cols else None
+    own: list[list[int]] | None = facts.get("position_places", in_order)
+    return own
+
+
+def largest(result: Result) -> dict[str, float]:
+    """The largest cell of all maps, by name of what the viewer shows: positions and groups of them."""
+    maps = maps_of(result, result.facts["masks"])
+    return {CELLS: _top(maps)} | {_between(name): _top(own) for name, own in levels_of(result, maps).items()}
 
 
 def is_large(result: Result) -> bool:
@@ -137,9 +173,34 @@ def group_names(grouping: str, n: int) -> list[str]:
     return [f"{grouping} {at}" for at in range(n)]
 
 
-def _level(name: str, maps: np.ndarray) -> dict[str, Any]:
-    size = maps.shape[-1]
-    return {"name": f"{name} × {name}", "size": size, "tokens": group_names(name, size), "maps": _packed(maps)}
+def _levels(result: Result, maps: np.ndarray) -> list[dict[str, Any]]:
+    """Single positions, and groups of them."""
+    large = is_large(result)
+    words = "every position, a head at a time" if large else "every position"
+    positions = _level(CELLS, words, position_names(result), [], maps)
+    groups = result.facts["position_groups"]
+    return [
+        {**positions, "maps": [] if large else _packed(maps)},
+        *(
+            _level(_between(name), _between(name), group_names(name, own.shape[-1]), groups[name], own)
+            | {"maps": _packed(own)}
+            for name, own in levels_of(result, maps).items()
+        ),
+    ]
+
+
+def _level(name: str, words: str, tokens: list[str], groups: Sequence[int], maps: np.ndarray) -> dict[str, Any]:
+    top = _top(maps)
+    about = {"size": len(tokens), "tokens": tokens, "groups": list(groups)}
+    return {"name": name, "words": words, **about, "top": top, "end": top}
+
+
+def _between(grouping: str) -> str:
+    return f"{grouping} × {grouping}"
+
+
+def _top(maps: np.ndarray) -> float:
+    return float(np.nan_to_num(maps).max(initial=0.0))
 
 
 def _packed(maps: np.ndarray) -> list[list[list[float | str]]]:
@@ -156,10 +217,11 @@ def position_names(result: Result) -> list[str]:
     return list(result.facts["positions"])
 
 
-def class_labels(taxonomy: Result) -> dict[str, str]:
-    """Head → its class of each kind, where it has one."""
-    kinds = list(taxonomy.facts["kinds"])
+def head_classes(taxonomy: Result) -> dict[str, list[tuple[str, str]]]:
+    """Head → its class of each kind, where it has one, with its colour."""
+    kinds = taxonomy.facts["kinds"]
+    colours = class_colours(kinds)
     return {
-        row["head"]: " · ".join(row[kind] for kind in kinds if row[kind] != NONE)
+        row["head"]: [(row[kind], colours.get(row[kind], CONTROL)) for kind in kinds if row[kind] != NONE]
         for row in taxonomy.table("heads").to_dict("records")
     }

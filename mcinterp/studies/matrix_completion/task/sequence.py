@@ -86,7 +86,14 @@ class MatrixSequence(MatrixTask):
     def position_facts(self) -> Mapping[str, Any]:
         """How the entries lie in their matrix, and which part of the sequence a label is of."""
         words = "row,column of the matrix, after ? where it may be masked and after = where it is written out"
-        return {**super().position_facts(), "position_words": words}
+        rows, cols = self.config.rows, self.config.cols
+        given, written = ([[row, col + off] for row in range(rows) for col in range(cols)] for off in (0, cols + 1))
+        return {
+            **super().position_facts(),
+            "position_words": words,
+            # Both matrices beside each other, the separator between them.
+            "position_places": [*given, [rows // 2, cols], *written],
+        }
 
     def answers(self, batch: MatrixBatch) -> Int[Tensor, "n entry"]:
         """The tokens of all entries: the last part of each sequence."""

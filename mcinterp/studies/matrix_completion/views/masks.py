@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from markupsafe import Markup
 
-from mcinterp.report.numbers import number
+from mcinterp.report.numbers import listed, number
 from mcinterp.report.palette import GRID, INK, MUTED, text_on
 from mcinterp.report.parts import Picture, visible
 from mcinterp.results import Result
 from mcinterp.studies.matrix_completion.task.masks import MaskLike, observed_mask
 
 CELL = 30
+SMALL = 34
+"""Width or height of a drawing without numbers, the larger of the two, in pixels."""
 OBSERVED = np.array((0x56, 0xB4, 0xE9))
 WHITE = np.array((255, 255, 255))
 
@@ -19,7 +23,16 @@ WHITE = np.array((255, 255, 255))
 def mask_picture(attention: Result, family: str) -> Picture:
     """The mask of a family of inputs, from a stored result of the attention pass."""
     observed = attention.arrays["observed"][list(attention.facts["masks"]).index(family)]
-    return Picture(draw_mask(observed, family), describe_mask(observed), "Blue: observed; white: masked.")
+    return Picture(
+        draw_mask(observed, family),
+        describe_mask(observed),
+        "Blue: observed; white: masked.",
+        mask_title(family),
+        draw_small(observed),
+        # In a sequence the entries come first.
+        np.flatnonzero(observed == 0).tolist(),
+        "masked",
+    )
 
 
 def mask_name(attention: Result, mask: MaskLike) -> str:
@@ -28,6 +41,71 @@ def mask_name(attention: Result, mask: MaskLike) -> str:
     drawn = observed_mask(mask, *observed.shape[1:]).numpy()
     found = (name for name, own in zip(attention.facts["masks"], observed, strict=True) if (own == drawn).all())
     return str(next(found, ""))
+
+
+def mask_title(name: str) -> str:
+    """A mask's name in words; names that somebody gave are their own."""
+    kind, _, detail = name.partition(":")
+    return _TITLES[kind](detail) if kind in _TITLES else name
+
+
+def _lines(what: str) -> Callable[[str], str]:
+    return lambda detail: f"{what}{'s' if ',' in detail else ''} {listed(detail.split(','))} masked"
+
+
+def _block(detail: str) -> str:
+    rows, cols = detail.split(",")
+    return f"rows {rows} × columns {cols} masked".replace("-", "–")
+
+
+def _masked_rows(detail: str) -> str:
+    parts = detail.split(",")
+    rows = listed([part.partition("@")[0] for part in parts])
+    left = listed([part.replace("@", ",") for part in parts])
+    return f"row{'s' if len(parts) > 1 else ''} {rows} masked but for {left}"
+
+
+def _column_run(detail: str) -> str:
+    run, comma, hole = detail.partition(",")
+    column, _, rows = run.partition("@")
+    rest = f", column {hole} in its first and last row" if comma else ""
+    return f"column {column} observed in rows {rows.replace('-', '–')}{rest}"
+
+
+_TITLES: dict[str, Callable[[str], str]] = {
+    "random": lambda _: "random masks",
+    "none": lambda _: "nothing masked",
+    "rows": _lines("row"),
+    "cols": _lines("column"),
+    "block": _block,
+    "checkerboard": lambda _: "checkerboard",
+    "one-per-row": lambda _: "one observed entry a row",
+    "masked-rows": _masked_rows,
+    "column-run": _column_run,
+    "drawn": lambda _: "drawn by hand",
+}
+"""By kind of mask (see `task.masks`), from its detail to words."""
+
+
+def draw_small(observed: np.ndarray) -> Markup:
+    """The mask without numbers, for a button that names it."""
+    rows, cols = observed.shape
+    cells = Markup().join(
+        Markup('<rect x="{}" y="{}" width="1" height="1" fill="{}"/>').format(col, row, _fill(float(fraction)))
+        for (row, col), fraction in np.ndenumerate(observed)
+    )
+    return Markup(
+        '<svg class="mask-small" viewBox="0 0 {c} {r}" width="{w:.4g}" height="{h:.4g}" aria-hidden="true" '
+        'stroke="{line}" stroke-width="{thin:.2g}">{cells}</svg>'
+    ).format(
+        c=cols,
+        r=rows,
+        w=SMALL * cols / max(rows, cols),
+        h=SMALL * rows / max(rows, cols),
+        line=MUTED,
+        thin=max(rows, cols) / SMALL / 2,
+        cells=cells,
+    )
 
 
 def draw_mask(observed: np.ndarray, name: str) -> Markup:
@@ -59,8 +137,7 @@ def describe_mask(observed: np.ndarray) -> str:
 
 
 def _cell(row: int, col: int, fraction: float) -> Markup:
-    red, green, blue = (int(channel) for channel in np.rint(WHITE + (OBSERVED - WHITE) * fraction))
-    fill = f"#{red:02X}{green:02X}{blue:02X}"
+    fill = _fill(fraction)
     label = {0.0: "·", 1.0: ""}.get(fraction, f"{fraction:.2f}".removeprefix("0"))
     state = {0.0: "masked", 1.0: "observed"}.get(fraction, f"observed in {fraction:.3f} of the samples")
     return Markup(
@@ -80,6 +157,12 @@ def _cell(row: int, col: int, fraction: float) -> Markup:
         ink=text_on(fill),
         label=label,
     )
+
+
+def _fill(fraction: float) -> str:
+    """The colour of an entry that is observed in a share of the samples."""
+    red, green, blue = (int(channel) for channel in np.rint(WHITE + (OBSERVED - WHITE) * fraction))
+    return f"#{red:02X}{green:02X}{blue:02X}"
 
 
 def _axis(col: int, row: int, label: int) -> Markup:

@@ -81,11 +81,14 @@ def test_pages_of_encoders_do_not_speak_of_generation(tmp_path: Path) -> None:
 
 def test_the_viewer_labels_the_parts_of_the_sequence(pages: Path, stored: dict[str, Result]) -> None:
     page = (pages / "step-00000030.html").read_text()
-    data = json.loads(re.search(r'<script[^>]*class="maps"[^>]*>(.*?)</script>', page, re.S)[1])
-    assert data["tokens"] == LABELS
+    data = json.loads(re.search(r'<script[^>]*class="stored"[^>]*>(.*?)</script>', page, re.S)[1])
+    (level,) = data["levels"]
+    assert level["tokens"] == data["names"] == LABELS
+    # Both matrices, 3 × 2, beside each other, the separator between them.
+    assert [data["places"][at] for at in (0, 5, 6, 7, 12)] == [[0, 0], [2, 1], [1, 2], [0, 3], [2, 4]]
     assert "row,column of the matrix, after ? where it may be masked and after = where it is written out" in page
-    assert data["size"] == 13
-    kept = [unpack(packed, 13) for mask in data["maps"] for packed in mask]
+    assert level["size"] == 13
+    kept = [unpack(packed, 13) for mask in level["maps"] for packed in mask]
     assert len(kept) == stored["attention"].arrays["maps"].reshape(-1, 13, 13).shape[0]
     np.testing.assert_allclose(kept, stored["attention"].arrays["maps"].reshape(-1, 13, 13), rtol=0.023, atol=1e-5)
     shown = show_attention(stored["attention"], heads=["L1H0"]).props
@@ -178,7 +181,7 @@ def test_absent_numbers_are_left_out_of_the_sentences() -> None:
 
 def test_it_draws_in_a_browser_without_errors(pages: Path, opened: Callable[..., Any]) -> None:
     with opened(pages / "step-00000030.html") as page:
-        page.wait_for_selector(".circuitsvis canvas, .circuitsvis svg, .circuitsvis table", timeout=20_000)
+        assert page.locator(".head .pattern canvas").count() == 4
         draw_all(page)
         assert page.locator("#generation .plotly").count() >= 1
     with opened(pages / "index.html") as page:
