@@ -54,7 +54,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
-    light, heads = {}, HeadPages(name, run, pages)
+    light, heads = {}, HeadPages(name, run, pages, folder)
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)

@@ -12,8 +12,9 @@ from markupsafe import Markup
 from mcinterp.errors import InputError
 from mcinterp.installed import study_of
 from mcinterp.report.assets import STYLES, THEME
+from mcinterp.report.links import EXPLORER
 from mcinterp.report.numbers import number, plural
-from mcinterp.report.page import EXPLORER, head_note, render
+from mcinterp.report.page import head_note, render
 from mcinterp.report.palette import SERIES
 from mcinterp.report.parts import embed_json
 from mcinterp.results import Result

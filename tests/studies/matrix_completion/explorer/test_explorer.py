@@ -33,7 +33,7 @@ from mcinterp.studies.matrix_completion.task.tokens import tokenise
 pytestmark = pytest.mark.no_cover
 
 Opened = Callable[..., Any]
-TINY = Path(__file__).parents[2] / "checkpoints" / "tiny"
+TINY = Path(__file__).parents[4] / "checkpoints" / "tiny"
 SET = """([values, observed, at, heads, method = "uniform", second = null]) => {
   const { live } = Explorer;
   const numbers = { values: Float64Array.from(values), observed: Uint8Array.from(observed) };
@@ -108,7 +108,9 @@ def test_zero_mean_and_patched_heads_are_pytorchs(page: Any, explored: Run) -> N
         model, batch, other = checkpoint.encoder, drawn(checkpoint, 3, step), drawn(checkpoint, 3, step + 100)
         heads = heads_of(checkpoint, step) or [(0, 0)]
         chosen = HeadSet.of("some", (Head(*head) for head in heads))
-        second = MatrixCompletion(checkpoint.config.task).batch(other.targets, batch.observed)
+        second = MatrixCompletion(checkpoint.config.task).batch(
+            other.targets.view(-1, 4, 5), batch.observed.view(-1, 4, 5)
+        )
         mean = model.run_with_cache(checkpoint.sample(512, 0).inputs)[1]
         layers = range(model.cfg.n_layers)
         sources = {

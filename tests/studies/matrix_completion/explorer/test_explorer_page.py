@@ -26,7 +26,7 @@ from mcinterp.studies.matrix_completion.explorer.explorable import MAX_STEPS, ex
 from mcinterp.studies.matrix_completion.explorer.mask_words import mask_words
 from mcinterp.studies.matrix_completion.explorer.page import SCRIPTS, explorer_page, write_explorer
 
-TINY = Path(__file__).parents[2] / "checkpoints" / "tiny"
+TINY = Path(__file__).parents[4] / "checkpoints" / "tiny"
 EVIL = "\"'><script>window.hacked=1</script></script><img src=x onerror='window.hacked=2'>{{7*7}}\u202egnp.exe"
 
 
