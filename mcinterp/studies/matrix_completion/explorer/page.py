@@ -22,8 +22,10 @@ from mcinterp.runs.files import explained, write_atomic
 from mcinterp.studies.matrix_completion.explorer.mask_words import mask_words
 
 HERE = "mcinterp.studies.matrix_completion.explorer"
-PARTS = ("numbers", "encoder", "linear", "nuclear", "task", "rank", "live", "address", "said")
-PARTS += ("grid", "heads", "course", "view")
+PARTS = (
+    *("numbers", "encoder", "linear", "nuclear", "task", "rank", "live", "address", "said"),
+    *("grid", "heads", "course", "view"),
+)
 SCRIPTS = (THEME, *(f"{HERE}:{name}.js" for name in PARTS))
 OWN_STYLES = (*STYLES, f"{HERE}:explore.css")
 COLOURS = {
