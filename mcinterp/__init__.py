@@ -94,7 +94,13 @@ if TYPE_CHECKING:
         show_curve,
         show_scores,
     )
-    from mcinterp.report import latex_table, write_comparison_report, write_report, write_sweep_report
+    from mcinterp.report import (
+        keep_explorer,
+        latex_table,
+        write_comparison_report,
+        write_report,
+        write_sweep_report,
+    )
     from mcinterp.results import Result
     from mcinterp.runs import (
         Checkpoint,
@@ -168,6 +174,7 @@ __all__ = [
     "import_run",
     "intervene",
     "isomap_along",
+    "keep_explorer",
     "key_covariance",
     "latex_table",
     "linear_probes",

@@ -74,6 +74,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         "show_scores",
     ),
     "mcinterp.report": (
+        "keep_explorer",
         "latex_table",
         "write_comparison_report",
         "write_report",

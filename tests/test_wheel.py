@@ -76,7 +76,7 @@ def test_the_demo_reports_a_run_that_is_there(installed: Path, tmp_path: Path) -
     shutil.copytree(ROOT / "tests" / "data" / "tiny", tmp_path / "checkpoints" / "tiny")
     with command(installed, tmp_path, "demo", "--samples", "8") as demo:
         out, err = demo.communicate(timeout=500)
-    assert (demo.returncode, out) == (0, "reports/tiny/index.html\n"), err
+    assert (demo.returncode, out) == (0, "reports/tiny/index.html\nreports/tiny/explore.html\n"), err
     assert "checkpoints/tiny is trained already" in err
     page = (tmp_path / "reports" / "tiny" / "index.html").read_text(encoding="utf-8")
     assert "What changed" in page

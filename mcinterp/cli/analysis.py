@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcinterp.analysis.registry import COMPARISONS, PASSES
+from mcinterp.cli.explore import make_explorer
 from mcinterp.cli.names import METHODS, check_heads, check_names
 from mcinterp.cli.options import (
     CONFIG,
@@ -73,6 +74,7 @@ def report(
         failed, folder = error, out or REPORTS / find_run(run).resolve().name
     from mcinterp.report import write_report
 
+    make_explorer(run, folder)
     print(write_report(folder, alone))
     if failed:
         raise failed

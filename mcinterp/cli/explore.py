@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.cli.options import REPORTS, RunArgument, open_run
+from mcinterp.cli.options import REPORTS, RunArgument, find_run, open_run
+from mcinterp.cli.progress import say
 from mcinterp.declared import Explorer, load
 from mcinterp.errors import InputError
 from mcinterp.installed import study_of
@@ -30,12 +31,21 @@ def explore(
 ) -> None:
     """Write one HTML file in which the model runs, with masks, values and heads to change; prints its path."""
     opened = open_run(run, steps=steps)
-    from mcinterp.report.page import EXPLORER
+    from mcinterp.report.links import EXPLORER
 
     chosen = None if steps == "auto" else opened.select_steps(steps)
     explorer = _explorer(opened.config)
     found = load(explorer.gather)(opened, chosen)
     print(load(explorer.write)(found, out or REPORTS / opened.name / EXPLORER))
+
+
+def make_explorer(run: Path, report: Path) -> None:
+    """Keep the explorer of a run beside its report, where its study has one; says why where it cannot be made."""
+    from mcinterp.report import keep_explorer
+    from mcinterp.runs import Run
+
+    if why := keep_explorer(Run(find_run(run)), report):
+        say(f"explorer left out: {why}")
 
 
 def _explorer(config: RunConfig) -> Explorer:

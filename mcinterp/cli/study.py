@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mcinterp.cli.explore import make_explorer
 from mcinterp.cli.names import check_names
-from mcinterp.cli.options import CHECKPOINTS, REPORTS, Device, Samples
+from mcinterp.cli.options import CHECKPOINTS, CONFIG, REPORTS, Device, Samples
 from mcinterp.cli.progress import say, training_progress
 from mcinterp.cli.tables import listed
 from mcinterp.errors import UsageError
@@ -118,6 +119,7 @@ def _reproduce(study: Study, setting: Setting) -> None:
     from mcinterp.study import reproduce as carry_out
 
     claims = carry_out(study, setting)
+    _make_explorer(setting)
     index = write_report(setting.out)
     print(_verdicts(claims))
     print(index.with_name("paper.html"))
@@ -127,7 +129,11 @@ def _replicate(study: Study, setting: Setting, seeds: int) -> None:
     from mcinterp.report import write_replication_report, write_report
     from mcinterp.study import replicate
 
-    result = replicate(study, setting, seeds, lambda decided: say(f"page written to {write_report(decided.out)}"))
+    def write(decided: Setting) -> None:
+        _make_explorer(decided)
+        say(f"page written to {write_report(decided.out)}")
+
+    result = replicate(study, setting, seeds, write)
     page = write_replication_report(setting.out)
     print(_shares(result))
     print(page)
@@ -146,8 +152,10 @@ def _every(plan: _Plan, seeds: int | None, folder: Path) -> None:
         preset, run = study.presets[0], _run_of(study, study.presets[0])
         planned[name] = Planned(study, plan.setting(preset, run), plan.setting(preset, _of_seeds(run)))
 
-    def write(report: Path, over_seeds: bool) -> None:
-        say(f"page written to {(write_replication_report if over_seeds else write_report)(report)}")
+    def write(carried: Setting, over_seeds: bool) -> None:
+        if not over_seeds:
+            _make_explorer(carried)
+        say(f"page written to {(write_replication_report if over_seeds else write_report)(carried.out)}")
 
     for result in reproduce_all(planned, seeds, folder, write):
         result.save(folder / DATA / result.name)
@@ -156,6 +164,12 @@ def _every(plan: _Plan, seeds: int | None, folder: Path) -> None:
     print(page)
     if (result.table("studies")["state"] == "failed").any():
         raise typer.Exit(1)
+
+
+def _make_explorer(setting: Setting) -> None:
+    """The page in which the run's model runs, where the study has a run."""
+    if (setting.run / CONFIG).is_file():
+        make_explorer(setting.run, setting.out)
 
 
 def _list() -> None:

@@ -152,9 +152,16 @@ def demo(
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)] = 1,
 ) -> None:
-    """Analyse the tiny preset's run, trained first where it is not there, and write its report; prints its index."""
+    """Analyse the tiny preset's run, trained first where it is not there, and write its report.
+
+    Prints the path of its index, and of the page in which the model runs.
+    """
     _train(CHECKPOINTS / DEMO, chosen_config(DEMO, None, None), device)
     analysis.report(CHECKPOINTS / DEMO, out=REPORTS / DEMO, samples=samples, device=device, jobs=jobs)
+    from mcinterp.report.links import EXPLORER
+
+    if (page := REPORTS / DEMO / EXPLORER).is_file():
+        print(page)
 
 
 def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from mcinterp.report.assets import CELLS, EXAMPLES, FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
 from mcinterp.report.figures.curve import marked
 from mcinterp.report.head_circuits import HeadCircuits
 from mcinterp.report.head_maps import HeadMaps
+from mcinterp.report.links import explorer_link
 from mcinterp.report.numbers import number
 from mcinterp.report.page import head_note, render
 from mcinterp.report.parts import Cell, Link, Section, TableView
@@ -74,13 +76,19 @@ class HeadPages:
         run: name of the run.
         training: its `training` result, which knows the transition and the task; None where there is none.
         pages: step → page.
+        folder: of the report, whose explorer the pages lead to where it has one.
         examples: of inputs, on which single heads were taken out; None where there are none.
     """
 
     def __init__(
-        self, run: str, training: Result | None, pages: Mapping[int, str], examples: Examples | None = None
+        self,
+        run: str,
+        training: Result | None,
+        pages: Mapping[int, str],
+        folder: Path,
+        examples: Examples | None = None,
     ) -> None:
-        self._run, self._pages, self._examples = run, pages, examples
+        self._run, self._pages, self._folder, self._examples = run, pages, folder, examples
         self._transition, scores = marked(training), Scores.known(training)
         self._note, self._defined = head_note(study_of_run(training), scores), defined_passes(training)
         self._columns = scores.heads if scores else {}
@@ -128,6 +136,11 @@ class HeadPages:
             following=self._link(order[at + 1]) if at + 1 < len(order) else None,
             beside=[self._link(name) for name in order if _place(name)[0] == layer],
             layer=number(layer),
+            explorer=[
+                link
+                for step in self._pages
+                if (link := explorer_link(self._folder, f"step {number(step)}", step=step, head=head))
+            ],
             steps=[
                 Link(f"step {number(step)}", f"{page}#step={step}&head={head}") for step, page in self._pages.items()
             ],

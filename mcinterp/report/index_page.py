@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mcinterp.declared import Explorer
 from mcinterp.report.heads import linked_table
-from mcinterp.report.links import DATA, numbers_of, pages_json, step_link
-from mcinterp.report.page import EXPLORER, head_note, render, scripts_for
+from mcinterp.report.links import DATA, explorer_link, numbers_of, pages_json, step_link
+from mcinterp.report.page import head_note, render, scripts_for
 from mcinterp.report.parts import Link, Section
 from mcinterp.report.scores import Scores
 from mcinterp.report.views import defined_passes, training
@@ -47,7 +47,7 @@ def index_page(
         curve=curve,
         examples=examples,
         paper=paper,
-        explorer=Link(_offered(run), EXPLORER) if (folder / EXPLORER).is_file() else None,
+        explorer=explorer_link(folder, _offered(run)),
         head_note=head_note(training.study_of_run(run), Scores.known(run)),
         checkpoints=[step_link(step, pages) for step in steps],
         pages_json=pages_json(pages),

@@ -14,6 +14,8 @@ from mcinterp.report.parts import Link, Section, embed_json
 from mcinterp.results import ARRAYS, RECORD
 
 DATA, INDEX, MAPS = "data", "index.html", "maps"
+EXPLORER = "explore.html"
+"""Beside a report, the page in which the model runs."""
 
 
 def with_numbers(folder: Path, data: str, shown: Sequence[Section], single_file: bool) -> list[Section]:
@@ -29,6 +31,14 @@ def pages_json(pages: Mapping[int, str]) -> Markup:
     return embed_json(
         [{"step": step, "href": href, "text": step_link(step, pages).text} for step, href in pages.items()]
     )
+
+
+def explorer_link(folder: Path, words: str, **place: int | str) -> Link | None:
+    """Where the run's explorer opens at a place, such as `step` and `head`; None where the report has no explorer."""
+    if not (folder / EXPLORER).is_file():
+        return None
+    at = "&".join(f"{key}={value}" for key, value in place.items())
+    return Link(words, f"{EXPLORER}#{at}" if at else EXPLORER)
 
 
 def step_link(step: int, pages: Mapping[int, str]) -> Link:

@@ -30,8 +30,6 @@ from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores
 
 FOLDER = "assets"
-EXPLORER = "explore.html"
-"""Beside a report, the page in which the model runs."""
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'self' file: 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"

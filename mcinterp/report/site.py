@@ -56,7 +56,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     shown = _examples(folder, run)
-    light, heads, ends = {}, HeadPages(name, run, pages, shown), _ends(list(steps.values()))
+    light, heads, ends = {}, HeadPages(name, run, pages, folder, shown), _ends(list(steps.values()))
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)

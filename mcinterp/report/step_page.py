@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcinterp.report.heads import linked
-from mcinterp.report.links import DATA, MAPS, pages_json, step_link, with_numbers
+from mcinterp.report.links import DATA, MAPS, explorer_link, pages_json, step_link, with_numbers
 from mcinterp.report.numbers import number
 from mcinterp.report.packing import files
 from mcinterp.report.page import head_note, render, scripts_for
@@ -52,6 +52,7 @@ def step_page(
         previous=step_link(order[at - 1], pages) if at > 0 else None,
         following=step_link(order[at + 1], pages) if at + 1 < len(order) else None,
         examples=examples,
+        explorer=explorer_link(folder, "Open this step in the explorer", step=step),
         sections=shown,
         provenance=provenance_tables(answers(results)),
     )

@@ -33,7 +33,7 @@ class Planned:
 
 
 def reproduce_all(
-    planned: Mapping[str, Planned], seeds: int | None, folder: Path, write: Callable[[Path, bool], Any]
+    planned: Mapping[str, Planned], seeds: int | None, folder: Path, write: Callable[[Setting, bool], Any]
 ) -> Iterator[Result]:
     """Carry out studies one after the other; what stands is kept, and one that fails costs no other.
 
@@ -41,7 +41,7 @@ def reproduce_all(
         planned: by name, in the order in which they are carried out.
         seeds: with how many each is carried out; None for one run each. A replication that stands is told all the same.
         folder: of the page about all.
-        write: given the folder of a report whose results are there, and whether they are over seeds.
+        write: given the setting of a report whose results are there, and whether they are over seeds.
 
     Yields:
         after every study what became of all so far; see `overview`.
@@ -57,12 +57,12 @@ def reproduce_all(
         yield overview(listed, found, folder)
 
 
-def _carried(plan: Planned, seeds: int | None, write: Callable[[Path, bool], Any]) -> Carried:
+def _carried(plan: Planned, seeds: int | None, write: Callable[[Setting, bool], Any]) -> Carried:
     try:
         if seeds and plan.once.preset not in plan.study.alone:
             return _over_seeds(plan, seeds, write)
         claims = reproduce(plan.study, plan.once)
-        write(plan.once.out, False)
+        write(plan.once, False)
         return _beside(plan, Carried(plan.once.out, claims))
     except StoppedError:
         raise
@@ -78,10 +78,10 @@ def _why(error: Exception) -> str:
     return said if isinstance(error, McinterpError) else f"{kind}: {said}" if said else kind
 
 
-def _over_seeds(plan: Planned, seeds: int, write: Callable[[Path, bool], Any]) -> Carried:
+def _over_seeds(plan: Planned, seeds: int, write: Callable[[Setting, bool], Any]) -> Carried:
     """With seeds, of which the first that could be decided is told as the one run."""
-    over = replicate(plan.study, plan.over, seeds, lambda decided: write(decided.out, False))
-    write(plan.over.out, True)
+    over = replicate(plan.study, plan.over, seeds, lambda decided: write(decided, False))
+    write(plan.over, True)
     tried = over.table("seeds")
     first = of_seed(plan.over, int(tried[tried["state"] == "decided"]["seed"].min())).out
     return Carried(first, stored_result(first / DATA / STUDY_FOLDER / CLAIMS), plan.over.out, over)

@@ -309,10 +309,10 @@ def test_a_page_stays_light(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(kept.distances("L0H0")) == 3
 
 
-def test_the_page_of_a_head_of_many_steps_and_masks_stays_light() -> None:
+def test_the_page_of_a_head_of_many_steps_and_masks_stays_light(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(8))
     forge = Forge(rows=7, cols=7, n_layers=2, n_heads=1, masks=masks, steps=tuple(range(0, 16_500, 500)))
-    gathered = HeadPages("many", None, {step: f"step-{step:08d}.html" for step in forge.steps})
+    gathered = HeadPages("many", None, {step: f"step-{step:08d}.html" for step in forge.steps}, tmp_path)
     for step in forge.steps:
         gathered.add(
             step,

@@ -74,7 +74,9 @@ def planned(folder: Path, *studies: Study) -> dict[str, Planned]:
 def carried(folder: Path, *studies: Study) -> list[Result]:
     written: list[tuple[Path, bool]] = []
     found = list(
-        reproduce_all(planned(folder, *studies), None, folder / "all", lambda out, over: written.append((out, over)))
+        reproduce_all(
+            planned(folder, *studies), None, folder / "all", lambda one, over: written.append((one.out, over))
+        )
     )
     assert all(not over for _, over in written)
     return found
@@ -155,8 +157,8 @@ def test_with_seeds_each_is_replicated_and_the_first_decided_is_the_one_run(
     monkeypatch.setattr("mcinterp.study.every.replicate", replicate)
     written: list[tuple[str, bool]] = []
 
-    def write(out: Path, over: bool) -> Any:
-        written.append((out.name, over))
+    def write(one: Setting, over: bool) -> Any:
+        written.append((one.out.name, over))
 
     *_, last = reproduce_all(planned(tmp_path, FLAT), 3, tmp_path / "all", write)
     assert written == [("seed-1", False), ("seed-2", False), ("out-flat-seeds", True)]

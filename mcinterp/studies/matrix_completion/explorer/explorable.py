@@ -10,8 +10,9 @@ from torch import Tensor
 from mcinterp.analysis.sections import transformer
 from mcinterp.config import RunConfig
 from mcinterp.errors import InputError
+from mcinterp.model.head_sweep import HeadSweep
 from mcinterp.results import Result
-from mcinterp.runs import Run
+from mcinterp.runs import Checkpoint, Run
 from mcinterp.runs.checkpoint import package_versions
 from mcinterp.studies.matrix_completion.config import TaskConfig, matrix_task
 from mcinterp.studies.matrix_completion.task.masks import observed_mask
@@ -21,12 +22,14 @@ MAX_STEPS = 8
 """Checkpoints that are taken where none are named."""
 MAX_BYTES = 300_000_000
 """Weights of all checkpoints together; a browser reads no text of twice this size."""
+MEAN_OVER, MEAN_SEED = 512, 0
+"""Matrices that heads' outputs are averaged over, and their seed: as `ablation` has them unless told otherwise."""
 MAX_POINTS = 300
 """Of the curve."""
 
 
 def explorable(run: Run, steps: Sequence[int] | None = None) -> Result:
-    """Gather a run's weights and task, for a page in which the model runs.
+    """Gather a run's weights and task, and its heads' mean outputs, for a page in which the model runs.
 
     Args:
         run: of an encoder that completes matrices.
@@ -34,8 +37,10 @@ def explorable(run: Run, steps: Sequence[int] | None = None) -> Result:
 
     Returns:
         array `weights` (step, parameter), float32, the parameters of `facts["parameters"]`, pairs of a name and a
-        shape, one after the other; for each size of matrices `masks_ROWSxCOLS` (mask, row, column), True where
-        observed, named in `facts["masks"]`; facts with the configuration, the checkpoints' own errors and the curve.
+        shape, one after the other; `means` (step, layer, position, head × d_head), float32, what mean ablation puts in
+        the place of z, averaged over as many matrices as `facts["means"]` says; for each size of matrices
+        `masks_ROWSxCOLS` (mask, row, column), True where observed, named in `facts["masks"]`; facts with the
+        configuration, the checkpoints' own errors and the curve.
 
     Raises:
         InputError: for another task or model, or weights that no page can hold.
@@ -45,7 +50,9 @@ def explorable(run: Run, steps: Sequence[int] | None = None) -> Result:
     steps = run.spread_steps(MAX_STEPS) if steps is None else sorted(set(steps))
     first = dict(sorted(run.checkpoint(steps[0]).weights.items()))
     _refuse_large(sum(weight.nbytes for weight in first.values()), len(steps))
-    weights = np.stack([_flat(run.checkpoint(step).weights, list(first)) for step in steps])
+    checkpoints = [run.checkpoint(step) for step in steps]
+    weights = np.stack([_flat(checkpoint.weights, list(first)) for checkpoint in checkpoints])
+    means = np.stack([_means(checkpoint) for checkpoint in checkpoints])
     sizes = task.sizes or ((task.rows, task.cols),)
     names = {f"{rows}x{cols}": ["none", *viewer_masks(rows, cols)] for rows, cols in sizes}
     return Result(
@@ -62,11 +69,23 @@ def explorable(run: Run, steps: Sequence[int] | None = None) -> Result:
             "masks": names,
             "statement": run.transition.statement,
             "curve": _curve(run),
-            "axes": {"weights": ["step", "parameter"]} | {f"masks_{size}": ["mask", "row", "col"] for size in names},
+            "means": {"n": MEAN_OVER, "seed": MEAN_SEED},
+            "axes": _AXES | {f"masks_{size}": ["mask", "row", "col"] for size in names},
         },
-        arrays={"weights": weights} | {f"masks_{size}": _masks(size, own) for size, own in names.items()},
+        arrays={"weights": weights, "means": means}
+        | {f"masks_{size}": _masks(size, own) for size, own in names.items()},
         provenance={"run": run.name, "steps": steps, "versions": package_versions()},
     )
+
+
+_AXES = {"weights": ["step", "parameter"], "means": ["step", "layer", "position", "head × d_head"]}
+
+
+def _means(checkpoint: Checkpoint) -> np.ndarray:
+    """The heads' mean outputs before W_O, (layer, position, head × d_head)."""
+    inputs = checkpoint.sample(MEAN_OVER, MEAN_SEED).inputs
+    means = HeadSweep(checkpoint.model).mean_z(inputs)
+    return np.stack([z[0].flatten(1).cpu().numpy() for z in means])
 
 
 def _supported(config: RunConfig) -> TaskConfig:
@@ -83,7 +102,7 @@ def _refuse_large(size: int, n_steps: int) -> None:
     if size * n_steps > MAX_BYTES:
         raise InputError(
             f"the weights of {n_steps} checkpoints take {size * n_steps / 1e6:,.0f} MB, and a page holds at most "
-            f"{MAX_BYTES / 1e6:,.0f}: name fewer with --steps, or explore a smaller model"
+            f"{MAX_BYTES / 1e6:,.0f}: name fewer with `mcinterp explore RUN --steps`, or explore a smaller model"
         )
 
 

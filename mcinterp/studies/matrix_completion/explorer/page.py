@@ -12,15 +12,20 @@ from markupsafe import Markup
 from mcinterp.errors import InputError
 from mcinterp.installed import study_of
 from mcinterp.report.assets import STYLES, THEME
+from mcinterp.report.links import EXPLORER
 from mcinterp.report.numbers import number, plural
-from mcinterp.report.page import EXPLORER, head_note, render
+from mcinterp.report.page import head_note, render
 from mcinterp.report.palette import SERIES
 from mcinterp.report.parts import embed_json
 from mcinterp.results import Result
 from mcinterp.runs.files import explained, write_atomic
+from mcinterp.studies.matrix_completion.explorer.mask_words import mask_words
 
 HERE = "mcinterp.studies.matrix_completion.explorer"
-PARTS = ("encoder", "linear", "nuclear", "task", "live", "numbers", "grid", "heads", "course", "view")
+PARTS = (
+    *("numbers", "encoder", "linear", "nuclear", "task", "rank", "live", "address", "said"),
+    *("grid", "heads", "course", "view"),
+)
 SCRIPTS = (THEME, *(f"{HERE}:{name}.js" for name in PARTS))
 OWN_STYLES = (*STYLES, f"{HERE}:explore.css")
 COLOURS = {
@@ -58,7 +63,7 @@ def write_explorer(found: Result, path: Path | str) -> Path:
 def explorer_page(found: Result) -> str:
     """The page's text: a pure function of what was gathered."""
     facts = found.facts
-    weights = np.ascontiguousarray(found.arrays["weights"], dtype="<f4")
+    weights, means = (np.ascontiguousarray(found.arrays[name], dtype="<f4") for name in ("weights", "means"))
     common = (weights == weights[0]).all(0)
     return render(
         f"{HERE}:explore",
@@ -77,6 +82,8 @@ def explorer_page(found: Result) -> str:
         model=embed_json(_model(found, common)),
         common=_base64(weights[0][common]),
         weights=[(step, _base64(row[~common])) for step, row in zip(facts["steps"], weights, strict=True)],
+        means=[(step, _base64(row)) for step, row in zip(facts["steps"], means, strict=True)],
+        n_means=number(facts["means"]["n"]),
     )
 
 
@@ -85,12 +92,12 @@ def _model(found: Result, common: np.ndarray) -> dict[str, Any]:
     facts = found.facts
     masks = {
         size: [
-            {"name": name, "observed": observed.astype(int).ravel().tolist()}
+            {"name": name, "words": mask_words(name), "observed": observed.astype(int).ravel().tolist()}
             for name, observed in zip(names, found.arrays[f"masks_{size}"], strict=True)
         ]
         for size, names in facts["masks"].items()
     }
-    kept = ("task", "model", "parameters", "steps", "curve")
+    kept = ("task", "model", "parameters", "steps", "curve", "means")
     return {**{name: facts[name] for name in kept}, "masks": masks, "runs": _runs(common)}
 
 

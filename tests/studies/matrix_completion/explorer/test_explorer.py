@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import scipy.special
 import torch
 from small_run import small_config
 
+from mcinterp.analysis import ablation, patching
 from mcinterp.model import Head, HeadSet, intervene
-from mcinterp.model.interventions import uniform_pattern
+from mcinterp.model.interventions import replaced_z, uniform_pattern
 from mcinterp.runs import Checkpoint, Run, train
 from mcinterp.studies.matrix_completion.baselines import (
     has_unique_minimiser,
@@ -31,10 +33,11 @@ from mcinterp.studies.matrix_completion.task.tokens import tokenise
 pytestmark = pytest.mark.no_cover
 
 Opened = Callable[..., Any]
-TINY = Path(__file__).parents[2] / "checkpoints" / "tiny"
-SET = """([values, observed, at, heads]) => {
+TINY = Path(__file__).parents[4] / "checkpoints" / "tiny"
+SET = """([values, observed, at, heads, method = "uniform", second = null]) => {
   const { live } = Explorer;
-  Object.assign(live.state, { at, values: Float64Array.from(values), observed: Uint8Array.from(observed) });
+  const numbers = { values: Float64Array.from(values), observed: Uint8Array.from(observed) };
+  Object.assign(live.state, { at, ...numbers, method, second: second && Float64Array.from(second) });
   live.ablateAll(false);
   if (heads.length) live.ablate(heads);
   const { model, intact, patterns } = live.outcome();
@@ -99,6 +102,80 @@ def test_so_they_are_for_every_shipped_checkpoint(opened: Opened, tmp_path: Path
         assert difference(page, run, run.steps, 2) < 1e-4
 
 
+def test_zero_mean_and_patched_heads_are_pytorchs(page: Any, explored: Run) -> None:
+    for at, step in enumerate(explored.steps):
+        checkpoint = explored.checkpoint(step)
+        model, batch, other = checkpoint.encoder, drawn(checkpoint, 3, step), drawn(checkpoint, 3, step + 100)
+        heads = heads_of(checkpoint, step) or [(0, 0)]
+        chosen = HeadSet.of("some", (Head(*head) for head in heads))
+        second = MatrixCompletion(checkpoint.config.task).batch(
+            other.targets.view(-1, 4, 5), batch.observed.view(-1, 4, 5)
+        )
+        mean = model.run_with_cache(checkpoint.sample(512, 0).inputs)[1]
+        layers = range(model.cfg.n_layers)
+        sources = {
+            "zero": [torch.zeros_like(mean["z", layer][:1]) for layer in layers],
+            "mean": [mean["z", layer].mean(0, keepdim=True) for layer in layers],
+            "patch": [model.run_with_cache(second.inputs)[1]["z", layer] for layer in layers],
+        }
+        for method, z in sources.items():
+            with intervene(model, replaced_z(chosen, z)):
+                expected = model.complete(batch.inputs)
+            for i in range(3):
+                given = [batch.targets[i].tolist(), batch.observed[i].int().tolist(), at, [list(h) for h in heads]]
+                got = page.evaluate(SET, [*given, method, other.targets[i].tolist()])
+                np.testing.assert_allclose(got["answers"], expected[i].numpy(), atol=1e-5, err_msg=method)
+
+
+MEASURED = """([values, observed, at, heads, method]) => {
+  const { live } = Explorer;
+  live.state.at = at;
+  live.state.method = method;
+  live.ablateOnly(heads);
+  return values.map((own, i) => {
+    Object.assign(live.state, { values: Float64Array.from(own), observed: Uint8Array.from(observed[i]), second: null });
+    const { model, asSecond } = live.outcome();
+    return [model.masked, asSecond ? asSecond.masked : NaN];
+  });
+}"""
+
+
+def over_all(masked: np.ndarray, scores: list[float]) -> float:
+    """The mean over all masked entries of all matrices, from a mean over those of each."""
+    counts = masked.sum(1)
+    return float(np.nansum(np.array(scores) * counts) / counts.sum())
+
+
+def test_its_errors_are_those_of_the_passes(
+    explored: Run, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What it says of 12 matrices, averaged, is what ablation and patching say of them.
+    n, names = 12, "L0H1,L1H0,L1H3"
+    monkeypatch.setattr(import_module("mcinterp.studies.matrix_completion.explorer.explorable"), "MEAN_OVER", n)
+    checkpoint, heads = explored.checkpoint("last"), [[0, 1], [1, 0], [1, 3]]
+    batch = drawn(checkpoint, n, 0)
+    masked = ~batch.observed.flatten(1).numpy()
+    given = [
+        batch.targets.flatten(1).tolist(),
+        batch.observed.flatten(1).int().tolist(),
+        len(explored.steps) - 1,
+        heads,
+    ]
+    methods = ["uniform", "zero", "mean"]
+    ablated = ablation(checkpoint, [names], methods, n, 0).table("ablation").set_index("method")["masked_mse"]
+    table = patching(checkpoint, [names], n, 0).table("patching")
+    patched = table[(table["entries"] == "masked") & (table["group"] == names)].set_index("direction")
+    with opened(write_explorer(explorable(explored, explored.steps), tmp_path / "explore.html")) as page:
+        for method in methods:
+            scores = page.evaluate(MEASURED, [*given, method])
+            assert over_all(masked, [own for own, _ in scores]) == pytest.approx(ablated[method], rel=1e-5), method
+        scores = page.evaluate(MEASURED, [*given, "patch"])
+    for column, which in (("mse_to_base", 0), ("mse_to_source", 1)):
+        told = over_all(masked, [pair[which] for pair in scores])
+        assert told == pytest.approx(patched.loc["−X into X", column], rel=1e-5)
+    assert len({*ablated.round(6), round(told, 6)}) == 4
+
+
 def test_errors_and_norm_are_those_of_the_answers(page: Any, explored: Run) -> None:
     checkpoint = explored.checkpoint("last")
     batch = drawn(checkpoint, 4, 9)
@@ -130,6 +207,14 @@ def test_a_smaller_matrix_of_a_mixture_is_answered_as_with_padding(opened: Opene
             padding = checkpoint.encoder.padding(batch.inputs)
             chosen = HeadSet.of("some", (Head(*head) for head in heads))
             with intervene(checkpoint.encoder, uniform_pattern(chosen, padding)):
+                expected = checkpoint.encoder.complete(batch.inputs)[0][present]
+            np.testing.assert_allclose(got["answers"], expected.numpy(), atol=1e-5)
+            z = checkpoint.encoder.run_with_cache(checkpoint.sample(512, 0).inputs)[1]
+            mean = [z["z", layer].mean(0, keepdim=True) for layer in range(2)]
+            got = page.evaluate(
+                SET, [values.tolist(), observed.int().tolist(), 0, [list(head) for head in heads], "mean"]
+            )
+            with intervene(checkpoint.encoder, replaced_z(chosen, mean)):
                 expected = checkpoint.encoder.complete(batch.inputs)[0][present]
             np.testing.assert_allclose(got["answers"], expected.numpy(), atol=1e-5)
             clean = page.evaluate(SET, [values.tolist(), observed.int().tolist(), 0, []])
@@ -174,6 +259,21 @@ def test_drawn_matrices_follow_the_tasks_law(page: Any, law: str) -> None:
 def test_erf_is_that_of_scipy(page: Any) -> None:
     x = np.concatenate([np.linspace(-7, 7, 2001), [0.0, 1e-9, 2.9999999, 3.0, 5.9999, 6.0]])
     np.testing.assert_allclose(page.evaluate("(x) => x.map(Encoder.erf)", x.tolist()), scipy.special.erf(x), atol=1e-14)
+
+
+@pytest.mark.parametrize(("rows", "cols", "rank"), [(5, 5, 1), (4, 7, 2), (7, 4, 3), (6, 6, 6), (1, 5, 1), (10, 10, 9)])
+def test_rank_and_singular_values_are_numpys(page: Any, rows: int, cols: int, rank: int) -> None:
+    rng = np.random.default_rng(rows * cols + rank)
+    task = TaskConfig(rows=max(2, rows), cols=cols).model_dump(mode="json")
+    for _ in range(5):
+        low = rng.uniform(-1, 1, (rows, rank)) @ rng.uniform(-1, 1, (rank, cols))
+        for matrix in (low, low.round(2), np.zeros((rows, cols)), np.repeat(low[:, :1], cols, 1)):
+            got = page.evaluate("(given) => Rank.of(...given)", [matrix.ravel().tolist(), rows, cols, task])
+            np.testing.assert_allclose(got["singular"], np.linalg.svd(matrix, compute_uv=False), atol=1e-12)
+            assert got["tolerance"] == pytest.approx(0.005 * np.sqrt(rows * cols))
+            assert got["rank"] == np.linalg.matrix_rank(matrix, tol=got["tolerance"])
+        # Rounding alone never makes a rank higher.
+        assert np.linalg.matrix_rank(low.round(2), tol=got["tolerance"]) <= rank
 
 
 @pytest.mark.parametrize(("rows", "cols", "rank"), [(5, 5, 1), (4, 7, 2), (7, 7, 2), (10, 10, 3), (6, 5, 5), (1, 6, 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,7 +117,13 @@ def test_the_slider_goes_through_training(page: Any, explored: Run) -> None:
     assert texts(page, "answered") != before
     page.locator("#curve .mark").nth(2).click()
     assert state(page)["step"] == explored.steps[2]
-    assert slider.input_value() == "2"
+    assert slider.input_value() == str(explored.steps[2])
+    page.keyboard.press("Tab")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert state(page)["step"] == explored.steps[3]
+    page.keyboard.press("ArrowDown")
+    assert state(page)["step"] == explored.steps[2]
 
 
 def test_heads_layers_and_all_are_ablated(page: Any) -> None:
@@ -185,7 +192,9 @@ def test_errors_are_shown_in_the_place_of_values(page: Any) -> None:
 def test_the_time_until_it_is_painted_is_told(page: Any) -> None:
     entry(page, 0, 0).click()
     page.wait_for_selector("#timing[data-ms]")
-    assert re.fullmatch(r"computed in [\d.]+ ms, painted after [\d.]+ ms", page.locator("#timing").inner_text())
+    told = page.locator("#timing").get_attribute("title")
+    assert re.fullmatch(r"computed in [\d.]+ ms, painted after [\d.]+ ms", told)
+    assert " ms" not in page.locator("body").inner_text()
     assert 0 < float(page.locator("#timing").get_attribute("data-ms")) < 5000
 
 
@@ -286,3 +295,91 @@ def test_landmarks_names_and_digits_of_the_page(page: Any) -> None:
         -0.5,
         None,
     ]
+
+
+# The slider and the curve ---------------------------------------------------------------------------------------------
+
+CENTRES = """async (shot) => {
+  const picture = new Image();
+  picture.src = `data:image/png;base64,${shot}`;
+  await picture.decode();
+  const canvas = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+  canvas.drawImage(picture, 0, 0);
+  const { data } = canvas.getImageData(0, 0, picture.width, picture.height);
+  const [red, green, blue] = getComputedStyle(document.querySelector("#curve .now")).fill.match(/\\d+/g).map(Number);
+  const found = [];
+  for (let at = 0; at < data.length; at += 4) {
+    const far = Math.abs(data[at] - red) + Math.abs(data[at + 1] - green) + Math.abs(data[at + 2] - blue);
+    if (far < 20) found.push((at / 4) % picture.width);
+  }
+  const box = document.querySelector("#step").getBoundingClientRect();
+  const mark = document.querySelector("#curve .now").getBoundingClientRect();
+  const thumb = found.reduce((sum, x) => sum + x + 0.5, 0) / found.length;
+  return [box.left + thumb, (mark.left + mark.right) / 2];
+}"""
+
+
+@pytest.mark.parametrize("width", [420, 800, 1400])
+def test_the_thumb_is_under_the_mark(explorer_page: Path, opened: Opened, explored: Run, width: int) -> None:
+    with opened(explorer_page, width) as page:
+        # A page that was opened at another width draws its curve anew.
+        page.set_viewport_size({"width": width + 90, "height": 900})
+        page.evaluate("() => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+        for index, step in enumerate(explored.steps):
+            page.locator("#curve .mark").nth(index).click(force=True)
+            assert state(page)["step"] == step
+            shot = base64.b64encode(page.locator("#step").screenshot()).decode()
+            thumb, mark = page.evaluate(CENTRES, shot)
+            assert thumb == pytest.approx(mark, abs=1)
+
+
+# Rank and kinds of ablation -------------------------------------------------------------------------------------------
+
+
+def test_the_rank_of_what_was_typed_is_told(page: Any) -> None:
+    said = page.locator("#rank")
+    page.get_by_role("button", name="New matrix of rank 1").click()
+    assert re.match(r"Rank 1\. Singular values [\d.]+, ", said.inner_text())
+    assert "up to 0.022 count as 0, which rounding to 0.01 can make" in said.inner_text()
+    entry(page, 0, 0).focus()
+    page.keyboard.type("-1.9")
+    page.keyboard.press("Enter")
+    assert said.inner_text().startswith("Rank 2, no longer 1. ")
+    page.get_by_role("button", name="New full-rank matrix").click()
+    assert said.inner_text().startswith("Rank 4, not 1 as in training. ")
+
+
+def test_ablated_heads_are_told_by_what_becomes_of_them(page: Any) -> None:
+    ways = page.get_by_label("Ablated heads")
+    head = page.get_by_role("button", name=re.compile("^L1H2"))
+    head.click()
+    answers = [texts(page, "answered")]
+    for way, tile, said, row in [
+        ("zero", "zero", "Output 0: L1H2.", "ablated model"),
+        ("mean", "mean", "Output the mean over 512 random matrices (seed 0): L1H2.", "ablated model"),
+        ("patch", "patched", "Output that of the second matrix: L1H2.", "patched model"),
+    ]:
+        ways.select_option(way)
+        answers.append(texts(page, "answered"))
+        assert page.locator("#ablated").inner_text() == said
+        assert head.locator(".most").inner_text() == tile
+        assert row in page.locator("#scores").inner_text()
+        assert page.locator("#second-matrix").is_visible() == (way == "patch")
+    assert len({tuple(each) for each in answers}) == 4
+    assert "against the second" in page.locator("#scores").inner_text()
+
+
+def test_the_second_matrix_is_the_negative_a_new_one_or_one_that_was_kept(page: Any) -> None:
+    page.get_by_label("Ablated heads").select_option("patch")
+    first, second = (np.array(page.evaluate(f"[...Explorer.live.{what}]")) for what in ("state.values", "second()"))
+    np.testing.assert_array_equal(second, -first)
+    page.get_by_role("button", name="This one, kept").click()
+    page.get_by_role("button", name="New matrix of rank 1").click()
+    np.testing.assert_array_equal(page.evaluate("[...Explorer.live.second()]"), first)
+    shown = [float(text.replace("−", "-")) for text in texts(page, "second")]
+    np.testing.assert_allclose(shown, first, atol=1e-9)
+    page.get_by_role("button", name="A new one").click()
+    other = np.array(page.evaluate("[...Explorer.live.second()]"))
+    assert not np.array_equal(other, first)
+    page.get_by_role("button", name="The negative").click()
+    np.testing.assert_array_equal(page.evaluate("[...Explorer.live.second()]"), -np.array(state(page)["values"]))

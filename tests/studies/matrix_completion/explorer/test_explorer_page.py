@@ -23,9 +23,10 @@ from mcinterp.report import write_report
 from mcinterp.results import Result
 from mcinterp.runs import Run
 from mcinterp.studies.matrix_completion.explorer.explorable import MAX_STEPS, explorable
+from mcinterp.studies.matrix_completion.explorer.mask_words import mask_words
 from mcinterp.studies.matrix_completion.explorer.page import SCRIPTS, explorer_page, write_explorer
 
-TINY = Path(__file__).parents[2] / "checkpoints" / "tiny"
+TINY = Path(__file__).parents[4] / "checkpoints" / "tiny"
 EVIL = "\"'><script>window.hacked=1</script></script><img src=x onerror='window.hacked=2'>{{7*7}}\u202egnp.exe"
 
 
@@ -60,6 +61,34 @@ def test_the_file_holds_every_weight_exactly(found: Result, trained_folder: Path
         expected = np.concatenate([weight.numpy().ravel() for weight in weights.values()])
         np.testing.assert_array_equal(unpacked(page, step), expected)
         assert found.facts["parameters"] == [[name, list(weight.shape)] for name, weight in weights.items()]
+
+
+def test_it_holds_the_heads_mean_outputs(found: Result, trained_folder: Path) -> None:
+    run, page = Run(trained_folder), explorer_page(found)
+    for step in found.facts["steps"]:
+        checkpoint = run.checkpoint(step)
+        model, inputs = checkpoint.encoder, checkpoint.sample(512, 0).inputs
+        cache = model.run_with_cache(inputs)[1]
+        expected = [cache["z", layer].mean(0).flatten() for layer in range(model.cfg.n_layers)]
+        held = np.frombuffer(base64.b64decode(data(page, f'type="text/plain" data-means="{step}"')), "<f4")
+        np.testing.assert_allclose(held, np.concatenate(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none", "nothing masked"),
+        ("masked-rows:2@1,4@3", "rows 2 and 4, all but 2,1 and 4,3"),
+        ("masked-rows:2@0", "row 2, all but 2,0"),
+        ("column-run:2@0-4,3", "longest observed run in column 2"),
+        ("checkerboard", "checkerboard"),
+        ("one-per-row", "all but one entry a row"),
+        ("block:0-1,0-2", "block of rows 0 to 1, columns 0 to 2"),
+        ("mine", "mine"),
+    ],
+)
+def test_masks_have_names_that_are_said(name: str, words: str) -> None:
+    assert mask_words(name) == words
 
 
 def test_one_checkpoint_alone_is_all_in_common(trained: Run) -> None:

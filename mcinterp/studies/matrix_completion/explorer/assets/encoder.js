@@ -123,8 +123,26 @@ const Encoder = (() => {
     return attention;
   }
 
-  // What attention adds to the residual stream, and the pattern of every head; an ablated one looks at all keys alike.
-  function attend(own, x, n, shape, ablated) {
+  // z (n × d_head) of one head, into its columns of the layer's z.
+  function weigh(z, attention, v, n, from, width) {
+    const headWidth = v.length / n;
+    for (let query = 0; query < n; query++) {
+      const to = query * width + from;
+      for (let key = 0; key < n; key++) {
+        const share = attention[query * n + key];
+        for (let d = 0; d < headWidth; d++) z[to + d] += share * v[key * headWidth + d];
+      }
+    }
+  }
+
+  // The given z of one head, into its columns of the layer's z.
+  function put(z, given, n, from, width, headWidth) {
+    for (let at = from; at < n * width; at += width) z.set(given.subarray(at, at + headWidth), at);
+  }
+
+  // What attention adds to the residual stream, the pattern of every head, and their outputs z before W_O (n × d_model).
+  // Of `changed` heads z is the one that is `given`; without one, that of looking at all keys alike.
+  function attend(own, x, n, shape, changed, given) {
     const { n_heads: heads, d_model: width } = shape;
     const headWidth = width / heads;
     const part = (array, head) => array.subarray((head * array.length) / heads, ((head + 1) * array.length) / heads);
@@ -132,27 +150,21 @@ const Encoder = (() => {
     const patterns = [];
     for (let head = 0; head < heads; head++) {
       const of = (name) => linear(x, n, part(own(`attn.W_${name}`), head), part(own(`attn.b_${name}`), head));
-      const attention = ablated[head] ? new Float64Array(n * n).fill(1 / n) : pattern(of("Q"), of("K"), n);
-      const v = of("V");
-      for (let query = 0; query < n; query++) {
-        for (let key = 0; key < n; key++) {
-          const share = attention[query * n + key];
-          const to = query * width + head * headWidth;
-          for (let d = 0; d < headWidth; d++) z[to + d] += share * v[key * headWidth + d];
-        }
-      }
-      patterns.push(attention);
+      const uniform = changed[head] && !given;
+      patterns.push(uniform ? new Float64Array(n * n).fill(1 / n) : pattern(of("Q"), of("K"), n));
+      if (changed[head] && given) put(z, given, n, head * headWidth, width, headWidth);
+      else weigh(z, patterns[head], of("V"), n, head * headWidth, width);
     }
-    return { patterns, out: linear(z, n, own("attn.W_O"), own("attn.b_O")) };
+    return { patterns, z, out: linear(z, n, own("attn.W_O"), own("attn.b_O")) };
   }
 
-  function block(own, x, n, shape, ablated) {
+  function block(own, x, n, shape, changed, given) {
     const norm = (y, name) => layerNorm(y, n, own(`${name}.w`), own(`${name}.b`), shape.layer_norm_eps);
-    const { patterns, out } = attend(own, x, n, shape, ablated);
+    const { patterns, z, out } = attend(own, x, n, shape, changed, given);
     const middle = norm(plus(x, out), "ln1");
     const hidden = linear(middle, n, own("mlp.W_in"), own("mlp.b_in")).map(gelu);
     const added = linear(hidden, n, own("mlp.W_out"), own("mlp.b_out"));
-    return { patterns, out: norm(plus(middle, added), "ln2") };
+    return { patterns, z, out: norm(plus(middle, added), "ln2") };
   }
 
   function embed(named, tokens, positions, shape) {
@@ -169,22 +181,25 @@ const Encoder = (() => {
   }
 
   // The model on one matrix. `positions` are those of its entries in the largest matrix: padding, which nothing attends
-  // to, is left out. `ablated[layer][head]` is true for a head that attends uniformly. With `intact`, the same without
-  // ablation, layers below the first ablated head are taken from there.
-  function run(named, shape, tokens, positions, ablated, intact) {
+  // to, is left out. `change.heads[layer][head]` is true for an ablated head, and `change.z` has for each layer what z of
+  // such a head becomes; null for uniform attention. With `intact`, the same without ablation, layers below the first
+  // ablated head are taken from there.
+  function run(named, shape, tokens, positions, change, intact) {
     const n = tokens.length;
-    const first = intact ? ablated.findIndex((heads) => heads.some(Boolean)) : 0;
+    const first = intact ? change.heads.findIndex((heads) => heads.some(Boolean)) : 0;
     if (first < 0) return intact;
     const inputs = intact ? intact.inputs.slice(0, first + 1) : [embed(named, tokens, positions, shape)];
     const patterns = intact ? intact.patterns.slice(0, first) : [];
+    const z = intact ? intact.z.slice(0, first) : [];
     for (let layer = first; layer < shape.n_layers; layer++) {
       const own = (name) => named[`blocks.${layer}.${name}`];
-      const done = block(own, inputs[layer], n, shape, ablated[layer]);
+      const done = block(own, inputs[layer], n, shape, change.heads[layer], change.z && change.z[layer]);
       patterns.push(done.patterns);
+      z.push(done.z);
       inputs.push(done.out);
     }
     const answers = linear(inputs[shape.n_layers], n, named["unembed.W_U"], named["unembed.b_U"]);
-    return { answers, patterns, inputs };
+    return { answers, patterns, z, inputs };
   }
 
   return { decode, weights, run, erf };

@@ -30,7 +30,6 @@ const Heads = (() => {
     const button = element("button", "", { type: "button", class: "head", "aria-pressed": "false" });
     button.addEventListener("click", (event) => hooks.ablate([[layer, head]], event));
     for (const kind of ["pointerenter", "focus"]) button.addEventListener(kind, () => hooks.point([layer, head]));
-    for (const kind of ["pointerleave", "blur"]) button.addEventListener(kind, () => hooks.point(null));
     const pattern = canvas(scale.n, scale.n, scale.whole, scale.whole);
     const [width, height] = [scale.cols * scale.cell, scale.rows * scale.cell];
     const ratio = Math.max(1, Math.round(window.devicePixelRatio || 1));
@@ -55,8 +54,8 @@ const Heads = (() => {
     return made;
   }
 
-  // Draws all. `entry` is the chosen query, `observed` flat, `colours` those of `palette`; gives the largest share.
-  function show(built, patterns, ablated, scaling) {
+  // Takes in what is to be painted; gives the largest share.
+  function show(built, patterns, { ablated, method }, scaling) {
     const largest = Math.max(...patterns.map((layer) => Math.max(...layer.map(maximum))));
     built.layers.forEach(({ button, tiles }, layer) => {
       const gone = ablated[layer].filter(Boolean).length;
@@ -65,10 +64,19 @@ const Heads = (() => {
         each.attention = patterns[layer][head];
         each.end = scaling === "own" ? maximum(each.attention) : largest * Number(scaling);
         each.button.setAttribute("aria-pressed", String(Boolean(ablated[layer][head])));
-        each.ablated = Boolean(ablated[layer][head]);
+        each.way = ablated[layer][head] ? Said.WAYS[method] : null;
       });
     });
     return largest;
+  }
+
+  // Marks the tile of the head whose look is drawn onto the matrix; null for none.
+  function choose(built, chosen) {
+    built.layers.forEach(({ tiles }, layer) =>
+      tiles.forEach(({ button }, head) => {
+        button.classList.toggle("looking", Boolean(chosen) && chosen[0] === layer && chosen[1] === head);
+      }),
+    );
   }
 
   function maximum(attention) {
@@ -132,12 +140,12 @@ const Heads = (() => {
 
   function describe(each, cols, entry, most, share) {
     const place = (at) => `${Math.floor(at / cols)},${at % cols}`;
-    each.note.textContent = each.ablated ? "uniform" : `${place(most)}: ${Numbers.fixed(share, 2)}`;
-    const says = each.ablated
-      ? "ablated, attends uniformly"
+    each.note.textContent = each.way ? each.way.tile : `${place(most)}: ${Numbers.fixed(share, 2)}`;
+    const says = each.way
+      ? each.way.says
       : `entry ${place(entry)} attends most to ${place(most)}, ${Numbers.fixed(share, 2)}`;
     each.button.setAttribute("aria-label", `${each.name}: ${says}`);
   }
 
-  return { build, show, shades, paintPatterns, paintMaps };
+  return { build, show, choose, shades, paintPatterns, paintMaps };
 })();

@@ -4,23 +4,45 @@ const Explorer = (() => {
   const find = (id) => document.getElementById(id);
   const { element, put } = Grid;
   const { fixed, number, whole } = Numbers;
-  const view = { shown: "values", pointed: null };
+  const GRIDS = ["given", "answered", "solved", "second"];
+  const WAIT = 250; // ms without a change after which the address is written; browsers allow few a second
+  const view = { written: "", waiting: 0 };
   let live;
 
   function start() {
     const model = JSON.parse(find("model").textContent);
-    const text = (step) => document.querySelector(`script[data-weights="${step}"]`).textContent;
+    const text = (kind, step) => document.querySelector(`script[data-${kind}="${step}"]`).textContent;
     live = Live.start(model, find("common").textContent, text);
-    view.marks = Course.draw(find("curve"), model.curve, model.steps, (at, event) => change(event, () => (live.state.at = at)));
+    const slid = (at, event) => change(event, () => (live.state.at = at));
+    view.course = Course.build(find("curve"), find("step"), model.curve, model.steps, slid);
     setUpControls(model);
     setUpTables();
     view.colours = palette();
-    lay();
-    change(null, () => {});
+    arrive();
+    window.addEventListener("hashchange", () => {
+      if (location.hash.slice(1) !== view.written) arrive();
+    });
     document.addEventListener("mcinterp-theme", () => {
       view.colours = palette();
       paint(view.outcome);
     });
+  }
+
+  // Shows what the address says, as far as it fits.
+  function arrive() {
+    find("address").textContent = Address.read(location.hash.slice(1), live);
+    lay();
+    view.outcome = live.outcome();
+    paint(view.outcome);
+  }
+
+  // Puts what is shown into the address, once nothing has changed for a while.
+  function note() {
+    clearTimeout(view.waiting);
+    view.waiting = setTimeout(() => {
+      view.written = Address.write(live.state, live.model);
+      history.replaceState(null, "", `#${view.written}`);
+    }, WAIT);
   }
 
   // Does something to the state, draws what follows from it, and measures from the event until it is painted.
@@ -30,6 +52,7 @@ const Explorer = (() => {
     view.outcome = live.outcome();
     const computed = performance.now() - from;
     paint(view.outcome);
+    note();
     if (event) painted((now) => tellTime(computed, now - event.timeStamp));
   }
 
@@ -43,22 +66,22 @@ const Explorer = (() => {
   }
 
   function tellTime(computed, shown) {
-    find("timing").textContent = `computed in ${fixed(computed, 1)} ms, painted after ${fixed(shown, 1)} ms`;
+    find("timing").title = `computed in ${fixed(computed, 1)} ms, painted after ${fixed(shown, 1)} ms`;
     find("timing").dataset.ms = shown;
   }
 
   // Tables and tiles for matrices of the present size.
   function lay() {
     const { state } = live;
-    view.cells = Object.fromEntries(["given", "answered", "solved"].map((id) => [id, Grid.build(find(id), ...state.size)]));
+    view.cells = Object.fromEntries(GRIDS.map((id) => [id, Grid.build(find(id), ...state.size)]));
     view.cells.given.forEach((cell, i) => {
       cell.setAttribute("role", "gridcell");
       cell.tabIndex = i === state.entry ? 0 : -1;
     });
     find("layers").replaceChildren();
     view.heads = Heads.build(find("layers"), live.model.model, ...state.size, { ablate, point });
-    const names = ["random", ...live.masks().map((mask) => mask.name)];
-    find("mask").replaceChildren(...names.map((name) => new Option(name, name)), new Option("by hand", "by hand"));
+    const masks = [{ name: "random", words: "random" }, ...live.masks(), { name: "by hand", words: "by hand" }];
+    find("mask").replaceChildren(...masks.map(({ name, words }) => new Option(words, name)));
     find("mask").lastChild.disabled = true;
     const grids = document.querySelector(".grids");
     put(grids, "--grid-width", `${Math.max(12.5, 2.3 * (state.size[1] + 1))}rem`);
@@ -68,19 +91,18 @@ const Explorer = (() => {
 
   function setUpControls(model) {
     const on = (id, kind, act) => find(id).addEventListener(kind, (event) => change(event, () => act(event.target)));
-    Object.assign(find("step"), { max: model.steps.length - 1, value: live.state.at });
-    on("step", "input", (slider) => (live.state.at = Number(slider.value)));
     on("draw", "click", () => live.draw(false));
     on("draw-full", "click", () => live.draw(true));
     on("cover", "click", () => live.cover());
     on("mask", "change", (choice) => live.cover(choice.value));
-    on("shown", "change", (choice) => (view.shown = choice.value));
+    on("shown", "change", (choice) => (live.state.shown = choice.value));
+    on("method", "change", (choice) => (live.state.method = choice.value));
+    for (const which of ["negative", "new", "present"]) on(`second-${which}`, "click", () => live.chooseSecond(which));
     on("scale", "change", () => {});
     on("ablate-all", "click", () => live.ablateAll(true));
     on("ablate-none", "click", () => live.ablateAll(false));
     const sizes = model.task.sizes ?? [];
     find("size").append(...sizes.map(([rows, cols]) => new Option(`${rows} × ${cols}`, `${rows},${cols}`)));
-    find("size").value = live.state.size.join(",");
     find("size").parentElement.hidden = !sizes.length;
     on("size", "change", (choice) => {
       live.resize(...choice.value.split(",").map(Number));
@@ -89,7 +111,7 @@ const Explorer = (() => {
   }
 
   function setUpTables() {
-    for (const id of ["given", "answered", "solved"]) Grid.choosable(find(id), choose);
+    for (const id of GRIDS) Grid.choosable(find(id), choose);
     Grid.editable(find("given"), {
       choose,
       toggle: (index, event) => change(event, () => live.toggle(index)),
@@ -114,33 +136,36 @@ const Explorer = (() => {
     if (live.state.entry === index) return;
     live.state.entry = index;
     paintEntry();
+    note();
   }
 
-  // The head whose look from the chosen entry is drawn onto the matrix.
+  // The head whose look from the chosen entry is drawn onto the matrix, until another is pointed at.
   function point(head) {
-    view.pointed = head;
+    live.state.head = head;
     paintLook();
+    note();
   }
 
   // Drawing ---------------------------------------------------------------------------------------------------------
 
   function paint(outcome) {
     const { state, model } = live;
-    find("step").value = state.at;
+    find("step").value = outcome.step;
     find("step").setAttribute("aria-valuetext", `step ${whole(outcome.step)}`);
     find("now").textContent = `step ${whole(outcome.step)}`;
     find("mask").value = state.mask;
-    Course.choose(view.marks, state.at);
+    find("size").value = state.size.join(",");
+    find("shown").value = state.shown;
+    find("method").value = state.method;
+    find("second-matrix").hidden = state.method !== "patch";
+    Course.show(view.course, state.at);
     paintMatrices(outcome);
     paintScores(outcome);
-    const largest = Heads.show(view.heads, outcome.patterns, state.ablated, find("scale").value);
+    const largest = Heads.show(view.heads, outcome.patterns, state, find("scale").value);
     Heads.paintPatterns(view.heads, view.colours);
     tellScale(largest);
     paintEntry();
-    const gone = state.ablated.flatMap((heads, layer) => heads.flatMap((is, head) => (is ? [`L${layer}H${head}`] : [])));
-    const all = model.model.n_layers * model.model.n_heads;
-    const which = gone.length === all ? "all heads" : gone.join(", ");
-    find("ablated").textContent = gone.length ? `Attending uniformly: ${which}.` : "";
+    find("ablated").textContent = Said.ablated(state, model.model, model.means);
   }
 
   function paintEntry() {
@@ -152,19 +177,20 @@ const Explorer = (() => {
   }
 
   function paintLook() {
-    const { entry } = live.state;
-    const n = live.state.values.length;
-    const [layer, head] = view.pointed ?? [];
-    const shares = view.pointed ? view.outcome.patterns[layer][head].subarray(entry * n, (entry + 1) * n) : null;
+    const { entry, head, values } = live.state;
+    const n = values.length;
+    const shares = head && view.outcome.patterns[head[0]][head[1]].subarray(entry * n, (entry + 1) * n);
     const most = shares ? Math.max(...shares) : 1;
     view.cells.given.forEach((cell, i) => put(cell, "--look", shares ? (shares[i] / most).toFixed(3) : 0));
+    Heads.choose(view.heads, head);
+    find("looking").textContent = head ? `Green: where ${Address.name(head)} looks from ${find("entry").textContent}.` : "";
   }
 
   function paintMatrices({ model, nuclear }) {
     const { values, observed, size } = live.state;
     const { decimals } = live.task;
     const finer = size[1] > 7 ? decimals : decimals + 1;
-    const errors = view.shown === "errors";
+    const errors = live.state.shown === "errors";
     const largest = Math.max(...values.map(Math.abs)) || 1;
     const place = (i) => `${Math.floor(i / size[1])},${i % size[1]}`;
     const fill = (id, numbers, digits, end, words) =>
@@ -174,6 +200,7 @@ const Explorer = (() => {
         Grid.show(cell, { text: fixed(numbers[i], digits), share: numbers[i] / end, masked, label });
       });
     fill("given", values, decimals, largest, (at, value, masked) => `${at}${fixed(value, decimals)}${masked}`);
+    fill("second", live.second(), decimals, largest, (at, value, masked) => `${at}${fixed(value, decimals)}${masked}`);
     const end = errors ? largest / 4 : largest;
     const word = errors ? "error " : "";
     for (const [id, found] of [["answered", model], ["solved", nuclear]]) {
@@ -182,36 +209,22 @@ const Explorer = (() => {
     }
     const letters = Math.max(5, ...Object.values(view.cells).flatMap((cells) => cells.map((cell) => cell.textContent.length)));
     put(document.querySelector(".grids"), "--letters", letters);
-    const legend = `Blue is below 0, orange above; the strongest is ± ${number(largest, 2)}`;
-    find("legend").textContent = errors ? `${legend}, for errors ± ${number(end, 2)}.` : `${legend}.`;
+    find("legend").textContent = Said.legend(largest, end, errors);
   }
 
-  function paintScores({ model, intact, nuclear, truth, clipped }) {
-    const rows = [["model", model]];
-    if (intact) rows.splice(0, 1, ["ablated model", model], ["intact model", intact]);
-    if (nuclear) rows.push(["least norm", nuclear]);
-    rows.push(["the matrix", { observed: NaN, masked: NaN, all: NaN, norm: truth }]);
-    const body = rows.map(([name, found]) => {
+  function paintScores(outcome) {
+    const { observed, values, method, typed } = live.state;
+    const body = Said.rows(outcome, method).map(([name, found]) => {
       const line = element("tr", "");
       const cells = [found.observed, found.masked, found.all, found.norm].map((value) => element("td", number(value)));
       line.append(element("th", name, { scope: "row" }), ...cells);
       return line;
     });
     find("scores").tBodies[0].replaceChildren(...body);
-    const seen = live.state.observed.filter(Boolean).length;
-    find("seen").textContent = `${seen} of ${live.state.values.length} entries observed.`;
-    find("clipped").textContent = clipped
-      ? `Observed values without a token: ${clipped}; the model is given the nearest that has one.`
-      : "";
-    find("certificate").textContent = certificate(nuclear);
-  }
-
-  function certificate(nuclear) {
-    if (!nuclear) return "The nuclear norm is minimised in this page for matrices up to 10 × 10.";
-    const gap = `relative duality gap ${number(nuclear.gap, 1)}`;
-    if (!nuclear.converged) return `The least nuclear norm did not converge (${gap}): what is shown is not the solution.`;
-    const only = nuclear.unique ? "no other matrix has this norm" : "other matrices may have the same norm";
-    return `Least nuclear norm: ${gap}; ${only}.`;
+    find("seen").textContent = `${observed.filter(Boolean).length} of ${values.length} entries observed.`;
+    find("clipped").textContent = Said.clipped(outcome.clipped);
+    find("certificate").textContent = Said.certificate(outcome.nuclear);
+    find("rank").textContent = Rank.sentence(outcome.rank, live.task, typed);
   }
 
   function tellScale(largest) {
