@@ -13,6 +13,8 @@ from plotly.offline import get_plotlyjs
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
 MAPS, PACKED = "maps.js", "packed.js"
+SINGLE = "single.js"
+"""Of a report in one file, in which alone it stands."""
 STYLES = (STYLE,)
 """Of every page."""
 NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)

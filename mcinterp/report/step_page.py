@@ -27,16 +27,13 @@ def step_page(
     pages: Mapping[int, str],
     heads: Mapping[str, str],
     results: Mapping[str, Result],
-    single_file: bool,
 ) -> str:
-    shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
-    if not single_file:
-        shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
+    shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads))
+    shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
     order = list(pages)
     at = order.index(step)
     return render(
         "step",
-        single_file,
         scripts_for(attention=any(section.widget for section in shown)),
         title=f"{name}, step {number(step)}",
         run=name,
