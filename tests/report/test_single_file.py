@@ -148,8 +148,8 @@ def test_the_explorer_is_in_it_and_runs(explorer_page: Path, tmp_path: Path, ope
     alone = shutil.move(write_report(folder, single_file=True), tmp_path / "report.html")
     with opened(alone / "index.html") as page:
         page.locator("a[href='?explore.html']").first.click()
-        page.locator("#answered td").first.wait_for()
-        assert page.locator("#answered td").count() == 20
+        page.locator("#answered td").last.wait_for()
+        assert page.locator("#answered td").count() >= 20
 
 
 def test_a_page_that_is_not_there_is_told(single_report: Path, browser: Any) -> None:
