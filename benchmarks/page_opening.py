@@ -1,9 +1,9 @@
 """How soon a report's pages show something: python benchmarks/page_opening.py REPORT [ROUNDS].
 
-REPORT is the folder of a report. Its index, last step, first head, claims and explorer are opened in Chromium from the disk, as far
-as they are there; so are the same pages of report.html, where the report is also in one file. Prints the milliseconds
-from the start of the navigation until the first figure is painted (where a page has none, its first table), over rounds
-after one that is not counted. Needs playwright and a Chromium (MCINTERP_BROWSER names one).
+REPORT is the folder of a report. Its index, last step, first head, claims and explorer are opened in Chromium from the
+disk, as far as they are there; so are the same pages of report.html, where the report is also in one file. Prints the
+milliseconds from the start of the navigation until the first figure is painted (where a page has none, its first table),
+over rounds after one that is not counted. Needs playwright and a Chromium (MCINTERP_BROWSER names one).
 """
 
 import os
@@ -19,7 +19,8 @@ KINDS = {"index": "index.html", "step": "step-*.html", "head": "head-*.html", "c
 KINDS |= {"explorer": "explore.html"}
 WATCH = """(() => {
     const figures = ".main-svg, .circuitsvis canvas, .heads canvas, .tile canvas, #answered td";
-    const drawn = () => document.querySelector(document.querySelector(".plot, .attention, .tile, #answered") ? figures : "main td");
+    const some = () => document.querySelector(".plot, .attention, .tile, #answered");
+    const drawn = () => document.querySelector(some() ? figures : "main td");
     const look = () => {
         if (!document.body || document.getElementById("unpacking") || !drawn()) return requestAnimationFrame(look);
         // What stands in this frame is painted at its end.

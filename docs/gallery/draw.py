@@ -1,8 +1,9 @@
 """Draw the gallery from stored results: python docs/gallery/draw.py [REPORTS].
 
-For every study whose results are somewhere below REPORTS (by default reports/), one figure is drawn as an SVG that carries its
-caption as title; pictures of the other studies stay as they stand. index.md is then written from the pictures. Needs playwright and a
-Chromium (MCINTERP_BROWSER names one); without them nothing is drawn, and a sentence says so.
+For every study whose results are somewhere below REPORTS (by default reports/), one figure is drawn as an SVG that
+carries its caption as title; pictures of the other studies stay as they stand. index.md is then written from the
+pictures. Needs playwright and a Chromium (MCINTERP_BROWSER names one); without them nothing is drawn, and a sentence
+says so.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ PICTURES = {
 WIDTH = 760
 HEAD = """# Gallery
 
-One picture a study, drawn from its stored results: click for what it is about. `make docs` draws those anew whose results are in
-`reports/`; the command below each makes them.
+One picture a study, drawn from its stored results: click for what it is about. `make docs` draws those anew whose
+results are in `reports/`, where a command like that below each puts them.
 """
 
 
@@ -59,7 +60,7 @@ def main(reports: str = "reports") -> None:
     except (ImportError, FileNotFoundError) as missing:
         said += f"; none was drawn, as {missing}"
     (HERE / "index.md").write_text(HEAD + "".join(map(entry, PICTURES)), encoding="utf-8")
-    print(f"{said}; the pictures that stand are kept", file=sys.stderr)
+    sys.stderr.write(f"{said}; the pictures that stand are kept\n")
 
 
 def views(reports: Path) -> Iterator[tuple[str, FigureView]]:
@@ -116,7 +117,8 @@ def draw(found: Mapping[str, FigureView]) -> None:
 def picture(page: Any, view: FigureView) -> str:
     """A figure as SVG on white, with its caption as title."""
     script = """([figure, size]) => {
-        const layout = { ...figure.layout, paper_bgcolor: "#fff", font: { ...figure.layout.font, family: "sans-serif" } };
+        const font = { ...figure.layout.font, family: "sans-serif" };
+        const layout = { ...figure.layout, paper_bgcolor: "#fff", font };
         return Plotly.toImage({ ...figure, layout }, { format: "svg", ...size });
     }"""
     address = page.evaluate(script, [json.loads(str(view.json)), {"width": WIDTH, "height": view.height}])
