@@ -2,8 +2,8 @@
 
 REPORT is the folder of a report. Its index, last step, first head, claims and explorer are opened in Chromium from the
 disk, as far as they are there; so are the same pages of report.html, where the report is also in one file. Prints the
-milliseconds from the start of the navigation until the first figure is painted (where a page has none, its first table),
-over rounds after one that is not counted. Needs playwright and a Chromium (MCINTERP_BROWSER names one).
+milliseconds from the start of the navigation until the first figure is painted (where a page has none, its first
+table), over rounds after one that is not counted. Needs playwright and a Chromium (MCINTERP_BROWSER names one).
 """
 
 import os
