@@ -52,8 +52,10 @@ check: $(VENV)/.development
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The site of docs/, with the notebooks run and their answers shown: build/docs/index.html, which works offline.
+# The site of docs/, with the notebooks run and their answers shown: build/docs/index.html, which works offline. Pictures of the
+# gallery are drawn anew where reports/ has a study's results and there is a Chromium.
 docs: $(VENV)/.docs
+	$(BIN)/python docs/gallery/draw.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -n docs build/docs
 
 bench: $(VENV)/.development

@@ -85,9 +85,9 @@ def test_other_words_for_the_outcome_sample_nothing_anew(cli: Cli, here: Path, m
     code, out, _ = cli(
         "fork", "reports/fork-gpt", "--outcome", "[n-z]", "--out", "again", "--distinct", "--single-file"
     )
-    assert (code, out) == (0, "again/index.html\n")
+    assert (code, out) == (0, "again/report.html\n")
     assert Result.load(here / "again/data/forks").facts["distinct"]
-    assert not (here / "again/assets").exists()
+    assert (here / "again/index.html").is_file()
 
 
 def test_a_run_of_this_package(cli: Cli, here: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_run_is_followed_by_the_names_of_its_tokens(tmp_path: Path, capsys: py
     result = Result.load(tmp_path / "out" / "data" / "graph-trace")
     assert not result.facts["begins"]
     assert result.settings["length"] == 12
-    assert (tmp_path / "out" / "index.html").is_file()
+    assert (tmp_path / "out" / "report.html").is_file()
     code, _, err = run(capsys, tmp_path / "run", *words, "--length", 13)
     assert code != 0
     assert "walks of 13 tokens are longer than the model's 12 positions" in err

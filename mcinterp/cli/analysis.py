@@ -20,6 +20,7 @@ from mcinterp.cli.options import (
     RunArgument,
     Samples,
     Seed,
+    SingleFile,
     Steps,
     find_run,
     one_step,
@@ -57,16 +58,13 @@ def report(
     steps: Steps = "auto",
     passes: Passes = None,
     out: Out = None,
-    alone: Annotated[
-        bool,
-        typer.Option("--self-contained", help="Put scripts, style and numbers into each page, which then opens alone."),
-    ] = False,
+    single_file: SingleFile = False,
     samples: Samples = None,
     seed: Seed = 0,
     device: Device = "auto",
     jobs: Jobs = 1,
 ) -> None:
-    """Run passes on checkpoints and write HTML pages; prints the path of the index."""
+    """Run passes on checkpoints and write HTML pages; prints the path of the index, or of the single file."""
     failed = None
     try:
         folder = _analyse(run, steps, passes, out, samples, seed, device, jobs)
@@ -75,7 +73,7 @@ def report(
     from mcinterp.report import write_report
 
     make_explorer(run, folder)
-    print(write_report(folder, alone))
+    print(write_report(folder, single_file))
     if failed:
         raise failed
 

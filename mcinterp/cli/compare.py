@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcinterp.cli.options import CONFIG, REPORTS, Device, Seed, check_steps, one_step, open_run, run_and_step
+from mcinterp.cli.options import (
+    CONFIG,
+    REPORTS,
+    Device,
+    Seed,
+    SingleFile,
+    check_steps,
+    one_step,
+    open_run,
+    run_and_step,
+)
 from mcinterp.cli.progress import analysis_progress
 from mcinterp.config.steps import AUTO
 from mcinterp.errors import UsageError
@@ -27,7 +37,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the pages; by default reports/compare-A-B.", metavar="DIR")
     ] = None,
-    single_file: Annotated[bool, typer.Option("--single-file", help="Inline scripts and styles in the page.")] = False,
+    single_file: SingleFile = False,
     samples: Annotated[
         int | None, typer.Option(help="Matrices a comparison; by default each one's own number.", min=4)
     ] = None,

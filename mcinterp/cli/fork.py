@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcinterp.cli.language import opened_language
-from mcinterp.cli.options import REPORTS, Device, Seed
+from mcinterp.cli.options import REPORTS, Device, Seed, SingleFile
 from mcinterp.cli.progress import count_progress, say
 from mcinterp.errors import UsageError
 
@@ -61,7 +61,7 @@ def fork(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; by default reports/fork-MODEL.", metavar="DIR")
     ] = None,
-    single_file: Annotated[bool, typer.Option("--single-file", help="Inline scripts and styles in the page.")] = False,
+    single_file: SingleFile = False,
     device: Device = "auto",
 ) -> None:
     """Find the tokens at which the outcome of a model's text is decided, and write a page; prints its path.

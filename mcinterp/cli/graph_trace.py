@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcinterp.cli.language import opened_language
-from mcinterp.cli.options import REPORTS, Device, Seed
+from mcinterp.cli.options import REPORTS, Device, Seed, SingleFile
 from mcinterp.cli.progress import count_progress, say
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def graph_trace(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; by default reports/graph-trace-MODEL.", metavar="DIR")
     ] = None,
-    single_file: Annotated[bool, typer.Option("--single-file", help="Inline scripts and styles in the page.")] = False,
+    single_file: SingleFile = False,
     device: Device = "auto",
 ) -> None:
     """Let a model read walks through a graph of words, and see its states take the graph's shape.

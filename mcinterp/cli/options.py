@@ -54,6 +54,12 @@ Device = Annotated[
     typer.Option(help="auto, cpu, cuda, cuda:1, …; auto takes a CUDA device if there is one.", callback=known_device),
 ]
 Steps = Annotated[str, typer.Option(help="auto (before, during and after the drop), all, first, last, or 0,4000,…")]
+SingleFile = Annotated[
+    bool,
+    typer.Option(
+        "--single-file", help="Also put pages, scripts and numbers into one file, report.html, and print its path."
+    ),
+]
 Passes = Annotated[str | None, typer.Option(help="Passes, separated by commas; by default all. See passes.")]
 Jobs = Annotated[int, typer.Option(help="Checkpoints and comparisons made at the same time.", min=1)]
 

@@ -14,6 +14,7 @@ from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.numbers import number
 from mcinterp.report.page import FOLDER, head_note, render, scripts_for
 from mcinterp.report.scores import Scores
+from mcinterp.report.single import finished
 from mcinterp.report.site import write_assets
 from mcinterp.report.views import view_of
 from mcinterp.report.views.provenance import provenance_tables
@@ -29,10 +30,10 @@ def write_comparison_report(folder: Path | str, single_file: bool = False) -> Pa
 
     Args:
         folder: index.html and assets/ are written there.
-        single_file: put scripts, style and numbers into the page instead of assets/ and links to data/.
+        single_file: also put all of it into one file, report.html, which needs nothing beside it.
 
     Returns:
-        the path of index.html.
+        the path of index.html, or of report.html.
 
     Raises:
         CheckpointError: if nothing was compared, or a stored result is damaged.
@@ -42,14 +43,13 @@ def write_comparison_report(folder: Path | str, single_file: bool = False) -> Pa
     results = _results(folder)
     if not results:
         raise CheckpointError(f"{folder / DATA} holds no comparison; make one with mcinterp compare")
-    write_assets(folder, single_file)
+    write_assets(folder)
     sections = [
-        replace(view_of(result.name)(result, {}), name=name, links=numbers_of(folder, f"{DATA}/{name}", single_file))
+        replace(view_of(result.name)(result, {}), name=name, links=numbers_of(folder, f"{DATA}/{name}"))
         for name, result in results.items()
     ]
     page = render(
         "compare",
-        single_file,
         scripts_for(attention=False),
         title=_title(folder, results),
         head_note=head_note(_study(results), Scores.known(next(iter(results.values())))),
@@ -58,7 +58,7 @@ def write_comparison_report(folder: Path | str, single_file: bool = False) -> Pa
         provenance=provenance_tables(results),
     )
     write_atomic(folder / INDEX, page.encode("utf-8"))
-    return folder / INDEX
+    return finished(folder, single_file)
 
 
 def _results(folder: Path) -> dict[str, Result]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mcinterp.errors import CheckpointError
 from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.page import FOLDER, render, scripts_for
+from mcinterp.report.single import finished
 from mcinterp.report.site import write_assets
 from mcinterp.report.views.forks import forks, words
 from mcinterp.results import RECORD, Result
@@ -21,10 +22,10 @@ def write_fork_report(folder: Path | str, single_file: bool = False) -> Path:
 
     Args:
         folder: index.html and assets/ are written there.
-        single_file: put scripts, style and numbers into the page instead of assets/ and links to data/.
+        single_file: also put all of it into one file, report.html, which needs nothing beside it.
 
     Returns:
-        the path of index.html.
+        the path of index.html, or of report.html.
 
     Raises:
         CheckpointError: if there is no such result, or it is damaged.
@@ -34,11 +35,10 @@ def write_fork_report(folder: Path | str, single_file: bool = False) -> Path:
     if not (folder / DATA / FORKS / RECORD).is_file():
         raise CheckpointError(f"{folder / DATA} holds no forks; find them with mcinterp fork")
     result = replace(Result.load(folder / DATA / FORKS), name=FORKS)
-    write_assets(folder, single_file)
-    links = numbers_of(folder, f"{DATA}/{FORKS}", single_file)
+    write_assets(folder)
+    links = numbers_of(folder, f"{DATA}/{FORKS}")
     page = render(
         "fork",
-        single_file,
         scripts_for(attention=False),
         title=_title(result),
         facts=_facts(result),
@@ -48,7 +48,7 @@ def write_fork_report(folder: Path | str, single_file: bool = False) -> Path:
         provenance=[(name.replace("_", " "), str(value)) for name, value in result.provenance.items()],
     )
     write_atomic(folder / INDEX, page.encode("utf-8"))
-    return folder / INDEX
+    return finished(folder, single_file)
 
 
 def _title(result: Result) -> str:

@@ -107,20 +107,19 @@ class HeadPages:
         self.pages = dict(sorted({**self.pages, **own}.items(), key=lambda one: _place(one[0])))
         return own
 
-    def write(self, single_file: bool) -> Iterator[tuple[str, str]]:
+    def write(self) -> Iterator[tuple[str, str]]:
         """Name and text of every page, in the order of the heads."""
         tables = Tables(self._steps)
         for at, head in enumerate(self.pages):
-            yield self.pages[head], self._page(at, head, tables, single_file)
+            yield self.pages[head], self._page(at, head, tables)
 
-    def _page(self, at: int, head: str, tables: Tables, single_file: bool) -> str:
+    def _page(self, at: int, head: str, tables: Tables) -> str:
         order = list(self.pages)
         course = Course(head, tables, self._pages, self._transition)
         sections = self._sections(course)
         layer = _place(head)[0]
         return render(
             "head",
-            single_file,
             SCRIPTS,
             title=f"{self._run}, {head}",
             run=self._run,

@@ -29,18 +29,16 @@ def index_page(
     pages: Mapping[int, str],
     heads: Mapping[str, str],
     paper: tuple[str, Link] | None,
-    single_file: bool,
     examples: Section | None = None,
 ) -> str:
     if run:
-        links = numbers_of(folder, f"{DATA}/{run.name}", single_file)
+        links = numbers_of(folder, f"{DATA}/{run.name}")
         curve = replace(training.view(run, pages), links=links)
     else:
         curve = Section("training", "Loss curve", absent="The results of the training are missing.")
     taxonomies = {step: results["taxonomy"] for step, results in steps.items() if "taxonomy" in results}
     return render(
         "index",
-        single_file,
         scripts_for(attention=False),
         title=name,
         facts=training.run_facts(run) if run else [],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +17,10 @@ EXPLORER = "explore.html"
 """Beside a report, the page in which the model runs."""
 
 
-def with_numbers(folder: Path, data: str, shown: Sequence[Section], single_file: bool) -> list[Section]:
+def with_numbers(folder: Path, data: str, shown: Sequence[Section]) -> list[Section]:
     """Sections with links to their numbers."""
     return [
-        section if section.absent else replace(section, links=numbers_of(folder, f"{data}/{section.name}", single_file))
+        section if section.absent else replace(section, links=numbers_of(folder, f"{data}/{section.name}"))
         for section in shown
     ]
 
@@ -45,18 +44,7 @@ def step_link(step: int, pages: Mapping[int, str]) -> Link:
     return Link(f"step {number(step)}", pages[step])
 
 
-def numbers_of(folder: Path, data: str, single_file: bool) -> list[Link]:
-    """Links to the stored numbers of a result; in a single file the tables travel in the link itself."""
+def numbers_of(folder: Path, data: str) -> list[Link]:
+    """Links to the stored numbers of a result."""
     files = sorted(path for path in (folder / data).iterdir() if path.suffix == ".csv" or path.name in (RECORD, ARRAYS))
-    if not single_file:
-        return [Link(path.name, f"{data}/{path.name}") for path in files]
-    return [Link(path.name, _data_url(path), _download_name(data, path)) for path in files if path.name != ARRAYS]
-
-
-def _data_url(path: Path) -> str:
-    kind = "text/csv" if path.suffix == ".csv" else "application/json"
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
-
-
-def _download_name(data: str, path: Path) -> str:
-    return f"{data.removeprefix(DATA + '/').replace('/', '-')}-{path.name}"
+    return [Link(path.name, f"{data}/{path.name}") for path in files]

@@ -38,16 +38,15 @@ def write_overview(folder: Path | str) -> Path:
         raise CheckpointError(f"{folder / DATA} holds no overview of studies")
     stored = Result.load(folder / DATA / OVERVIEW)
     studies, claims = stored.table("studies"), stored.table("claims")
-    write_assets(folder, single_file=False)
+    write_assets(folder)
     page = render(
         "overview",
-        False,
         scripts_for(attention=False),
         title=stored.title,
         lead=overview_sentences(stored),
         summary=_summary(studies, claims),
         sections=[_section(row, claims[claims["study"] == row["study"]]) for _, row in _decided(studies).iterrows()],
-        links=numbers_of(folder, f"{DATA}/{OVERVIEW}", single_file=False),
+        links=numbers_of(folder, f"{DATA}/{OVERVIEW}"),
     )
     write_atomic(folder / INDEX, page.encode())
     return folder / INDEX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -30,6 +30,8 @@ from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores
 
 FOLDER = "assets"
+LINKED = "'self' file:"
+"""Which scripts may run where they are files beside the page."""
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'self' file: 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
@@ -39,21 +41,36 @@ that the package did not put there."""
 
 
 def render(
-    template: str, single_file: bool, scripts: Sequence[str], styles: Sequence[str] = STYLES, **values: Any
+    template: str, scripts: Sequence[str], styles: Sequence[str] = STYLES, alone: bool = False, **values: Any
 ) -> str:
     """One page.
 
     Args:
         template: index, step, … or one of another package, such as `package:name`.
-        single_file: whether scripts and style stand in the page.
         scripts: which scripts it needs.
         styles: which style sheets.
+        alone: whether they stand in the page, which then needs no file beside it.
         values: what the template shows.
     """
-    head = _inline(scripts, styles) if single_file else _linked(scripts, styles)
-    policy = Markup(POLICY.format(scripts=_script_sources(single_file, scripts)))
-    page = _environment().get_template(f"{template}.html.j2")
-    return page.render(head=head, policy=policy, **values)
+    head = _inline(scripts, styles) if alone else _linked(scripts, styles)
+    sources = digests(asset(name).encode() for name in scripts) if alone else LINKED
+    return fill(template, head=head, policy=policy(sources), **values)
+
+
+def fill(template: str, **values: Any) -> str:
+    """The text of a template with these values in it."""
+    return _environment().get_template(f"{template}.html.j2").render(**values)
+
+
+def policy(scripts: str) -> Markup:
+    """What a page may load, of which `scripts` may run."""
+    return Markup(POLICY.format(scripts=scripts))
+
+
+def digests(scripts: Iterable[bytes]) -> str:
+    """Scripts in a page that may run, for its policy."""
+    found = (hashlib.sha256(script).digest() for script in scripts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in found)
 
 
 def head_note(study: Study | None, scores: Scores | None = None) -> str:
@@ -85,14 +102,6 @@ def _inline(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
     parts = [f"<style>{asset(name)}</style>" for name in styles]
     parts += [f"<script>{asset(name)}</script>" for name in scripts]
     return Markup("\n".join(parts))
-
-
-def _script_sources(single_file: bool, scripts: Sequence[str]) -> str:
-    """Which scripts may run: the files beside the page, or those in it that have these digests."""
-    if not single_file:
-        return "'self' file:"
-    digests = (hashlib.sha256(asset(name).encode()).digest() for name in scripts)
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
 def _template(name: str) -> str:

@@ -41,11 +41,10 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202
 
 @dataclass(frozen=True)
 class Link:
-    """A link to a page or a file of numbers; `download` names the file where the numbers travel inside the page."""
+    """A link to a page or a file of numbers."""
 
     text: str
     href: str
-    download: str = ""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def write_replication_report(folder: Path | str) -> Path:
         raise CheckpointError(f"{folder / DATA} holds no replication of a study")
     tidy(folder, DATA)
     stored = Result.load(folder / DATA / REPLICATION)
-    write_assets(folder, single_file=False)
+    write_assets(folder)
     write_atomic(folder / INDEX, _page(stored, folder).encode())
     return folder / INDEX
 
@@ -55,7 +55,6 @@ def _page(result: Result, folder: Path) -> str:
     seeds, claims = result.table("seeds"), result.table("claims")
     return render(
         "replication",
-        False,
         scripts_for(attention=False),
         title=str(result.facts["title"]),
         source=str(result.facts["source"]),
@@ -69,7 +68,7 @@ def _page(result: Result, folder: Path) -> str:
         summary=_summary(result),
         bounds=str(result.facts.get("bounds", "")),
         sections=[_section(claim, result) for _, claim in claims.iterrows()],
-        links=numbers_of(folder, f"{DATA}/{REPLICATION}", single_file=False),
+        links=numbers_of(folder, f"{DATA}/{REPLICATION}"),
         configs=_configs(result),
         versions=dict(result.provenance.get("versions", {})),
     )

@@ -16,6 +16,7 @@ from mcinterp.report.index_page import index_page
 from mcinterp.report.links import DATA, INDEX, MAPS, numbers_of, with_numbers
 from mcinterp.report.page import EXPLORER, FOLDER
 from mcinterp.report.parts import Link, Section
+from mcinterp.report.single import finished
 from mcinterp.report.step_page import step_page
 from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, examples, study_sections
@@ -31,16 +32,16 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     """Write the pages of a run, or of a study that has none, from the results stored in `folder/data`.
 
     The pages depend on the stored results alone; written twice they are the same. Pages of checkpoints and heads that
-    have no results any more are removed.
+    have no results any more are removed, and so is a report.html that is not asked for, as it would be older.
 
     Args:
         folder: the run's report folder; index.html, one step-….html a checkpoint, one head-….html an attention head and
             assets/ are written there, and paper.html where there are claims of a study. Without a run index.html is
             that same page.
-        single_file: put scripts, style and numbers into each page instead of assets/ and links to data/.
+        single_file: also put all of it into one file, report.html, which needs nothing beside it.
 
     Returns:
-        the path of index.html.
+        the path of index.html, or of report.html.
 
     Raises:
         CheckpointError: if nothing was analysed, or a stored result is damaged.
@@ -52,7 +53,7 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     if not steps and run is None:
         return _alone(folder, single_file)
     # The index comes last, so that one that stands has all that it leads to.
-    write_assets(folder, single_file)
+    write_assets(folder)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     shown = _examples(folder, run)
@@ -61,19 +62,17 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
         stored = _load_step(steps[step])
         results = answers(stored)
         own = heads.add(step, results)
-        looked_at = _numbered(folder, shown.at(step) if shown else None, single_file)
-        text = step_page(folder, name, run, step, pages, own, stored, ends, single_file, looked_at)
-        _write(folder / pages[step], text)
+        looked_at = _numbered(folder, shown.at(step) if shown else None)
+        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, ends, looked_at))
         light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
-    for page, text in heads.write(single_file):
+    for page, text in heads.write():
         _write(folder / page, text)
-    comparisons = _comparisons(folder, run, single_file)
-    paper = _paper_page(folder, (PAGE,), name, single_file)
-    looked_at = _numbered(folder, shown.over_steps() if shown else None, single_file)
-    text = index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file, looked_at)
-    _write(folder / INDEX, text)
-    _remove_stale(folder, {*pages.values(), *heads.pages.values()}, () if single_file else pages)
-    return folder / INDEX
+    comparisons = _comparisons(folder, run)
+    paper = _paper_page(folder, (PAGE,), name)
+    looked_at = _numbered(folder, shown.over_steps() if shown else None)
+    _write(folder / INDEX, index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, looked_at))
+    _remove_stale(folder, {*pages.values(), *heads.pages.values()}, pages)
+    return finished(folder, single_file)
 
 
 def _remove_stale(folder: Path, standing: Collection[str], steps: Collection[int]) -> None:
@@ -90,9 +89,9 @@ def _alone(folder: Path, single_file: bool) -> Path:
     """The page of a study that has no run of its own."""
     if not (folder / DATA / CLAIMS / RECORD).exists():
         raise CheckpointError(f"{folder / DATA} holds no results: analyse the run first")
-    write_assets(folder, single_file)
-    _paper_page(folder, (PAGE, INDEX), "", single_file)
-    return folder / INDEX
+    write_assets(folder)
+    _paper_page(folder, (PAGE, INDEX), "")
+    return finished(folder, single_file)
 
 
 def _step_folders(folder: Path) -> dict[int, Path]:
@@ -125,28 +124,28 @@ def _load_step(path: Path) -> dict[str, Result]:
     return {name: result for name, result in found.items() if result}
 
 
-def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool) -> tuple[str, Link] | None:
+def _paper_page(folder: Path, pages: Sequence[str], run: str) -> tuple[str, Link] | None:
     """Write the page of a study's claims, if there are any, under these names; what the index says of it."""
     claims = _load(folder / DATA / CLAIMS)
     if claims is None:
         return None
     results = _load_step(folder / DATA / STUDY)
     del results[claims.name]
-    shown = with_numbers(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results), single_file)
-    links = numbers_of(folder, f"{DATA}/{CLAIMS}", single_file)
-    text = claims_page(claims, run, single_file, links, shown)
+    shown = with_numbers(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results))
+    links = numbers_of(folder, f"{DATA}/{CLAIMS}")
+    text = claims_page(claims, run, links, shown)
     for page in pages:
         _write(folder / page, text)
     return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
 
 
-def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
+def _comparisons(folder: Path, run: Result | None) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
     results = _load_step(folder / DATA / "run")
     answered = examples.NAME in answers(results)  # those have a place of their own
     shown = [section for section in comparison_sections(results, run) if section.name in results]
     shown = [section for section in shown if not (answered and section.name == examples.NAME)]
-    return with_numbers(folder, f"{DATA}/run", shown, single_file)
+    return with_numbers(folder, f"{DATA}/run", shown)
 
 
 def _examples(folder: Path, run: Result | None) -> examples.Examples | None:
@@ -155,26 +154,20 @@ def _examples(folder: Path, run: Result | None) -> examples.Examples | None:
     return examples.Examples.stored(result, run, (folder / EXPLORER).is_file())
 
 
-def _numbered(folder: Path, section: Section | None, single_file: bool) -> Section | None:
+def _numbered(folder: Path, section: Section | None) -> Section | None:
     """A section of the examples with links to their numbers."""
-    return section and with_numbers(folder, f"{DATA}/run", [section], single_file)[0]
+    return section and with_numbers(folder, f"{DATA}/run", [section])[0]
 
 
-def write_assets(folder: Path, single_file: bool) -> None:
-    """Put the scripts and the style beside the pages; in single files they stand, and older ones are removed."""
+def write_assets(folder: Path) -> None:
+    """Put the scripts and the style beside the pages."""
     assets = folder / FOLDER
-    if not single_file:
-        with explained(assets):
-            assets.mkdir(exist_ok=True)
-        for name in NAMES:
-            _write(assets / name, asset(name))
-        for left in {*assets.glob("*.js"), *assets.glob("*.css")} - {assets / name for name in NAMES}:
-            left.unlink()  # of an earlier version
-    elif assets.exists():
-        for name in NAMES:
-            (assets / name).unlink(missing_ok=True)
-        if not any(assets.iterdir()):
-            assets.rmdir()
+    with explained(assets):
+        assets.mkdir(exist_ok=True)
+    for name in NAMES:
+        _write(assets / name, asset(name))
+    for left in {*assets.glob("*.js"), *assets.glob("*.css")} - {assets / name for name in NAMES}:
+        left.unlink()  # of an earlier version
 
 
 def _write(path: Path, text: str) -> None:

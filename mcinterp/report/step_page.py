@@ -28,18 +28,15 @@ def step_page(
     heads: Mapping[str, str],
     results: Mapping[str, Result],
     ends: Mapping[str, float],
-    single_file: bool,
     examples: Section | None = None,
 ) -> str:
-    shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
+    shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads))
     shown = [replace(section, widget=section.widget and section.widget.ending(ends)) for section in shown]
-    if not single_file:
-        shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
+    shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
     order = list(pages)
     at = order.index(step)
     return render(
         "step",
-        single_file,
         scripts_for(attention=any(section.widget for section in shown)),
         title=f"{name}, step {number(step)}",
         run=name,

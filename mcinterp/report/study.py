@@ -21,15 +21,12 @@ PLURALS = {"holds": "hold", "does not hold": "do not hold", "undecided": "are un
 SINGULARS = {"holds": "holds", "does not hold": "does not hold", "undecided": "is undecided"}
 
 
-def claims_page(
-    result: Result, run: str, single_file: bool, links: Sequence[Link], evidence: Sequence[Section] = ()
-) -> str:
+def claims_page(result: Result, run: str, links: Sequence[Link], evidence: Sequence[Section] = ()) -> str:
     """The page of a study's claims, from their stored result.
 
     Args:
         result: the claims.
         run: that they are about; empty where the study has none.
-        single_file: whether scripts and style stand in the page.
         links: lead to the numbers of the claims.
         evidence: what the study measured itself, shown below the claims.
     """
@@ -40,7 +37,6 @@ def claims_page(
     ]
     return render(
         "study",
-        single_file,
         scripts_for(attention=False),
         title=str(result.facts["title"]),
         run=run,

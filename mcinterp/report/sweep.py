@@ -40,7 +40,6 @@ def write_sweep_report(summary: Result, folder: Path | str) -> Path:
     links = [Link(name, f"{DATA}/{SUMMARY}/{name}") for name in files]
     page = render(
         "sweep",
-        False,
         scripts_for(attention=False),
         title=str(stored.facts["sweep"]),
         facts=sweep.sweep_facts(stored),

@@ -26,7 +26,7 @@ LINES = [
     f"excerpt {SHORT} new --steps 4 --trained-by hand",
     "passes",
     "presets",
-    f"report {SHORT} --steps auto --self-contained --out new --samples 4 --seed 3",
+    f"report {SHORT} --steps auto --single-file --out new --samples 4 --seed 3",
     f"report {SHORT} --passes embeddings,components --device cpu",
     "reproduce matrix-completion --preset tiny --run new --out new2 --jobs 2 --samples 8",
     "reproduce ghost-points --preset exact --samples 4",

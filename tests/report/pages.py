@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from forged import Forge
 from small_run import small_config
 
 from mcinterp.report import write_report
+from mcinterp.report.single import write_single
 from mcinterp.runs import Run, train
 from mcinterp.studies.matrix_completion.explorer.explorable import explorable
 from mcinterp.studies.matrix_completion.explorer.page import write_explorer
@@ -31,11 +33,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def single_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the same report with everything in each page; to be read only."""
-    folder = Forge().write(tmp_path_factory.mktemp("single"))
-    write_report(folder, single_file=True)
-    return folder
+def single_report(report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same report in one file, which stands alone; `opened` takes `single_report / "index.html"` for its index."""
+    folder = shutil.copytree(report, tmp_path_factory.mktemp("single"), dirs_exist_ok=True)
+    return shutil.move(write_single(folder), tmp_path_factory.mktemp("alone") / "report.html")
 
 
 _RUNNING: list[Any] = []
@@ -80,10 +81,13 @@ class Tab:
             self.problems.append(f"request of {route.request.url}")
             route.abort()
 
-    def show(self, address: str, width: int, scheme: str) -> None:
+    def show(self, path: Path, place: str, width: int, scheme: str) -> None:
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.emulate_media(color_scheme=scheme)
-        self.page.goto(address)
+        in_one = path.parent.is_file()
+        self.page.goto((f"{path.parent.as_uri()}?{path.name}" if in_one else path.as_uri()) + place)
+        if in_one:
+            self.page.locator("#main").wait_for()
 
     def leave(self) -> list[str]:
         """Forget the page; returns what was wrong with it."""
@@ -108,7 +112,7 @@ def opened(browser: Any, idle_tabs: list[Tab]) -> Callable[..., Any]:
     def open_page(path: Path, width: int = 1400, scheme: str = "light", place: str = "") -> Iterator[Any]:
         tab = idle_tabs.pop() if idle_tabs else Tab(browser)
         try:
-            tab.show(path.as_uri() + place, width, scheme)
+            tab.show(path, place, width, scheme)
             yield tab.page
             problems = tab.leave()
         except BaseException:

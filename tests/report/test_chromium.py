@@ -95,15 +95,6 @@ def test_no_page_scrolls_sideways(report: Path, opened: Opened, name: str, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_numbers_are_saved_from_a_single_file(single_report: Path, opened: Opened, tmp_path: Path) -> None:
-    with opened(single_report / STEP) as page:
-        with page.expect_download() as download:
-            page.locator("#probes").get_by_role("link", name="probes.csv").click()
-        download.value.save_as(tmp_path / "probes.csv")
-    stored = single_report / "data" / "step-00009000" / "probes" / "probes.csv"
-    assert (tmp_path / "probes.csv").read_bytes() == stored.read_bytes()
-
-
 def test_landmarks_and_names(report: Path, opened: Opened) -> None:
     with opened(report / STEP) as page:
         draw_all(page)

@@ -75,7 +75,7 @@ def folder(planted: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def small(planted: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of two runs, in a single file."""
+    """A page of two runs, also in a single file."""
     out = tmp_path_factory.mktemp("comparison") / "small"
     compare([Compared(run, None, run.name) for run in planted[:2]], out, samples=8)
     write_comparison_report(out, single_file=True)
@@ -360,10 +360,11 @@ def test_the_page_depends_on_the_stored_results_alone(folder: Path) -> None:
 
 
 def test_in_a_single_file_everything_is_in_it(small: Path) -> None:
-    text = (small / "index.html").read_text()
-    assert not (small / "assets").exists()
-    assert not re.search(r"<(script|link)[^>]+(src|href)=\"(?!data:)", text[: text.index("<style>")])
-    assert "download=" in text
+    text = (small / "report.html").read_text()
+    assert not re.search(r"<(script|link)[^>]+(src|href)=\"(?!data:)", text)
+    packed = set(re.findall(r'data-part="([^"]+)"', text))
+    assert packed >= {path.relative_to(small).as_posix() for path in (small / "data").rglob("*.csv")}
+    assert packed >= {"index.html", "assets/plotly.min.js"}
 
 
 def test_a_report_beside_it_is_linked(small: Path, tmp_path: Path) -> None:
@@ -373,7 +374,7 @@ def test_a_report_beside_it_is_linked(small: Path, tmp_path: Path) -> None:
     (tmp_path / "one" / "index.html").write_text("")
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "step-00004000.html").write_text("")
-    text = write_comparison_report(data.parent, single_file=True).read_text()
+    text = write_comparison_report(data.parent).read_text()
     assert 'href="../one/index.html"' in text
     assert 'href="../two/step-00004000.html"' in text
 

@@ -203,16 +203,6 @@ def test_heads_are_in_the_order_of_layers_and_numbers() -> None:
     assert order[9:13] == ["L0H9", "L0H10", "L0H11", "L1H0"]
 
 
-def test_a_single_file_has_it_all(tmp_path: Path) -> None:
-    forge = Forge(steps=(1000, 9000), n_heads=1)
-    save_circuits(forge, forge.write(tmp_path))
-    write_report(tmp_path, single_file=True)
-    page = (tmp_path / "head-L1H0.html").read_text()
-    assert page.count("plotly.js v") == 1
-    assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', page)
-    assert "drawAll" in page
-
-
 def test_nothing_masked_is_said(tmp_path: Path) -> None:
     forge = Forge(steps=(1000,), n_heads=2)
     folder = forge.write(tmp_path)
@@ -318,7 +308,7 @@ def test_the_page_of_a_head_of_many_steps_and_masks_stays_light(tmp_path: Path) 
             step,
             {name: forge.checkpoint(step, name) for name in PASSES[:4]} | {"circuits": forged_circuits(forge, step)},
         )
-    page = dict(gathered.write(single_file=False))["head-L1H0.html"]
+    page = dict(gathered.write())["head-L1H0.html"]
     assert 5e5 < len(page.encode()) < 1.5e6
 
 

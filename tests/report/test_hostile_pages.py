@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from drawn import draw_all
 from forged import Forge
+from unpacking import parts_of
 
 from mcinterp.errors import CheckpointError
 from mcinterp.report import site, write_report
@@ -29,6 +30,7 @@ LINK = '<a href="https://example.org">click</a>'
 
 @pytest.fixture(scope="module", params=[False, True], ids=["linked", "single"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the pages, or the one file that they are in."""
     forge = Forge(run=EVIL, masks=(EVIL, LINK), steps=(1000, 9000), n_heads=2)
     folder = forge.write(tmp_path_factory.mktemp("hostile"))
     for step in forge.steps:
@@ -41,8 +43,8 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             replace(result, title=EVIL, tables=tables).save(folder / "data" / f"step-{step:08d}" / name)
     table = Table.of({"token": EVIL, LINK: EVIL}, [{"token": EVIL, LINK: LINK}, {"token": LINK, LINK: EVIL}])
     Result(EVIL, EVIL, {}, {}, {"t": table}).save(folder / "data" / "step-00009000" / "other")
-    write_report(folder, single_file=request.param)
-    return folder
+    made = write_report(folder, single_file=request.param)
+    return made if request.param else folder
 
 
 def _spoilt(frame: Any) -> Any:
@@ -86,11 +88,12 @@ class Watched:
         self.asked.append(route.request.url)
         route.abort()
 
-    def show(self, path: Path) -> None:
+    def show(self, folder: Path) -> None:
         self.page.goto("about:blank")
         self.asked.clear()
         self.told.clear()
-        self.page.goto(path.as_uri())
+        self.page.goto((folder if folder.is_file() else folder / "index.html").as_uri())
+        self.page.locator("#main").wait_for()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,7 @@ def test_the_policy_of_a_page_holds_even_if_something_got_in(folder: Path, watch
         "frame": "document.body.insertAdjacentHTML('beforeend', '<iframe src=\"https://example.org/\"></iframe>')",
         "elsewhere": script.format("src = 'https://example.org/x.js'"),
     }
-    watched.show(folder / "index.html")
+    watched.show(folder)
     assert not any("Content Security Policy" in text for text in watched.told)
     # What playwright evaluates is not bound by the policy; what that puts into the page is.
     watched.page.evaluate(f"() => {{ {attacks[attack]} }}")
@@ -121,9 +124,16 @@ def test_the_policy_of_a_page_holds_even_if_something_got_in(folder: Path, watch
     assert any("Content Security Policy" in text for text in watched.told)
 
 
+def pages_of(folder: Path) -> dict[str, str]:
+    """Name → text of every page, of the one file's own too."""
+    if folder.is_dir():
+        return {page.name: page.read_text(encoding="utf-8") for page in folder.glob("*.html")}
+    packed = {name: content.decode() for name, content in parts_of(folder).items() if name.endswith(".html")}
+    return {folder.name: folder.read_text(encoding="utf-8"), **packed}
+
+
 def test_every_page_has_the_policy(folder: Path) -> None:
-    for page in folder.glob("*.html"):
-        text = page.read_text(encoding="utf-8")
+    for text in pages_of(folder).values():
         policy = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', text)
         assert len(policy) == 1
         assert policy[0].startswith("default-src 'none'; script-src ")
@@ -134,7 +144,7 @@ def test_every_page_has_the_policy(folder: Path) -> None:
 
 
 def test_labels_of_figures_hold_no_foreign_markup(folder: Path) -> None:
-    text = (folder / STEP).read_text(encoding="utf-8")
+    text = pages_of(folder)[STEP]
     blocks = [
         json.loads(each)
         for each in re.findall(r'<script type="application/json"[^>]*data-plot[^>]*>(.*?)</script>', text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from unpacking import unpack
 from mcinterp.notebook import show_attention
 from mcinterp.report import write_report
 from mcinterp.report.packing import LARGE, SPAN, grouped, pack
+from mcinterp.report.single import write_single
 from mcinterp.report.views.attention import is_large
 from mcinterp.results import Result
 
@@ -80,14 +82,13 @@ def test_the_page_grows_with_groups_and_not_with_cells(large: Path, tmp_path: Pa
     assert own < 1_000_000
 
 
-def test_a_page_that_is_one_file_has_the_groups_alone(tmp_path: Path, opened: Callable[..., Any]) -> None:
-    folder = written(LARGEST, tmp_path)
-    write_report(folder)
-    write_report(folder, single_file=True)
-    assert not any((folder / "maps").iterdir())
-    with opened(folder / PAGE) as page:
-        assert page.locator(".level-choice option").all_inner_texts() == ["row × row", "column × column"]
+def test_a_report_in_one_file_has_the_groups_alone(large: Path, tmp_path: Path, opened: Callable[..., Any]) -> None:
+    alone = shutil.move(write_single(large), tmp_path / "report.html")
+    with opened(alone / PAGE) as page:
+        assert page.locator(".level-choice option").first.inner_text() == "row × row"
         assert page.locator(".head .most").first.inner_text().startswith("most at row ")
+        page.select_option(".level-choice", "cells")
+        page.locator(".scale-note", has_text="too large for a report in one file").wait_for()
 
 
 def test_maps_of_steps_that_are_gone_are_removed(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_the_page_says_every_verdict_with_its_evidence() -> None:
     facts = {"title": "A <paper>", "source": "somewhere", "preset": "tiny", "steps": steps}
     stored = claims_result("claims", "Claims", claims, facts)
     assert claims_sentence(stored) == "Of 14 claims, 13 hold, 1 is undecided."
-    page = claims_page(stored, "a run", False, [])
+    page = claims_page(stored, "a run", [])
     assert "A &lt;paper&gt;" in page
     assert 'href="step-00002000.html#tokens"' in page
     assert 'href="step-00009000.html#patching"' in page

@@ -59,7 +59,7 @@
   }
 
   function openPage(points) {
-    const point = points.find((one) => /^step-\d+\.html$/.test(one.customdata));
+    const point = points.find((one) => /^\??step-\d+\.html$/.test(one.customdata));
     if (point) mcinterp.goTo(point.customdata);
   }
 

@@ -35,12 +35,12 @@
     return current ? { at: current.id, down: Math.round(-current.getBoundingClientRect().top) } : { at: "", down: "" };
   }
 
-  // Another head's page is read at the same section; a checkpoint's page, from a head's, at that head.
+  // In a report that is one file, pages are written ?step-….html. Another head's page is read at the same section; a checkpoint's page, from a head's, at that head.
   function goTo(page) {
-    const step = /^step-0*(\d+)\.html$/.exec(page)?.[1];
+    const step = /^\??step-0*(\d+)\.html$/.exec(page)?.[1];
     const { head } = document.body.dataset;
     const kept = { ...place(), ...reading(), ...(step ? { step } : {}), ...(step && head ? { head } : {}) };
-    location.href = page + (step || /^head-L\d+H\d+\.html$/.test(page) ? address(kept) : "");
+    location.href = page + (step || /^\??head-L\d+H\d+\.html$/.test(page) ? address(kept) : "");
   }
 
   function scrollThere({ at, down }) {

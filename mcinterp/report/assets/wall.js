@@ -2,20 +2,18 @@
 // The same maps as CircuitsVis draws them, whose script is loaded when they are asked for.
 (() => {
   const MOST_CELLS = 160000; // of all maps together: more take it minutes
-  const BESIDE = document.currentScript.src; // of a page that is one file, which holds CircuitsVis: nothing
+  const BESIDE = document.currentScript.src;
   let drawn = 0;
   let loading = null;
 
-  function library() {
-    if (globalThis.CircuitsVis) return Promise.resolve();
-    loading ??= new Promise((resolve, reject) => {
+  function beside() {
+    return new Promise((resolve, reject) => {
       const script = document.createElement("script");
       script.addEventListener("load", resolve);
       script.addEventListener("error", () => reject(new Error("CircuitsVis is missing beside the page.")));
       script.src = new URL("circuitsvis.js", BESIDE).href;
       document.head.append(script);
     });
-    return loading;
   }
 
   // `views`: of the heads, as attention.js has them; `open`: name of the head that is to be large.
@@ -24,7 +22,7 @@
     const room = Math.floor(MOST_CELLS / (views[0]?.size ?? 1) ** 2);
     if (!room) return box.replaceChildren("These maps are too large for CircuitsVis: choose groups of positions.");
     try {
-      await library();
+      await (loading ??= mcinterp.wall.load());
     } catch (error) {
       return box.replaceChildren(error.message);
     }
@@ -82,5 +80,5 @@
     });
   }
 
-  mcinterp.wall = { show };
+  mcinterp.wall = { show, load: beside };
 })();

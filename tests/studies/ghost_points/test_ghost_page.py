@@ -94,11 +94,9 @@ def test_the_page_is_a_function_of_what_is_stored(folder: Path, tmp_path: Path) 
     shutil.copytree(folder / "data", tmp_path / "data")
     write_report(tmp_path)
     assert (tmp_path / "paper.html").read_bytes() == (folder / "paper.html").read_bytes()
-    write_report(tmp_path, single_file=True)
-    alone = (tmp_path / "paper.html").read_text()
-    assert not (tmp_path / "assets").exists()
-    assert 'download="study-zone-zone.csv"' in alone
-    assert 'href="data/' not in alone
+    alone = write_report(tmp_path, single_file=True).read_text()
+    assert 'data-part="data/study/zone/zone.csv"' in alone
+    assert alone.count('data-part="index.html"') == 1
 
 
 def test_results_without_claims_are_no_page(folder: Path, tmp_path: Path) -> None:

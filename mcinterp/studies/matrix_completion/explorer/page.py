@@ -67,9 +67,9 @@ def explorer_page(found: Result) -> str:
     common = (weights == weights[0]).all(0)
     return render(
         f"{HERE}:explore",
-        True,
         SCRIPTS,
         OWN_STYLES,
+        alone=True,
         title=f"{facts['run']}, live",
         run=str(facts["run"]),
         head_note=head_note(study_of("matrix-completion")),
