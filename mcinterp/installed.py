@@ -45,7 +45,7 @@ OWN: Mapping[str, Iterable[str]] = {
     "architecture": BASE_ARCHITECTURES,
     "pass": (
         *("attention", "taxonomy", "ablation", "patching", "circuits", "probes", "causal-tracing"),
-        *("embeddings", "plateau", "formation", "oracles", "switching", "components"),
+        *("course", "embeddings", "plateau", "formation", "oracles", "switching", "components"),
     ),
 }
 """Names of the package's own, which no study may take; `pass` names comparisons too."""
