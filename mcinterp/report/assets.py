@@ -13,9 +13,10 @@ from plotly.offline import get_plotlyjs
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
 MAPS, PACKED = "maps.js", "packed.js"
-STYLES = (STYLE,)
+STORY, STORY_STYLE = "story.js", "story.css"
+STYLES = (STYLE, STORY_STYLE)
 """Of every page."""
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, STORY, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)
 
 
 @cache

@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcinterp.declared import Study
-from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STYLES, TABLES, THEME, asset
+from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STORY, STYLES, TABLES, THEME, asset
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores
@@ -57,7 +57,7 @@ def head_note(study: Study | None, scores: Scores | None = None) -> str:
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
     maps = [CIRCUITSVIS, PACKED, ATTENTION] if attention else []
-    return [THEME, PLOTLY, PLACE, TABLES, FIGURES, *maps]
+    return [THEME, PLOTLY, PLACE, TABLES, STORY, FIGURES, *maps]
 
 
 def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:

@@ -111,10 +111,17 @@ class TableView:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A plotly figure as shown, with what it says in words."""
+    """A plotly figure as shown, with what it says in words.
+
+    Attributes:
+        caption: what it says.
+        figure: plotly's.
+        step_axis: whether its axis of steps can be made logarithmic.
+    """
 
     caption: str
     figure: go.Figure
+    step_axis: bool = False
 
     @property
     def json(self) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from mcinterp.report.heads import HeadPages
 from mcinterp.report.index_page import index_page
 from mcinterp.report.links import DATA, INDEX, MAPS, numbers_of, with_numbers
 from mcinterp.report.page import FOLDER
-from mcinterp.report.parts import Link, Section
+from mcinterp.report.parts import Section
 from mcinterp.report.step_page import step_page
-from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
+from mcinterp.report.story import Told, story_of_step
+from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page
 from mcinterp.report.views import answers, comparison_sections, study_sections
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import explained, tidy, write_atomic
@@ -54,18 +55,22 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     write_assets(folder, single_file)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
+    compared, claims = _load_step(folder / DATA / "run"), _load(folder / DATA / CLAIMS)
+    told = Told(run, compared={key: _light(result) for key, result in answers(compared).items()}, claims=claims, pages=pages)
     light, heads = {}, HeadPages(name, run, pages)
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)
         own = heads.add(step, results)
-        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, single_file))
-        light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
+        light[step] = {key: _light(result) for key, result in results.items()}
+        findings = story_of_step(replace(told, steps={step: light[step]}), step)
+        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, findings, single_file))
     for page, text in heads.write(single_file):
         _write(folder / page, text)
-    comparisons = _comparisons(folder, run, single_file)
-    paper = _paper_page(folder, (PAGE,), name, single_file)
-    _write(folder / INDEX, index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, single_file))
+    comparisons = _comparisons(folder, compared, run, single_file)
+    _paper_page(folder, (PAGE,), name, single_file)
+    told = replace(told, steps=light)
+    _write(folder / INDEX, index_page(folder, name, told, comparisons, heads.pages, single_file))
     _remove_stale(folder, {*pages.values(), *heads.pages.values()}, () if single_file else pages)
     return folder / INDEX
 
@@ -109,11 +114,16 @@ def _load_step(path: Path) -> dict[str, Result]:
     return {name: result for name, result in found.items() if result}
 
 
-def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool) -> tuple[str, Link] | None:
-    """Write the page of a study's claims, if there are any, under these names; what the index says of it."""
+def _light(result: Result) -> Result:
+    """A result without its arrays, which only the page of its step shows."""
+    return replace(result, arrays={})
+
+
+def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool) -> None:
+    """Write the page of a study's claims, if there are any, under these names."""
     claims = _load(folder / DATA / CLAIMS)
     if claims is None:
-        return None
+        return
     results = _load_step(folder / DATA / STUDY)
     del results[claims.name]
     shown = with_numbers(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results), single_file)
@@ -121,12 +131,12 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool)
     text = claims_page(claims, run, single_file, links, shown)
     for page in pages:
         _write(folder / page, text)
-    return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
 
 
-def _comparisons(folder: Path, run: Result | None, single_file: bool) -> list[Section]:
+def _comparisons(
+    folder: Path, results: Mapping[str, Result], run: Result | None, single_file: bool
+) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
-    results = _load_step(folder / DATA / "run")
     shown = [section for section in comparison_sections(results, run) if section.name in results]
     return with_numbers(folder, f"{DATA}/run", shown, single_file)
 

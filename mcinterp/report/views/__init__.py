@@ -17,6 +17,7 @@ from mcinterp.report.views import (
     circuits,
     compare,
     components,
+    course,
     embeddings,
     formation,
     generic,
@@ -62,6 +63,7 @@ VIEWS: dict[str, tuple[str, View]] = {
 
 
 COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
+    "course": ("What it answers, and what attention is worth", course.view),
     "embeddings": ("Embeddings over training", embeddings.view),
     "plateau": ("What moves during the plateau", plateau.view),
     "formation": ("When heads take their classes", formation.view),
