@@ -13,7 +13,19 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcinterp.declared import Study
-from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STORY, STYLES, TABLES, THEME, asset
+from mcinterp.report.assets import (
+    ATTENTION,
+    CIRCUITSVIS,
+    FIGURES,
+    PACKED,
+    PLACE,
+    PLOTLY,
+    STORY,
+    STYLES,
+    TABLES,
+    THEME,
+    asset,
+)
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores

@@ -56,7 +56,9 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
     compared, claims = _load_step(folder / DATA / "run"), _load(folder / DATA / CLAIMS)
-    told = Told(run, compared={key: _light(result) for key, result in answers(compared).items()}, claims=claims, pages=pages)
+    told = Told(
+        run, compared={key: _light(result) for key, result in answers(compared).items()}, claims=claims, pages=pages
+    )
     light, heads = {}, HeadPages(name, run, pages)
     for step in steps:
         stored = _load_step(steps[step])
@@ -133,9 +135,7 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool)
         _write(folder / page, text)
 
 
-def _comparisons(
-    folder: Path, results: Mapping[str, Result], run: Result | None, single_file: bool
-) -> list[Section]:
+def _comparisons(folder: Path, results: Mapping[str, Result], run: Result | None, single_file: bool) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
     shown = [section for section in comparison_sections(results, run) if section.name in results]
     return with_numbers(folder, f"{DATA}/run", shown, single_file)

@@ -48,7 +48,9 @@ def columns(task: Any) -> dict[str, dict[str, str]]:
             **about,
             **interval_columns("distance", f"{main}, with these answers in the place of the right ones"),
             **interval_columns("behind", "distance minus that of the nearest, paired"),
-            **interval_columns("control", f"control: distance of the model's answers to another {task.sample_names[0]}"),
+            **interval_columns(
+                "control", f"control: distance of the model's answers to another {task.sample_names[0]}"
+            ),
             "untrained": "control: distance of an untrained model with another seed",
         },
     }

@@ -74,7 +74,8 @@ def head_formation(run: Run, steps: Sequence[int] | None = None, samples: int = 
 
     Returns:
         tables `scores` (by step, class and head), `classes` (what the heads are called at each step), `loss` (on a
-        batch of its own, the same at every step) and `lead`: when the best head of each class that has one moves, and whether that is before the loss does.
+        batch of its own, the same at every step) and `lead`: when the best head of each class that has one moves, and
+        whether that is before the loss does.
 
     Raises:
         InputError: with too few samples, or if the task has no classes of heads.

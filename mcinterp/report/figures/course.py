@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import AXIS, drawn, text
-from mcinterp.report.figures.curve import drops_of
+from mcinterp.report.figures.curve import curve_colour, drops_of
 from mcinterp.report.palette import CONTROL, INK, MUTED, NONE, SERIES, class_colours
 from mcinterp.report.scores import Scores, curve_name
 from mcinterp.results import Result
@@ -20,6 +20,9 @@ PANEL, GAP, AROUND = 92, 26, 56
 """Heights in pixels: of a panel, between two, and of what is above and below all."""
 NEAREST = 4
 """Algorithms that are drawn, those that come nearest at any step."""
+CONTROLS, MARKS = "control", "analysed checkpoint"
+UNNAMED = (None, CONTROLS, MARKS)
+"""What has no name of its own in the key of a panel."""
 Trace = dict[str, Any]
 
 
@@ -28,7 +31,7 @@ class Panel:
     """One of the stacked panels.
 
     Attributes:
-        title: above it.
+        title: above it; the names of its lines follow in their colours where there are several.
         traces: plotly's, without axes.
         axis: of its values, what is not as usual.
     """
@@ -74,12 +77,11 @@ def _curves(training: Result, pages: Mapping[int, str]) -> Iterator[Panel]:
     """The loss and the scores beside each other, linear and logarithmic; then, each alone, what is told beside them."""
     frame, progress = training.table("curve"), str(training.facts.get("progress_score", ""))
     beside = [name for name in training.facts.get("beside", ()) if name in frame]
-    main = sorted((name for name in frame if name not in ("step", *beside)), key=lambda name: name == progress)
-    lines = [_curve(training, name, SERIES[1] if name == progress else CONTROL) for name in main]
-    title = f"{curve_name(training, progress)} (coloured), and what else is minimised"
+    main = sorted((str(name) for name in frame if name not in ("step", *beside)), key=lambda name: name == progress)
+    lines = [_curve(training, name, curve_colour(name, main, progress)) for name in main]
     marks = [_checkpoints(training, pages)] if progress in frame and len(frame) else []
-    yield Panel(title, [*lines, *marks], {"rangemode": "tozero"})
-    yield Panel(f"{title}, logarithmic", lines, {"type": "log", "dtick": 1, "exponentformat": "power"})
+    yield Panel("Loss, linear", [*lines, *marks], {"rangemode": "tozero"})
+    yield Panel("Loss, logarithmic", lines, {"type": "log", "dtick": 1, "exponentformat": "power"})
     for name in beside:
         yield Panel(curve_name(training, name), [_curve(training, name, SERIES[0])], {"rangemode": "tozero"})
 
@@ -100,7 +102,7 @@ def _checkpoints(training: Result, pages: Mapping[int, str]) -> Trace:
         "y": np.interp(steps, frame["step"], frame[progress]).tolist(),
         "mode": "markers",
         "cliponaxis": False,
-        "name": "analysed checkpoint",
+        "name": MARKS,
         "marker": {"symbol": "diamond", "size": 11, "color": "#FFFFFF", "line": {"color": INK, "width": 2}},
         "customdata": [pages.get(step) for step in steps],
         "text": ["click for its page" if step in pages else "" for step in steps],
@@ -160,8 +162,7 @@ def _classes(result: Result | None) -> Iterator[Panel]:
     for kind, rows in frame.groupby("kind", sort=False):
         shown = [name for name in rows["class"].unique() if rows[rows["class"] == name]["count"].any() and name != NONE]
         bands = [_area(rows[rows["class"] == name], name, colours.get(name, CONTROL)) for name in shown]
-        words = ", ".join(shown) or "no head has one"
-        yield Panel(f"Share of heads by {kind}: {text(words)}", bands, {"range": [0, 1]})
+        yield Panel(f"Share of heads by {kind}{'' if shown else ': none has one'}", bands, {"range": [0, 1]})
 
 
 def _area(rows: pd.DataFrame, name: str, colour: str) -> Trace:
@@ -225,7 +226,7 @@ def _dashed(rows: pd.DataFrame, column: str, colour: str) -> Trace:
     rows = rows.sort_values("step")
     values = [value if np.isfinite(value) else None for value in rows[column]]
     dash = {"color": colour, "width": 1.2, "dash": "dash"}
-    return {**_line(rows["step"].tolist(), values, "control", colour, "lines"), "line": dash, "hoverinfo": "skip"}
+    return {**_line(rows["step"].tolist(), values, CONTROLS, colour, "lines"), "line": dash, "hoverinfo": "skip"}
 
 
 def _level(frame: pd.DataFrame, value: float, colour: str) -> Trace:
@@ -255,9 +256,17 @@ def _value_axis(panel: Panel, index: int, total: int) -> dict[str, Any]:
 
 
 def _title(panel: Panel, index: int, total: int) -> dict[str, Any]:
-    low, high = _value_axis(panel, index, total)["domain"]
+    _, high = _value_axis(panel, index, total)["domain"]
     place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": high, "yanchor": "bottom"}
-    return {**place, "text": text(panel.title), "showarrow": False, "font": {"size": 12, "color": INK}}
+    return {**place, "text": text(panel.title) + _key(panel), "showarrow": False, "font": {"size": 12, "color": INK}}
+
+
+def _key(panel: Panel) -> str:
+    """The names of a panel's lines in their colours, where there are several."""
+    named = {trace["name"]: trace["line"]["color"] for trace in panel.traces if trace.get("name") not in UNNAMED}
+    if len(named) < 2 and not any("stackgroup" in trace for trace in panel.traces):
+        return ""
+    return "".join(f'  <span style="color:{colour}">■</span> {name}' for name, colour in named.items())
 
 
 def _band(drop: Mapping[str, Any], axis: str) -> dict[str, Any]:
@@ -273,5 +282,3 @@ def _band(drop: Mapping[str, Any], axis: str) -> dict[str, Any]:
         "opacity": 0.1,
         "line": {"width": 0},
     }
-
-

@@ -45,4 +45,4 @@ def _not_decided(told: Told) -> Finding | None:
         return None
     command = f"mcinterp reproduce {study.name}"
     sentence = f"Not decided in this report: {command} decides it"
-    return Finding("account", QUESTION, sentence, command, "not measured", "none", Link("how", "#provenance"))
+    return Finding("account", QUESTION, sentence, command, "not measured", "", Link("its configuration", "#provenance"))

@@ -1,4 +1,4 @@
-"""What did it do before the drop, and what does it do at a step? Its main score beside that of answers that know nothing."""
+"""What did it do before the drop, or does at a step? Its main score beside that of answers that know nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from mcinterp.analysis.judged import NEGLIGIBLE, Judged
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.scores import Scores, batch
-from mcinterp.report.story.finding import Finding
+from mcinterp.report.story.finding import Finding, State
 from mcinterp.report.story.pictures import bars
 from mcinterp.report.story.told import Told
 
@@ -62,13 +62,13 @@ def answers(told: Told) -> Finding | None:
         "below": f"it is worse than {scores.zero}",
         "equal": f"it does what {scores.zero} does",
     }.get(side, f"it is not told apart from {scores.zero}")
-    state = {"above": "found", "below": "found", "equal": "no change"}.get(side, "undecided")
+    states: dict[str, State] = {"above": "found", "below": "found", "equal": "no change"}
     return Finding(
         "before",
         answers_question(told),
         f"At step {number(step)} {said}: {scores.the} is {ratio} times as large",
         f"{ratio} times",
-        state,
+        states.get(side, "undecided"),
         against_zero(row, scores),
         told.beside("course"),
         bars(

@@ -10,14 +10,14 @@ from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import Link
 from mcinterp.report.scores import Scores, batch, change
-from mcinterp.report.story.finding import Finding
+from mcinterp.report.story.finding import Finding, State
 from mcinterp.report.story.pictures import line
 from mcinterp.report.story.told import Told
 from mcinterp.report.views.ablation import row_of
 
 
 def attention(told: Told) -> Finding | None:
-    """Whether the choice that attention makes is worth anything, from the ablation of all heads, else from the course."""
+    """Whether the choice that attention makes is worth anything: from the ablation of all heads, or the course."""
     found = _ablated(told) or _followed(told)
     if found is None:
         return None
@@ -28,7 +28,8 @@ def attention(told: Told) -> Finding | None:
         "below": f"Attention harms it: {words}",
         "equal": f"It does not need attention: {words}",
     }.get(judged.side, f"Whether it needs attention is not told: {words}")
-    state = {"above": "found", "below": "found", "equal": "no change"}.get(judged.side, "undecided")
+    states: dict[str, State] = {"above": "found", "below": "found", "equal": "no change"}
+    state = states.get(judged.side, "undecided")
     question = "What does it need?" if told.here is not None or not told.drops else _question(told, step)
     control = f"{_on_plateau(told)}{said}"
     return Finding("need", question, sentence, f"{ratio} times", state, control, where, _picture(told, step))

@@ -61,7 +61,7 @@ def picture(told: Told, curve: pd.Series, mark: float | None = None) -> Markup:
 def _not_dropped(told: Told, transition: Mapping[str, object], curve: pd.Series) -> Finding:
     where = told.beside("training", "the curve")
     if len(curve) < 2:
-        return Finding("drop", QUESTION, "It was not trained: there is no curve", "", "not measured", "none", where)
+        return Finding("drop", QUESTION, "It was not trained: there is no curve", "", "not measured", "", where)
     if transition.get("confidence") == "undecided":
         said = "Whether it dropped cannot be told: the curve has too few points"
         return Finding("drop", QUESTION, said, "", "undecided", "none: a drop could hide between the points", where)
@@ -90,7 +90,7 @@ def learned(told: Told) -> Finding | None:
     if told.run is None or told.drops or told.here is not None:
         return None
     frame = told.run.table("curve")
-    names = [name for name in frame if name != "step" and frame[name].dropna().size > 1]
+    names = [str(name) for name in frame if name != "step" and frame[name].dropna().size > 1]
     ends = {name: (float(own.iloc[0]), float(own.iloc[-1])) for name in names for own in [frame[name].dropna()]}
     rising = {name: ends[name] for name in told.run.facts.get("beside", ()) if name in ends and _rises(ends[name])}
     ends = rising or ends
@@ -103,13 +103,18 @@ def learned(told: Told) -> Finding | None:
     return Finding(
         "learned",
         "What has it learned?",
-        f"{called if '_' in called else capital(called)} {verb} {number(last)} over training (at first {number(first)})",
+        f"{_begun(called)} {verb} {number(last)} over training (at first {number(first)})",
         number(last),
         "no change" if still else "found",
         "none: a curve over training batches, averaged over stretches of steps",
         told.beside("training", "the curves"),
         line(own.index.tolist(), own.tolist(), f"{called} by step"),
     )
+
+
+def _begun(name: str) -> str:
+    """A name at the beginning of a sentence, unless it is a symbol."""
+    return name if "_" in name else capital(name)
 
 
 def _rises(ends: tuple[float, float]) -> bool:

@@ -12,6 +12,7 @@ from mcinterp.report.parts import Link
 About = Literal["drop", "before", "learned", "need", "heads", "nearest", "traced", "first", "account"]
 """What findings are about, in the order in which they are told."""
 ORDER: tuple[About, ...] = get_args(About)
+NOTHING = Markup()
 State = Literal["found", "in part", "no change", "undecided", "not measured"]
 
 
@@ -25,7 +26,7 @@ class Finding:
         sentence: the answer, without a full stop.
         number: the part of it that is told first; empty where there is none.
         state: whether there is an effect.
-        control: what became of its control, in words.
+        control: what became of its control, in words; empty where there was nothing to control.
         evidence: where on the pages its numbers are.
         picture: a small SVG element; empty where there is nothing to draw.
     """
@@ -37,7 +38,7 @@ class Finding:
     state: State
     control: str
     evidence: Link
-    picture: Markup = Markup()
+    picture: Markup = NOTHING
 
     @property
     def parts(self) -> tuple[str, str, str]:

@@ -42,7 +42,7 @@ def first(told: Told) -> Finding | None:
         "found",
         control,
         told.beside(comparison),
-        bars({_short(one[1]): one[2] for one in before[:DRAWN]}, "steps before the loss, at least"),
+        bars({one[1]: one[2] for one in before[:DRAWN]}, "steps before the loss, at least"),
     )
 
 
@@ -59,7 +59,3 @@ def _onsets(told: Told) -> Iterator[tuple[str, str, int]]:
 
 def _ahead(row: pd.Series, loss: pd.Series) -> int:
     return int(loss["onset_after"] - row["onset"]) if row["verdict"] == "before" else 0
-
-
-def _short(name: str) -> str:
-    return name if len(name) < 9 else f"{name[:7]}…"

@@ -8,7 +8,7 @@ from mcinterp.report.figures.ablation import SIGNIFICANT, ablation_rows
 from mcinterp.report.numbers import is_absent, number, of_them
 from mcinterp.report.palette import NONE
 from mcinterp.report.scores import HARDLY, Scores, batch, change
-from mcinterp.report.story.finding import Finding
+from mcinterp.report.story.finding import Finding, State
 from mcinterp.report.story.pictures import bars
 from mcinterp.report.story.told import Told
 
@@ -34,7 +34,7 @@ def heads(told: Told) -> Finding | None:
     ratio, every = f"{number(most[scores.ratio])} times", bool((sides.isin(["equal", "below"])).all())
     said = "No head matters alone" if every else "Whether a head matters alone is not told"
     sentence = f"{said}: without {most['group']}, {scores.the} is {ratio} as large, the most of {len(rows)}"
-    state = "no change" if every else "undecided"
+    state: State = "no change" if every else "undecided"
     return Finding("heads", QUESTION, sentence, ratio, state, _control(most, scores), told.at("ablation"))
 
 

@@ -9,9 +9,11 @@ from markupsafe import Markup
 
 from mcinterp.analysis.statistics import Floats
 
-WIDTH, HEIGHT = 132.0, 44.0
-BAR = 11.0
-"""Pixels a bar takes."""
+WIDTH, HEIGHT = 140.0, 44.0
+BAR, NAMED = 11.0, 66.0
+"""Pixels a bar takes down, and its name across."""
+LETTERS = 11
+"""Of a name that fit there."""
 _SVG = Markup('<svg class="spark" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>')
 
 
@@ -69,12 +71,16 @@ def bars(values: Mapping[str, float], words: str) -> Markup:
     for index, (name, value) in enumerate(known.items()):
         top = 2 + BAR * index
         rows.append(
-            Markup('<text x="46" y="{:.1f}" text-anchor="end">{}</text>').format(top + 8, name)
-            + Markup('<rect class="bar" x="50" y="{:.1f}" width="{:.1f}" height="7"/>').format(
-                top + 1.5, max(1.0, (WIDTH - 52) * abs(value) / most)
+            Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(NAMED - 4, top + 8, _short(name))
+            + Markup('<rect class="bar" x="{}" y="{:.1f}" width="{:.1f}" height="7"/>').format(
+                NAMED, top + 1.5, max(1.0, (WIDTH - NAMED - 2) * abs(value) / most)
             )
         )
     return _svg(max(HEIGHT, 4 + BAR * len(known)), words, rows)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1].rstrip(' ,')}…"
 
 
 def _svg(height: float, words: str, shapes: Sequence[Markup]) -> Markup:

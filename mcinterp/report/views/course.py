@@ -35,8 +35,8 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
     if "known" in result.tables:
         figures.append(
             FigureView(
-                f"Distance of the answers to known ones, as {scores.full} {scores.where}, {SHADED}; dashed: an untrained "
-                "model's.",
+                f"Distance of the answers to known ones, as {scores.full} {scores.where}, {SHADED}; "
+                "dashed: an untrained model's.",
                 over_steps_figure(result.table("known"), "distance", "answers", scores.full, drop, ["untrained"]),
             )
         )
@@ -49,7 +49,7 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
 
 
 def sentences(result: Result) -> list[str]:
-    """What attention is worth at the last step, the main score beside knowing nothing, and the nearest known answers."""
+    """At the last step: the main score beside knowing nothing, the worth of attention, the nearest known answers."""
     scores = Scores.of(result)
     uniform, frame = result.table("uniform").iloc[-1], result.table("scores")
     row = frame[(frame["step"] == uniform["step"]) & (frame["score"] == scores.main)].iloc[0]

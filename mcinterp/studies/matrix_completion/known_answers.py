@@ -1,4 +1,4 @@
-"""Known ways to complete a matrix that are quick, for a look at every checkpoint; the pass `algorithm` has many more."""
+"""Known ways to complete a matrix that are quick, for every checkpoint; the pass `algorithm` has many more."""
 
 from __future__ import annotations
 
