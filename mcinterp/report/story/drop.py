@@ -39,8 +39,9 @@ def curve_of(run: Result) -> pd.Series:
 def _dropped(told: Told, largest: Mapping[str, object], curve: pd.Series) -> Finding:
     steepest, several = float(str(largest["steepest"])), len(told.drops) > 1
     times = f"{len(told.drops)} times, most of all" if several else "once, fastest"
-    where, signal = f"step {number(round(steepest))}", number(float(str(told.drops[0]["signal"])), 2)
-    noise = "each beyond the noise before it" if several else f"the fall is {signal} times the noise before it"
+    where, signal = f"step {number(round(steepest))}", told.drops[0].get("signal")
+    many = signal is None or several  # an earlier version's drop has none
+    noise = "beyond the noise before it" if many else f"the fall is {number(signal, 2)} times the noise before it"
     return Finding(
         "drop",
         QUESTION,

@@ -43,7 +43,7 @@ def _sides(rows: pd.DataFrame, scores: Scores) -> pd.Series:
     judged = [change(row, scores.delta, row[scores.clean]).side for _, row in rows.iterrows()]
     sides = pd.Series(judged, index=rows.index)
     chance = (rows["q_value"] >= SIGNIFICANT) if "q_value" in rows else pd.Series(False, index=rows.index)
-    return sides.mask(chance & (sides != "equal"), "undecided")
+    return sides.where(~chance | (sides == "equal"), "undecided")
 
 
 def _some(told: Told, scores: Scores, rows: pd.DataFrame, raising: pd.DataFrame, most: pd.Series) -> Finding:

@@ -75,8 +75,9 @@ class Told:
         transition, frame = self.transition, self.rows(name, table)
         if not transition.get("found") or frame.empty:
             return None
-        middle = (float(str(transition["plateau_start"])) + float(str(transition["start"]))) / 2
-        flat = [int(step) for step in frame["step"].unique() if step <= float(str(transition["start"]))]
+        start = float(str(transition["start"]))
+        middle = (float(str(transition.get("plateau_start") or 0.0)) + start) / 2
+        flat = [int(step) for step in frame["step"].unique() if step <= start]
         return min(flat, key=lambda step: abs(step - middle), default=None)
 
     def at(self, name: str) -> Link:

@@ -32,7 +32,7 @@ def changes_table(steps: Steps, pages: Mapping[int, str]) -> TableView:
         if heading not in groups.values():
             groups[index] = heading
     body = [(Cell(label, colour=colour), *cells) for _, label, colour, cells in rows]
-    same = frozenset(index for index, (_, _, _, cells) in enumerate(rows) if not _changed(cells))
+    same = frozenset(index for index, (_, _, _, cells) in enumerate(rows) if not changed(cells))
     columns = _columns(steps, pages)
     return TableView("Every analysed checkpoint", columns, body, kind="plain wide", groups=groups, same=same)
 
@@ -41,7 +41,7 @@ _ENDS = re.compile(r"\[(−?[\d.,]+(?:e−?\d+)?), (−?[\d.,]+(?:e−?\d+)?)\]"
 """An interval as `numbers.interval` writes it."""
 
 
-def _changed(cells: Sequence[Cell]) -> bool:
+def changed(cells: Sequence[Cell]) -> bool:
     """Whether the last intervals of some two cells lie apart; of cells without one, whether they read otherwise."""
     known = [cell for cell in cells if cell != NOTHING]
     ends = [_ENDS.findall(f"{cell.text} {cell.note}")[-1:] for cell in known]

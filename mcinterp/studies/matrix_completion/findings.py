@@ -90,7 +90,7 @@ def nearest(told: Told) -> Finding | None:
         if nothing
         else f"{str(best['candidate']).capitalize()}: it leaves {left} of its answers at masked entries"
     )
-    also = f"; {len(alike)} of {len(frame)} others are as near" if alike and not nothing else ""
+    also = f"; {len(alike)} of {len(frame) - 1} others are as near" if alike and not nothing else ""
     state: State = "no change" if nothing else "undecided" if alike else "found"
     return Finding(
         "nearest",
