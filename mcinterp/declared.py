@@ -160,11 +160,14 @@ class View:
         title: heading where it was not made.
         function: from the result, and those beside it by name, to a section of a page.
         rows: of a pass, from its results by step to its rows of the table that shows all checkpoints side by side.
+        findings: a rule that makes a finding of stored results: from a `mcinterp.report.story.Told` to a `Finding`, or
+            None where they do not say.
     """
 
     title: str
     function: Place
     rows: Place | None = None
+    findings: Place | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         "oracle_distances",
         "patching",
         "plateau_measures",
+        "run_course",
         "sweep_summary",
         "switch",
         "training_summary",

@@ -45,7 +45,7 @@ OWN: Mapping[str, Iterable[str]] = {
     "architecture": BASE_ARCHITECTURES,
     "pass": (
         *("attention", "taxonomy", "ablation", "patching", "circuits", "probes", "causal-tracing"),
-        *("examples", "embeddings", "plateau", "formation", "oracles", "switching", "components"),
+        *("course", "examples", "embeddings", "plateau", "formation", "oracles", "switching", "components"),
     ),
 }
 """Names of the package's own, which no study may take; `pass` names comparisons too."""

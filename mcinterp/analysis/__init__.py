@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mcinterp.analysis.passes.circuits import circuits
     from mcinterp.analysis.passes.classify import classify_patterns
     from mcinterp.analysis.passes.component_dynamics import component_dynamics
+    from mcinterp.analysis.passes.course import run_course
     from mcinterp.analysis.passes.embeddings import embeddings
     from mcinterp.analysis.passes.examples import examples
     from mcinterp.analysis.passes.formation import head_formation
@@ -61,6 +62,7 @@ _FILE_OF = {
     "oracle_distances": "passes.oracles",
     "patching": "passes.patching",
     "plateau_measures": "passes.plateau",
+    "run_course": "passes.course",
     "select_comparisons": "registry",
     "select_passes": "registry",
     "sweep_summary": "sweep",
@@ -97,6 +99,7 @@ __all__ = [
     "oracle_distances",
     "patching",
     "plateau_measures",
+    "run_course",
     "select_comparisons",
     "select_passes",
     "sweep_summary",

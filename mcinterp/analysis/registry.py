@@ -86,6 +86,13 @@ COMPARISONS: dict[str, Comparison] = {
     entry.name: entry
     for entry in (
         Comparison(
+            "course",
+            "How does the run go: its errors, what attention is worth, and which known answers it is near to?",
+            256,
+            f"{_HERE}.course:run_course",
+            asks=("heads", "sample_scores"),
+        ),
+        Comparison(
             "examples",
             "What does it answer, step by step, to a typical, the best, the worst and a structured input?",
             64,

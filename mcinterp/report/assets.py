@@ -16,11 +16,15 @@ CELLS, MAPS, PACKED, EXAMPLES = "cells.js", "maps.js", "packed.js", "examples.js
 TILES, LARGE, WALL, VIEWER, CIRCUITSVIS_STYLE = "tiles.js", "large.js", "wall.js", "viewer.css", "circuitsvis.css"
 ATTENTION_SCRIPTS = (CELLS, PACKED, TILES, LARGE, WALL, ATTENTION)
 """Of the viewer of attention, in the order in which they need each other; CircuitsVis comes when it is asked for."""
+STORY, STORY_STYLE = "story.js", "story.css"
 SINGLE = "single.js"
 """Of a report in one file, in which alone it stands."""
-STYLES = (STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css")
+STYLES = (STYLE, STORY_STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css")
 """Of every page."""
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, MAPS, *ATTENTION_SCRIPTS, EXAMPLES, *STYLES)
+NAMES = (
+    *(THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, STORY, FIGURES, MAPS),
+    *(*ATTENTION_SCRIPTS, EXAMPLES, *STYLES),
+)
 
 
 @cache

@@ -12,6 +12,7 @@ from mcinterp.report.links import DATA, explorer_link, numbers_of, pages_json, s
 from mcinterp.report.page import head_note, render, scripts_for
 from mcinterp.report.parts import Link, Section
 from mcinterp.report.scores import Scores
+from mcinterp.report.story import Told, story_of
 from mcinterp.report.views import defined_passes, training
 from mcinterp.report.views.changes import changes_sentence, changes_table
 from mcinterp.report.views.condition import conditions_sentences
@@ -23,17 +24,25 @@ from mcinterp.results import Result
 def index_page(
     folder: Path,
     name: str,
-    run: Result | None,
-    steps: Mapping[int, Mapping[str, Result]],
+    told: Told,
     comparisons: Sequence[Section],
-    pages: Mapping[int, str],
     heads: Mapping[str, str],
-    paper: tuple[str, Link] | None,
-    examples: Section | None = None,
+    examples: Section | None,
 ) -> str:
+    """The page, from all that is stored of the run.
+
+    Args:
+        folder: of the report.
+        name: of the run.
+        told: the stored results, without arrays.
+        comparisons: their sections.
+        heads: head → its page.
+        examples: of inputs and answers, where there are some.
+    """
+    run, steps, pages = told.run, told.steps, told.pages
     if run:
         links = numbers_of(folder, f"{DATA}/{run.name}")
-        curve = replace(training.view(run, pages), links=links)
+        curve = replace(training.course(run, pages, told.compared), links=links)
     else:
         curve = Section("training", "Loss curve", absent="The results of the training are missing.")
     taxonomies = {step: results["taxonomy"] for step, results in steps.items() if "taxonomy" in results}
@@ -44,7 +53,7 @@ def index_page(
         facts=training.run_facts(run) if run else [],
         curve=curve,
         examples=examples,
-        paper=paper,
+        findings=story_of(told),
         explorer=explorer_link(folder, _offered(run)),
         head_note=head_note(training.study_of_run(run), Scores.known(run)),
         checkpoints=[step_link(step, pages) for step in steps],

@@ -20,6 +20,7 @@ from mcinterp.report.assets import (
     FIGURES,
     PLACE,
     PLOTLY,
+    STORY,
     STYLES,
     TABLES,
     THEME,
@@ -83,7 +84,7 @@ def head_note(study: Study | None, scores: Scores | None = None) -> str:
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
     maps = [CIRCUITSVIS, *ATTENTION_SCRIPTS] if attention else []
-    return [THEME, PLOTLY, PLACE, TABLES, FIGURES, EXAMPLES, *maps]
+    return [THEME, PLOTLY, PLACE, TABLES, STORY, FIGURES, EXAMPLES, *maps]
 
 
 def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,7 @@ class TableView:
         kind: 'sortable', or 'plain' ('plain wide': without line breaks) where the order of rows means something.
         groups: for a plain table, row index → heading that comes before it.
         folded: whether the table starts closed.
+        same: rows that are the same in every column but for chance, which a page can hide.
     """
 
     caption: str
@@ -106,14 +108,28 @@ class TableView:
     kind: str = "sortable"
     groups: Mapping[int, str] = field(default_factory=dict)
     folded: bool = False
+    same: frozenset[int] = frozenset()
+
+    @property
+    def same_groups(self) -> set[int]:
+        """First rows of the groups all of whose rows are the same."""
+        ends = [*sorted(self.groups), len(self.rows)]
+        return {start for start, end in pairwise(ends) if self.same.issuperset(range(start, end))}
 
 
 @dataclass(frozen=True)
 class FigureView:
-    """A plotly figure as shown, with what it says in words."""
+    """A plotly figure as shown, with what it says in words.
+
+    Attributes:
+        caption: what it says.
+        figure: plotly's.
+        step_axis: whether its axis of steps can be made logarithmic.
+    """
 
     caption: str
     figure: go.Figure
+    step_axis: bool = False
 
     @property
     def json(self) -> Markup:

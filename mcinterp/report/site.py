@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from mcinterp.report.heads import HeadPages
 from mcinterp.report.index_page import index_page
 from mcinterp.report.links import DATA, INDEX, MAPS, numbers_of, with_numbers
 from mcinterp.report.page import EXPLORER, FOLDER
-from mcinterp.report.parts import Link, Section
+from mcinterp.report.parts import Section
 from mcinterp.report.single import finished
 from mcinterp.report.step_page import step_page
-from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
+from mcinterp.report.story import Told, story_of_step
+from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page
 from mcinterp.report.views import answers, comparison_sections, examples, study_sections
 from mcinterp.report.views.attention import largest
 from mcinterp.results import RECORD, Result
@@ -56,21 +57,27 @@ def write_report(folder: Path, single_file: bool = False) -> Path:
     write_assets(folder)
     pages = {step: f"step-{step:08d}.html" for step in steps}
     name = str(run.facts.get("run", folder.name)) if run else folder.name
+    compared, claims = _load_step(folder / DATA / "run"), _load(folder / DATA / CLAIMS)
+    told = Told(
+        run, compared={key: _light(result) for key, result in answers(compared).items()}, claims=claims, pages=pages
+    )
     shown = _examples(folder, run)
     light, heads, ends = {}, HeadPages(name, run, pages, folder, shown), _ends(list(steps.values()))
     for step in steps:
         stored = _load_step(steps[step])
         results = answers(stored)
         own = heads.add(step, results)
+        light[step] = {key: _light(result) for key, result in results.items()}
+        findings = story_of_step(replace(told, steps={step: light[step]}), step)
         looked_at = _numbered(folder, shown.at(step) if shown else None)
-        _write(folder / pages[step], step_page(folder, name, run, step, pages, own, stored, ends, looked_at))
-        light[step] = {key: replace(result, arrays={}) for key, result in results.items()}
+        text = step_page(folder, name, run, step, pages, own, stored, ends, findings, looked_at)
+        _write(folder / pages[step], text)
     for page, text in heads.write():
         _write(folder / page, text)
-    comparisons = _comparisons(folder, run)
-    paper = _paper_page(folder, (PAGE,), name)
+    comparisons = _comparisons(folder, compared, run)
+    _paper_page(folder, (PAGE,), name)
     looked_at = _numbered(folder, shown.over_steps() if shown else None)
-    _write(folder / INDEX, index_page(folder, name, run, light, comparisons, pages, heads.pages, paper, looked_at))
+    _write(folder / INDEX, index_page(folder, name, replace(told, steps=light), comparisons, heads.pages, looked_at))
     _remove_stale(folder, {*pages.values(), *heads.pages.values()}, pages)
     return finished(folder, single_file)
 
@@ -124,11 +131,16 @@ def _load_step(path: Path) -> dict[str, Result]:
     return {name: result for name, result in found.items() if result}
 
 
-def _paper_page(folder: Path, pages: Sequence[str], run: str) -> tuple[str, Link] | None:
-    """Write the page of a study's claims, if there are any, under these names; what the index says of it."""
+def _light(result: Result) -> Result:
+    """A result without its arrays, which only the page of its step shows."""
+    return replace(result, arrays={})
+
+
+def _paper_page(folder: Path, pages: Sequence[str], run: str) -> None:
+    """Write the page of a study's claims, if there are any, under these names."""
     claims = _load(folder / DATA / CLAIMS)
     if claims is None:
-        return None
+        return
     results = _load_step(folder / DATA / STUDY)
     del results[claims.name]
     shown = with_numbers(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results))
@@ -136,12 +148,10 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str) -> tuple[str, Link
     text = claims_page(claims, run, links, shown)
     for page in pages:
         _write(folder / page, text)
-    return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
 
 
-def _comparisons(folder: Path, run: Result | None) -> list[Section]:
+def _comparisons(folder: Path, results: Mapping[str, Result], run: Result | None) -> list[Section]:
     """The sections of the run's page that look at all checkpoints together."""
-    results = _load_step(folder / DATA / "run")
     answered = examples.NAME in answers(results)  # those have a place of their own
     shown = [section for section in comparison_sections(results, run) if section.name in results]
     shown = [section for section in shown if not (answered and section.name == examples.NAME)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from mcinterp.report.packing import files
 from mcinterp.report.page import head_note, render, scripts_for
 from mcinterp.report.parts import Section
 from mcinterp.report.scores import Scores
+from mcinterp.report.story import Finding
 from mcinterp.report.views import answers, sections, training
 from mcinterp.report.views.provenance import provenance_tables
 from mcinterp.results import Result
@@ -28,6 +29,7 @@ def step_page(
     heads: Mapping[str, str],
     results: Mapping[str, Result],
     ends: Mapping[str, float],
+    findings: Sequence[Finding],
     examples: Section | None = None,
 ) -> str:
     shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads))
@@ -42,6 +44,7 @@ def step_page(
         run=name,
         head_note=head_note(training.study_of_run(run), Scores.known(run)),
         step=number(step),
+        findings=findings,
         number=step,
         at=at,
         pages=[step_link(each, pages) for each in order],

@@ -172,6 +172,21 @@ class OracleKind:
 
 
 @runtime_checkable
+class WithKnownAnswers(Protocol):
+    """Known ways to answer, which a model's answers may be near to by the main score.
+
+    Attributes:
+        known_answer_kinds: what each does, by name.
+    """
+
+    known_answer_kinds: Mapping[str, str]
+
+    def known_answers(self, batch: Batch) -> Mapping[str, Batch]:
+        """For each way the same batch, with what it answers in the place of the right answers."""
+        ...
+
+
+@runtime_checkable
 class WithOracles(Protocol):
     """Known algorithms that a model's answers are compared with.
 

@@ -139,7 +139,9 @@ def _no_drop(points: Floats, values: Floats, axis: str, quantity: str) -> Transi
     lowest, final = float(later.min()), float(later[-1])
     if lowest > (1 - MIN_FALL) * level:
         begins = f"from {axis} {_place(float(curve.points[first]))} " if first else ""
-        near = f"stays near {level:.3g} (lowest {lowest:.3g})"
+        noise = level * curve.noise_on(first, last)
+        goes = "stays near" if level - lowest <= HIGH_SIGNAL * noise else "falls by too little from"
+        near = f"{goes} {level:.3g} (lowest {lowest:.3g})"
         statement = f"no drop yet: {quantity} {near} {begins}to {axis} {points[-1]:g}"
     elif final > np.sqrt(lowest * level):
         statement = f"no lasting drop: {quantity} falls from {level:.3g} to {lowest:.3g} and comes back to {final:.3g}"

@@ -320,8 +320,11 @@ def slow_formation(run: Run, result: Result, n: int, seed: int) -> dict[str, Row
         if name in (*FAMILIES, *GROUPS)
     }
     scores: Rows = []
+    classes: Rows = []
     for step in steps:
-        for row in slow_taxonomy(run.checkpoint(step), asked, n, seed)["scores"]:
+        found = slow_taxonomy(run.checkpoint(step), asked, n, seed)
+        classes += _called(step, found["heads"], n, seed)
+        for row in found["scores"]:
             pair = (row["head"], row["class"])
             kept = {key: row[key] for key in ("kind", "class", "head", "score", "score_low", "score_high", "threshold")}
             about = {"member": pair in members, "followed": pair in best, "n": n, "seed": seed}
@@ -334,7 +337,24 @@ def slow_formation(run: Run, result: Result, n: int, seed: int) -> dict[str, Row
         curves[f"{name} ({head})"] = curve_of(
             [row for row in scores if (row["head"], row["class"]) == (head, name)], "score"
         )
-    return {"scores": scores, "loss": losses, "lead": slow_leads(steps, plateau_step(run, steps), curves)}
+    return {
+        "scores": scores,
+        "classes": classes,
+        "loss": losses,
+        "lead": slow_leads(steps, plateau_step(run, steps), curves),
+    }
+
+
+def _called(step: int, heads: Rows, n: int, seed: int) -> Rows:
+    """How many heads are called what."""
+    rows: Rows = []
+    for kind, names in (("family", FAMILIES), ("group", GROUPS)):
+        for name in (*names, "ambiguous", "none"):
+            which = [row["head"] for row in heads if row[kind] == name]
+            about = {"step": step, "kind": kind, "class": name, "n": n, "seed": seed}
+            counted = {"count": len(which), "share": len(which) / len(heads), "heads": ", ".join(which) or "none"}
+            rows.append({**about, **counted})
+    return rows
 
 
 def _slow_loss(checkpoint: Checkpoint, n: int, seed: int) -> dict[str, float]:

@@ -19,6 +19,7 @@ from slow_answers import slow_positions, slow_probes, slow_shift, slow_sizes, sl
 from slow_attention import Rows, slow_attention, slow_maps, traces
 from slow_circuits import slow_circuits
 from slow_completions import slow_algorithm, slow_generation, slow_nuclear
+from slow_course import slow_course
 from slow_examples import slow_examples
 from slow_heads import slow_ablation, slow_patching
 from slow_runs import slow_embeddings, slow_plateau
@@ -60,6 +61,7 @@ SLOW_PASSES: dict[str, Slow] = {
     "generation": slow_generation,
 }
 SLOW_COMPARISONS: dict[str, Slow] = {
+    "course": slow_course,
     "examples": slow_examples,
     "embeddings": slow_embeddings,
     "plateau": slow_plateau,
@@ -202,7 +204,7 @@ def test_every_number_of_a_run(run: Run, name: str) -> None:
     assert_same(result, SLOW_COMPARISONS[name](run, result, N, SEED))
 
 
-@pytest.mark.parametrize("name", ["examples", "embeddings", "plateau", "formation"])
+@pytest.mark.parametrize("name", ["course", "examples", "embeddings", "plateau", "formation"])
 def test_every_number_of_a_run_with_a_drop(name: str) -> None:
     run = Run(TINY)
     result = COMPARISONS[name].run(run, run.steps, N, SEED)

@@ -24,15 +24,15 @@ def folder(request: pytest.FixtureRequest) -> Path:
 def test_the_index_draws_and_leads_to_a_checkpoint(folder: Path, opened: Opened) -> None:
     with opened(folder / "index.html") as page:
         assert draw_all(page) == 1
-        page.get_by_role("link", name="step 9,000 (last)").click()
+        page.get_by_role("link", name="step 9,000", exact=True).first.click()
         assert page.get_by_role("heading", level=1).inner_text().endswith("Step 9,000")
 
 
 def test_a_click_on_a_checkpoints_mark_opens_its_page(report: Path, opened: Opened) -> None:
     with opened(report / "index.html") as page:
         draw_all(page)
-        page.locator(".scatterlayer .trace").last.locator(".point").nth(2).hover(force=True)
-        box = page.locator(".scatterlayer .trace").last.locator(".point").nth(2).bounding_box()
+        page.locator(".subplot.xy .scatterlayer .trace").last.locator(".point").nth(2).hover(force=True)
+        box = page.locator(".subplot.xy .scatterlayer .trace").last.locator(".point").nth(2).bounding_box()
         with page.expect_navigation():
             page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         assert page.url.split("#")[0].endswith(STEP)

@@ -18,10 +18,10 @@ from mcinterp.report import write_report
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.palette import CLASSES, NO_CLASS, class_colours, class_short, text_on
-from mcinterp.report.parts import Family, embed_json
+from mcinterp.report.parts import Cell, Family, embed_json
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.attention import payload
-from mcinterp.report.views.changes import changes_table
+from mcinterp.report.views.changes import changed, changes_table
 from mcinterp.results import Result, Table
 
 pytestmark = pytest.mark.no_cover
@@ -330,21 +330,37 @@ def test_a_control_table_of_other_rows_is_refused() -> None:
         ablation_rows(replace(result, tables={**result.tables, "control": swapped}))
 
 
-def test_the_table_of_changes_puts_the_last_checkpoint_beside_the_first() -> None:
+def test_the_table_of_changes_is_in_the_order_of_steps_and_knows_what_stayed() -> None:
     forge = Forge()
     steps = {step: {name: getattr(forge, name)(step) for name in PASSES[1:]} for step in forge.steps}
     view = changes_table(steps, {step: f"{step}.html" for step in steps})
     assert [column.label for column in view.columns] == [
         "quantity",
         "step 1,000 (first)",
-        "step 9,000 (last)",
         "step 4,000",
+        "step 9,000 (last)",
     ]
     assert {len(row) for row in view.rows} == {4}
     assert next(iter(view.groups.values())) == "Heads of each class"
     row = next(row for row in view.rows if row[0].text == "row")
-    assert [cell.text for cell in row[1:]] == ["0", "4", "0"]
-    assert row[2].note == "L0H3, L0H6, L1H1, L1H7"
+    assert [cell.text for cell in row[1:]] == ["0", "0", "4"]
+    assert row[3].note == "L0H3, L0H6, L1H1, L1H7"
+    assert view.rows.index(row) not in view.same
+    assert view.same
+    still = changes_table(dict.fromkeys(steps, steps[9000]), {step: f"{step}.html" for step in steps})
+    assert still.same == set(range(len(still.rows)))
+    assert still.same_groups == still.groups.keys()
+
+
+def test_a_quantity_changed_where_two_intervals_lie_apart() -> None:
+    apart = [Cell("1.0 [0.9, 1.1]"), Cell("–"), Cell("1.3 [1.2, 1.4]")]
+    assert changed(apart)
+    assert changed([Cell("a", note="change −1.0 [−1.2, −0.8]"), Cell("b", note="change 0.3 [0.2, 0.4]")])
+    assert not changed([Cell("1.00 [0.9, 1.1]"), Cell("1.05 [1.0, 1.2]")])
+    assert changed([Cell("1,200 [1,100, 1,300]"), Cell("1.5e−7 [1.0e−7, 2.0e−7]")])
+    assert changed([Cell("zero"), Cell("nuclear norm")])
+    assert not changed([Cell("zero"), Cell("–"), Cell("zero")])
+    assert not changed([])
 
 
 def test_table_view_says_constants_once_and_joins_intervals() -> None:

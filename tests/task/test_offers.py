@@ -87,7 +87,8 @@ def test_inputs_of_an_even_length_are_as_good(config: RunConfig) -> None:
 
 def test_what_it_offers_decides_what_it_is_asked(config: RunConfig) -> None:
     inside_of_heads = {"attention", "taxonomy", "ablation", "patching", "causal-tracing"}
-    assert defined_for(config) == {*inside_of_heads, "examples", "plateau", "formation", "switching", "components"}
+    several = {"course", "examples", "plateau", "formation", "switching", "components"}
+    assert defined_for(config) == inside_of_heads | several
     assert without("probes", PASSES["probes"].asks, config) == (
         "probes asks for probe_targets, which neither task cycle nor model transformer offers"
     )

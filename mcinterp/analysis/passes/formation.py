@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mcinterp.analysis.passes.class_labels import Scored, scored
+from mcinterp.analysis.passes.class_labels import AMBIGUOUS, NONE, Scored, head_row, scored
 from mcinterp.analysis.passes.head_patterns import Measured, Patterns
 from mcinterp.analysis.passes.onset import LEAD_COLUMNS, Curve, lead_rows, plateau_step
 from mcinterp.analysis.passes.taxonomy import class_members, head_taxonomy, kind_facts
@@ -38,6 +38,17 @@ SCORE_COLUMNS = {
     "threshold": "what the taxonomy asks the interval to lie above: no head of an untrained model does",
 }
 
+CLASS_COLUMNS = {
+    "step": "checkpoint",
+    "kind": "kind of class",
+    "class": f"what heads are called, as the taxonomy calls them: one of the classes, {AMBIGUOUS} or {NONE}",
+    "count": "how many are called so",
+    "share": "of all heads",
+    "heads": "which",
+    "n": "samples a family of inputs, the same at every step",
+    "seed": "seed of the batches",
+}
+
 
 def loss_columns(task: Any) -> dict[str, str]:
     """Columns of the table `loss`, for a task."""
@@ -62,8 +73,9 @@ def head_formation(run: Run, steps: Sequence[int] | None = None, samples: int = 
         seed: of the batches, and + 1 of the samples that decide and of the untrained control.
 
     Returns:
-        tables `scores` (by step, class and head), `loss` (on a batch of its own, the same at every step) and `lead`:
-        when the best head of each class that has one moves, and whether that is before the loss does.
+        tables `scores` (by step, class and head), `classes` (what the heads are called at each step), `loss` (on a
+        batch of its own, the same at every step) and `lead`: when the best head of each class that has one moves, and
+        whether that is before the loss does.
 
     Raises:
         InputError: with too few samples, or if the task has no classes of heads.
@@ -89,6 +101,7 @@ def head_formation(run: Run, steps: Sequence[int] | None = None, samples: int = 
             "scores": Table.of(
                 SCORE_COLUMNS, [row for step in steps for row in bench.rows(step, found[step], members, best)]
             ),
+            "classes": Table.of(CLASS_COLUMNS, [row for step in steps for row in bench.classes_of(step, found[step])]),
             "loss": Table.of(
                 loss_columns(last.task),
                 [{"step": step, **about, **loss.columns("loss")} for step, loss in losses.items()],
@@ -158,6 +171,23 @@ class _Bench:
                     "seed": self.seed,
                     **one.estimate.columns("score", index),
                     "threshold": one.threshold,
+                }
+
+    def classes_of(self, step: int, found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
+        """How many heads of a checkpoint are called what, kind by kind."""
+        labels = {str(head): head_row(index, str(head), found, {}) for index, head in enumerate(self.heads)}
+        for kind in dict.fromkeys(one.kind for one in found):
+            for name in (*(one.name for one in found if one.kind == kind), AMBIGUOUS, NONE):
+                called = [head for head, row in labels.items() if row[kind] == name]
+                yield {
+                    "step": step,
+                    "kind": kind,
+                    "class": name,
+                    "count": len(called),
+                    "share": len(called) / len(labels),
+                    "heads": ", ".join(called) or NONE,
+                    "n": self.samples,
+                    "seed": self.seed,
                 }
 
     def followed(self, found: Mapping[int, Sequence[Scored]], best: Mapping[str, Head]) -> dict[str, Curve]:

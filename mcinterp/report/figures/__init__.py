@@ -7,6 +7,7 @@ from mcinterp.report.figures.causal_tracing import traced_sites_figure, traced_t
 from mcinterp.report.figures.circuits import circuits_figure, written_figure
 from mcinterp.report.figures.compare import pair_maps_figure, similarity_figure
 from mcinterp.report.figures.components import components_figure
+from mcinterp.report.figures.course import course_figure
 from mcinterp.report.figures.curve import curve_figure
 from mcinterp.report.figures.embeddings import position_pictures_figure, token_norm_figure, token_pictures_figure
 from mcinterp.report.figures.oracles import oracle_contexts_figure
@@ -25,6 +26,7 @@ __all__ = [
     "circuits_figure",
     "classes_figure",
     "components_figure",
+    "course_figure",
     "curve_figure",
     "entropy_figure",
     "exchange_figure",

@@ -37,7 +37,7 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
             x=frame["step"].tolist(),
             y=[value if value > 0 else None for value in frame[name]],
             name=text(labels.get(name, name.replace("_", " "))),
-            line={"color": _colour(name, names, progress), "width": 2.2 if name == progress else 1.3},
+            line={"color": curve_colour(name, names, progress), "width": 2.2 if name == progress else 1.3},
             visible="legendonly" if name in beside else True,
             hovertemplate="%{y:.3g}",
         )
@@ -46,8 +46,8 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     return figure
 
 
-def _colour(name: str, names: Sequence[str], progress: str) -> str:
-    """The loss is grey; the progress score and the first of the others stand out."""
+def curve_colour(name: str, names: Sequence[str], progress: str) -> str:
+    """Of a curve of training: the loss is grey; the progress score and the first of the others stand out."""
     first = next((other for other in names if other not in ("loss", progress)), "")
     known = {first: SERIES[0], "loss": CONTROL, progress: SERIES[1]}
     return known.get(name, SERIES[2 + names.index(name) % 4])

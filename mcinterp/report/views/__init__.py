@@ -17,6 +17,7 @@ from mcinterp.report.views import (
     circuits,
     compare,
     components,
+    course,
     embeddings,
     examples,
     formation,
@@ -63,6 +64,7 @@ VIEWS: dict[str, tuple[str, View]] = {
 
 
 COMPARISON_VIEWS: dict[str, tuple[str, View]] = {
+    "course": ("What it answers, and what attention is worth", course.view),
     "examples": (examples.TITLE, examples.view),
     "embeddings": ("Embeddings over training", embeddings.view),
     "plateau": ("What moves during the plateau", plateau.view),

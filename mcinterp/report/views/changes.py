@@ -1,7 +1,8 @@
-"""What changed across the drop: every analysed checkpoint side by side, from the first to the last."""
+"""What changed across the drop: every analysed checkpoint side by side, in the order of steps."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -23,15 +24,35 @@ from mcinterp.results import Result
 
 
 def changes_table(steps: Steps, pages: Mapping[int, str]) -> TableView:
-    """One column a checkpoint, the first and the last side by side before those between; one block of rows a pass."""
-    steps = {step: steps[step] for step in dict.fromkeys((min(steps), max(steps), *steps))}
+    """One column a checkpoint, in the order of steps; one block of rows a pass."""
+    steps = dict(sorted(steps.items()))
     rows = [row for block in (*BLOCKS, *_of_studies(steps)) for row in block(steps)]
     groups: dict[int, str] = {}
     for index, (heading, *_) in enumerate(rows):
         if heading not in groups.values():
             groups[index] = heading
     body = [(Cell(label, colour=colour), *cells) for _, label, colour, cells in rows]
-    return TableView("Every analysed checkpoint", _columns(steps, pages), body, kind="plain wide", groups=groups)
+    same = frozenset(index for index, (_, _, _, cells) in enumerate(rows) if not changed(cells))
+    columns = _columns(steps, pages)
+    return TableView("Every analysed checkpoint", columns, body, kind="plain wide", groups=groups, same=same)
+
+
+_ENDS = re.compile(r"\[(−?[\d.,]+(?:e−?\d+)?), (−?[\d.,]+(?:e−?\d+)?)\]")
+"""An interval as `numbers.interval` writes it."""
+
+
+def changed(cells: Sequence[Cell]) -> bool:
+    """Whether the last intervals of some two cells lie apart; of cells without one, whether they read otherwise."""
+    known = [cell for cell in cells if cell != NOTHING]
+    ends = [_ENDS.findall(f"{cell.text} {cell.note}")[-1:] for cell in known]
+    if not all(ends):
+        return len({(cell.text, cell.note) for cell in known}) > 1
+    lows, highs = zip(*(map(_number, own[0]) for own in ends), strict=True) if ends else ((), ())
+    return bool(ends) and max(lows) > min(highs)
+
+
+def _number(text: str) -> float:
+    return float(text.replace("−", "-").replace(",", ""))
 
 
 def changes_sentence(steps: Steps) -> str:

@@ -7,33 +7,62 @@ from typing import Any
 
 from mcinterp.declared import Study, load
 from mcinterp.installed import study_of, task_kinds
-from mcinterp.report.figures import curve_figure
+from mcinterp.report.figures import course_figure, curve_figure
 from mcinterp.report.figures.curve import drops_of
-from mcinterp.report.numbers import number
+from mcinterp.report.numbers import listed, number
 from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
 CAPTION = (
-    "{curve}, averaged over equal stretches of steps, on a logarithmic axis. Diamonds are the analysed "
+    "{curve}, averaged over equal stretches of steps{axis}. Diamonds are the analysed "
     "checkpoints (a click opens its page); {drop}."
 )
 
 
 def view(training: Result, pages: Mapping[int, str]) -> Section:
     """Show a run's curve and its transition."""
-    drops, table = drops_of(training), training.tables["curve"]
-    shaded = "each drop is" if len(drops) > 1 else "the drop is"
-    undecided = (training.facts.get("transition") or {}).get("confidence") == "undecided"
-    none = "its points are too few for a drop to be found or ruled out" if undecided else "no drop was found"
-    drop = f"{shaded} shaded from its start to its end" if drops else none
+    table = training.tables["curve"]
     return Section(
         training.name,
         "Loss curve",
         statements(training),
-        [FigureView(CAPTION.format(curve=_curve(training), drop=drop), curve_figure(training, pages))],
+        [FigureView(_caption(training, ", on a logarithmic axis"), curve_figure(training, pages))],
         [table_view(table.frame, table.columns, "The curve in numbers", folded=True)],
     )
+
+
+def _caption(training: Result, axis: str = "") -> str:
+    drops = drops_of(training)
+    shaded = "each drop is" if len(drops) > 1 else "the drop is"
+    undecided = (training.facts.get("transition") or {}).get("confidence") == "undecided"
+    none = "its points are too few for a drop to be found or ruled out" if undecided else "no drop was found"
+    drop = f"{shaded} shaded from its start to its end" if drops else none
+    return CAPTION.format(curve=_curve(training), axis=axis, drop=drop)
+
+
+def course(training: Result, pages: Mapping[int, str], compared: Mapping[str, Result]) -> Section:
+    """Show everything that is known of a run by step on one axis."""
+    shown, table = _followed(compared), training.tables["curve"]
+    also = f" Below it, with a point at every kept checkpoint and 95 % intervals: {listed(shown)}." if shown else ""
+    return Section(
+        training.name,
+        "The training on one axis of steps",
+        statements(training),
+        [FigureView(f"{_caption(training)}{also}", course_figure(training, compared, pages), step_axis=True)],
+        [table_view(table.frame, table.columns, "The curve in numbers", folded=True)],
+    )
+
+
+def _followed(compared: Mapping[str, Result]) -> list[str]:
+    """What the panels below the curve are of."""
+    words = {
+        "plateau": "progress of the attention",
+        "embeddings": "embeddings",
+        "course": "what uniform attention costs",
+        "formation": "classes of heads",
+    }
+    return [said for name, said in words.items() if name in compared]
 
 
 def _curve(training: Result) -> str:

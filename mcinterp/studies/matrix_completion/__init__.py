@@ -12,9 +12,10 @@ _CONFIG = f"{HERE}.config:TaskConfig"
 _DESCRIBED = f"{HERE}.views.task:described"
 
 
-def _view(title: str, module: str) -> View:
+def _view(title: str, module: str, finding: str = "") -> View:
     """A view of a pass, which has rows in the table of all checkpoints too."""
-    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows")
+    told = f"{HERE}.findings:{finding}" if finding else None
+    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows", told)
 
 
 STUDY = Study(
@@ -94,10 +95,10 @@ STUDY = Study(
         ),
     ),
     views={
-        "tokens": _view("Token intervention", "tokens"),
+        "tokens": _view("Token intervention", "tokens", "answered"),
         "positions": _view("Position sensitivity", "positions"),
         "shift": _view("Distribution shift", "shift"),
-        "algorithm": _view("What algorithm is it?", "algorithm"),
+        "algorithm": _view("What algorithm is it?", "algorithm", "nearest"),
         "nuclear": _view("Nuclear norm minimisation", "nuclear"),
         "sizes": _view("Errors by matrix size", "sizes"),
         "generation": _view("Generation", "generation"),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mcinterp.studies.matrix_completion.answer_measures import answer_spread, repeated_answers
 from mcinterp.studies.matrix_completion.head_classes import MatrixHeadClasses
+from mcinterp.studies.matrix_completion.known_answers import KINDS, known_answers
 from mcinterp.studies.matrix_completion.probe_targets import MatrixTargets
 from mcinterp.studies.matrix_completion.task.batch import MatrixBatch, double
 from mcinterp.studies.matrix_completion.task.masks import MaskLike
@@ -45,6 +46,7 @@ class MatrixCompletion(MatrixTask):
             "share of masked entries",
         ),
     }
+    known_answer_kinds = KINDS
     blank_name = "mask_key"
     blank_meaning = "MASK"
     blank_token = MASK_TOKEN
@@ -80,6 +82,10 @@ class MatrixCompletion(MatrixTask):
             "answer spread": answer_spread(given, targets, masked),
             "repeated answers": repeated_answers(given, masked, self.config.decimals),
         }
+
+    def known_answers(self, batch: MatrixBatch) -> Mapping[str, MatrixBatch]:
+        """The batch with what known completions give as its targets."""
+        return known_answers(batch, self.config)
 
     def followed_tokens(self, batch: MatrixBatch) -> tuple[np.ndarray, Floats, np.ndarray]:
         """Ids, values and occurrences of the values within ± `VALUE_RANGE` that occur in the matrices."""

@@ -99,9 +99,9 @@ def test_what_changed_has_a_block_for_each_and_dashes_where_nothing_was_run(resu
     assert labels[6:12] == ["all positions", "row membership", "column membership", "rows", "columns", "transposition"]
     assert labels[12:16] == ["training", "Gaussian factors", "Laplace factors", "full rank"]
     assert labels[16:] == ["rank 5, variance kept", "p_mask 0.1", "p_mask 0.6"]
-    assert [column.label[:6] for column in view.columns[1:]] == ["step 1", "step 3", "step 2"]
-    assert view.rows[0][2].text == "–" != view.rows[0][1].text
-    assert view.rows[0][3].text == view.rows[0][1].text
+    assert [column.label[:6] for column in view.columns[1:]] == ["step 1", "step 2", "step 3"]
+    assert view.rows[0][3].text == "–" != view.rows[0][1].text
+    assert view.rows[0][2].text == view.rows[0][1].text
     assert [cell.text for cell in view.rows[8][2:]] == ["–", "–"]
 
 
