@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 Place = str
 """Where something stands, `package.module:name`."""
@@ -152,19 +152,29 @@ class Comparison:
         return str(run.fingerprint() if self.digest is None else resolved(self.digest)(run))
 
 
+Asks = Literal["looks", "needs", "represents", "computes"]
+"""What a pass asks of a model, by which sections of a page are grouped: where it looks, what it needs, what it
+represents, what it computes."""
+
+
 @dataclass(frozen=True)
 class View:
     """How a stored result is shown.
+
+    What a reader needs to know to read it stands in the study's package, in `reading/NAME.md`, where there is such a
+    file: what is shown, what to conclude, what not.
 
     Attributes:
         title: heading where it was not made.
         function: from the result, and those beside it by name, to a section of a page.
         rows: of a pass, from its results by step to its rows of the table that shows all checkpoints side by side.
+        asks: what it asks of the model, by which sections of a page are grouped.
     """
 
     title: str
     function: Place
     rows: Place | None = None
+    asks: Asks = "computes"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from plotly.offline import get_plotlyjs
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
 MAPS, PACKED = "maps.js", "packed.js"
-STYLES = (STYLE,)
+CONTENTS, DEFINITIONS, LAYOUT = "contents.js", "definitions.js", "layout.css"
+STYLES = (STYLE, LAYOUT)
 """Of every page."""
-NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)
+NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, CONTENTS, TABLES, DEFINITIONS, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)
 
 
 @cache

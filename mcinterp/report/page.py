@@ -13,7 +13,20 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from mcinterp.declared import Study
-from mcinterp.report.assets import ATTENTION, CIRCUITSVIS, FIGURES, PACKED, PLACE, PLOTLY, STYLES, TABLES, THEME, asset
+from mcinterp.report.assets import (
+    ATTENTION,
+    CIRCUITSVIS,
+    CONTENTS,
+    DEFINITIONS,
+    FIGURES,
+    PACKED,
+    PLACE,
+    PLOTLY,
+    STYLES,
+    TABLES,
+    THEME,
+    asset,
+)
 from mcinterp.report.palette import class_short
 from mcinterp.report.parts import visible
 from mcinterp.report.scores import Scores
@@ -57,7 +70,7 @@ def head_note(study: Study | None, scores: Scores | None = None) -> str:
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
     maps = [CIRCUITSVIS, PACKED, ATTENTION] if attention else []
-    return [THEME, PLOTLY, PLACE, TABLES, FIGURES, *maps]
+    return [THEME, PLOTLY, PLACE, CONTENTS, TABLES, DEFINITIONS, FIGURES, *maps]
 
 
 def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
@@ -92,6 +105,14 @@ def _template(name: str) -> str:
     return (folder / own).read_text(encoding="utf-8")
 
 
+def worded(text: str) -> Markup:
+    """A text in which what stands between backticks is code."""
+    parts = visible(text).split("`")
+    if len(parts) % 2 == 0:  # one backtick is a letter
+        return Markup("{}").format(visible(text))
+    return Markup("").join(Markup("<code>{}</code>" if at % 2 else "{}").format(part) for at, part in enumerate(parts))
+
+
 def _shown(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
@@ -107,4 +128,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["class_short"] = class_short
+    environment.filters["worded"] = worded
     return environment

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,10 @@ class Widget:
         return [*(level["name"] for level in self.data["levels"]), *(["cells"] if self.data["folder"] else [])]
 
 
+AT_ONCE = 480
+"""So many letters of a section's sentences stand open."""
+
+
 @dataclass(frozen=True)
 class Section:
     """One pass on a page.
@@ -187,6 +192,9 @@ class Section:
         legend: the colours that the section uses, each by what it is of.
         links: the stored numbers.
         absent: why there is nothing to show, a sentence; empty where there is.
+        leading: how many of the figures a reader sees at once; the others, and tables beside figures, are folded.
+        asks: the group that it belongs to, see `mcinterp.declared.Asks`.
+        reading: how to read it, paragraphs with what each is about.
     """
 
     name: str
@@ -199,6 +207,37 @@ class Section:
     legend: Mapping[str, str] = field(default_factory=dict)
     links: Sequence[Link] = ()
     absent: str = ""
+    leading: int = 1
+    asks: str = "computes"
+    reading: Sequence[tuple[str, str]] = ()
+
+    @property
+    def said(self) -> Sequence[str]:
+        """The sentences that a reader sees at once: the first, and those after it as far as a few lines go."""
+        lengths = accumulate(len(sentence) for sentence in self.sentences)
+        return self.sentences[: max(1, sum(length <= AT_ONCE for length in lengths))]
+
+    @property
+    def brief(self) -> bool:
+        """Whether it has so little to show that a line is enough."""
+        tables = all(view.folded for view in self.tables)
+        return bool(self.absent) or (tables and not (self.figures or self.widget or self.picture))
+
+    @property
+    def shown(self) -> Sequence[FigureView]:
+        """The figures that a reader sees at once: none beside attention maps."""
+        return () if self.widget else self.figures[: self.leading]
+
+    @property
+    def further(self) -> Sequence[FigureView]:
+        """The figures that are folded."""
+        return self.figures[len(self.shown) :]
+
+    @property
+    def supporting(self) -> Sequence[TableView]:
+        """The tables, folded where a figure or another table is seen first."""
+        first = 0 if self.figures or self.widget else 1
+        return [replace(view, folded=view.folded or at >= first) for at, view in enumerate(self.tables)]
 
     @property
     def swatches(self) -> list[tuple[str, str, str]]:

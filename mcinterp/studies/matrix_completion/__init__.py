@@ -1,6 +1,6 @@
 """Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, arXiv 2410.22244)."""
 
-from mcinterp.declared import Architecture, Explorer, Pass, Study, TaskKind, View
+from mcinterp.declared import Architecture, Asks, Explorer, Pass, Study, TaskKind, View
 
 HERE = "mcinterp.studies.matrix_completion"
 ENTRIES = "answers_entries"
@@ -12,9 +12,9 @@ _CONFIG = f"{HERE}.config:TaskConfig"
 _DESCRIBED = f"{HERE}.views.task:described"
 
 
-def _view(title: str, module: str) -> View:
+def _view(title: str, module: str, asks: Asks = "computes") -> View:
     """A view of a pass, which has rows in the table of all checkpoints too."""
-    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows")
+    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows", asks)
 
 
 STUDY = Study(
@@ -95,7 +95,7 @@ STUDY = Study(
     ),
     views={
         "tokens": _view("Token intervention", "tokens"),
-        "positions": _view("Position sensitivity", "positions"),
+        "positions": _view("Position sensitivity", "positions", "needs"),
         "shift": _view("Distribution shift", "shift"),
         "algorithm": _view("What algorithm is it?", "algorithm"),
         "nuclear": _view("Nuclear norm minimisation", "nuclear"),
