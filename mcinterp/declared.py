@@ -222,6 +222,7 @@ class Study:
         input_name: from a result of the attention pass and inputs of one's own, as they were given to it, to the
             name of their family there, '' for none; None where inputs have names alone.
         head_note: how the paper writes heads, where that is not as here.
+        headers: how columns of its tables are headed on pages, where their names in words would not be understood.
         reads_config: from a configuration of other code as nested values, and what to call it, to the sections that it
             describes; None of one that is not known. '' where there is no such code.
         exports: public names, which are also names of the package `mcinterp`.
@@ -251,6 +252,7 @@ class Study:
     input_picture: Place | None = None
     input_name: Place | None = None
     head_note: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     reads_config: Place = ""
     exports: Mapping[str, Place] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -107,10 +108,18 @@ def _template(name: str) -> str:
 
 def worded(text: str) -> Markup:
     """A text in which what stands between backticks is code."""
-    parts = visible(text).split("`")
-    if len(parts) % 2 == 0:  # one backtick is a letter
-        return Markup("{}").format(visible(text))
-    return Markup("").join(Markup("<code>{}</code>" if at % 2 else "{}").format(part) for at, part in enumerate(parts))
+    return _between("`", "code", Markup.escape(visible(text)))
+
+
+def marked_up(text: str) -> Markup:
+    """A text of the package's own in which what stands between stars is stressed, too."""
+    return _between("*", "em", worded(text))
+
+
+def _between(mark: str, element: str, text: Markup) -> Markup:
+    """An escaped text with what stands between two marks in an element; a mark without another is a letter."""
+    pair = re.compile(rf"{re.escape(mark)}([^{re.escape(mark)}\n]+){re.escape(mark)}")
+    return Markup(pair.sub(rf"<{element}>\1</{element}>", str(text)))
 
 
 def _shown(value: Any) -> Any:
@@ -129,4 +138,5 @@ def _environment() -> Environment:
     )
     environment.filters["class_short"] = class_short
     environment.filters["worded"] = worded
+    environment.filters["marked_up"] = marked_up
     return environment

@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from mcinterp.report.figures.base import with_decimals
 from mcinterp.report.palette import text_on
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -121,7 +122,7 @@ class FigureView:
     def json(self) -> Markup:
         """The figure's data and layout, safe inside a script element."""
         # Plotly writes letters beyond ASCII as escapes, which would hide them from what is replaced.
-        return embed_json(json.loads(self.figure.to_json()))
+        return embed_json(json.loads(with_decimals(self.figure).to_json()))
 
     @property
     def height(self) -> int:

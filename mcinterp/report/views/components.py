@@ -29,7 +29,7 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     if not result.facts.get("retrained"):
         command = f"{result.facts['command']} {name}"
         text = f"No component has been retrained. The command `{command}` does so; then make the report again."
-        return Section(result.name, result.title, [text, *left_out])
+        return Section(result.name, result.title, absent=" ".join([text, *left_out]))
     shown = (
         ("times", "When each training reaches what, averaged over seeds", False),
         ("transitions", "Every training and its drop", True),
