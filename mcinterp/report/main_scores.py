@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcinterp.analysis.conditions import FACT
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.scores import Scores, batch, capital, curve_name
 from mcinterp.results import Result
@@ -23,7 +24,8 @@ class MainScore:
 
 def main_scores(results: Mapping[str, Result], training: Result | None, step: int) -> list[MainScore]:
     """The scores of parts of a sample, the main one first; of the training curve where no pass measured them."""
-    measured = _measured(results["ablation"]) if "ablation" in results else []
+    ablation = results.get("ablation")
+    measured = _measured(ablation) if ablation and FACT not in ablation.facts else []
     return measured or _on_the_curve(training, step)
 
 
@@ -31,7 +33,9 @@ def _measured(ablation: Result) -> list[MainScore]:
     """Of the model as it is, in the ablation's table."""
     scores, row = Scores.of(ablation), ablation.table("ablation").iloc[0]
     of = f"{batch(row['n'], row['seed'], scores.samples)}; 95 % interval"
-    values = {name: [row[scores.column(name, f"_clean{end}")] for end in ("", "_low", "_high")] for name in scores.parts}
+    # An earlier version's results have no interval here.
+    ends = ("_clean", "_clean_low", "_clean_high")
+    values = {name: [row.get(scores.column(name, end)) for end in ends] for name in scores.parts}
     return [
         MainScore(capital(scores.words[name]), interval(*value), of)
         for name, value in values.items()
