@@ -26,7 +26,9 @@ _DROP = Markup('<rect class="drop" x="{x}" y="{y}" width="{width}" height="{heig
 _ACROSS = Markup('<line class="tick" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/><text x="{x}" y="{y}">{text}</text>')
 _BELOW = Markup('<text class="step" x="{x}" y="{y}">{text}</text>')
 _MARK = Markup('<circle class="here" cx="{x}" cy="{y}" r="6"><title>{title}</title></circle>')
-_LINK = Markup('<a href="{href}" aria-label="{title}"><circle cx="{x}" cy="{y}" r="5"><title>{title}</title></circle></a>')
+_LINK = Markup(
+    '<a href="{href}" aria-label="{title}"><circle cx="{x}" cy="{y}" r="5"><title>{title}</title></circle></a>'
+)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def measured_targets(frame: pd.DataFrame, metric: str) -> list[str]:
 def _curves(rows: pd.DataFrame, metric: str, places: str, colour: str, at: int) -> list[dict[str, Any]]:
     """The probe with its interval, then what it is held against."""
     column = f"test_{metric}"
-    own = {
+    own: dict[str, Any] = {
         "y": rows[column].tolist(),
         "error_y": {**error_bars(rows, column), "color": colour},
         "mode": "lines+markers",
@@ -55,36 +55,35 @@ def _curves(rows: pd.DataFrame, metric: str, places: str, colour: str, at: int) 
         "marker": {"size": 6},
         "customdata": intervals(rows, column),
         "hovertemplate": "block %{x}: %{customdata}",
+        "name": text(_named("probe", places)),
     }
-    controls = {f"control_{metric}": ("shuffled", "dash")} | ({"constant_mse": ("constant", "dot")} if metric == "mse" else {})
+    constant = [("constant_mse", "constant", "dot")] if metric == "mse" else []
     beside = [
-        (label, {
-            "y": [value if value == value else None for value in rows[name]],
-            "mode": "lines",
-            "line": {"color": colour, "width": 1.5, "dash": dash},
-            "opacity": 0.6,
-            "hovertemplate": "%{y:.3g}",
-        })
-        for name, (label, dash) in controls.items()
+        _control(rows, name, text(_named(label, places)), {"color": colour, "width": 1.5, "dash": dash})
+        for name, label, dash in ((f"control_{metric}", "shuffled", "dash"), *constant)
         if name in rows and rows[name].notna().any()
-    ]  # fmt: skip
-    shared = {"type": "scatter", "x": rows["layer"].tolist(), "xaxis": _axis("x", at), "yaxis": _axis("y", at)}
-    return [{**shared, **one, "name": text(_named(label, places))} for label, one in [("probe", own), *beside]]
+    ]
+    shared: dict[str, Any] = {"type": "scatter", "x": rows["layer"].tolist(), "legendgroup": places}
+    axes = {"xaxis": _axis("x", at), "yaxis": _axis("y", at)}
+    return [{**shared, **axes, **trace} for trace in (own, *beside)]
+
+
+def _control(rows: pd.DataFrame, column: str, name: str, line: Mapping[str, Any]) -> dict[str, Any]:
+    values = [value if value == value else None for value in rows[column]]
+    return {"y": values, "mode": "lines", "name": name, "line": line, "opacity": 0.6, "hovertemplate": "%{y:.3g}"}
 
 
 def _named_once(traces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every name in the legend once, which switches its curves in all panels."""
-    first = {trace["name"]: at for at, trace in reversed(list(enumerate(traces)))}
-    return [
-        {**trace, "legendgroup": trace["name"], "showlegend": first[trace["name"]] == at} for at, trace in enumerate(traces)
-    ]
+    """Every probe in the legend once, which switches its curves and their controls in all panels."""
+    first = {trace["name"]: at for at, trace in reversed(list(enumerate(traces))) if "error_y" in trace}
+    return [{**trace, "showlegend": first.get(trace["name"]) == at} for at, trace in enumerate(traces)]
 
 
 def _layout(targets: Sequence[str], metric: str) -> dict[str, Any]:
     down = -(-len(targets) // ACROSS)
     across = min(ACROSS, len(targets)) or 1
     width, height = (1 - GAP * (across - 1)) / across, (1 - 0.22 * (down - 1)) / max(1, down)
-    layout: dict[str, Any] = {"annotations": [], "margin": {"t": 44}, "legend": {"y": 1.1}}
+    layout: dict[str, Any] = {"annotations": [], "margin": {"t": 44}, "legend": {"y": 1.12}}
     for at, target in enumerate(targets):
         left, top = (at % across) * (width + GAP), 1 - (at // across) * (height + 0.22)
         name = {"x": _axis("x", at, "xaxis"), "y": _axis("y", at, "yaxis")}

@@ -61,7 +61,10 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show what the candidates explain of a checkpoint."""
     figures = [
         FigureView(CAPTION.format(whom=whom), drawn(result))
-        for whom, drawn in ((f"the {NEAREST} nearest candidates leave", nearest_figure), ("each leaves", algorithm_figure))
+        for whom, drawn in (
+            (f"the {NEAREST} nearest candidates leave", nearest_figure),
+            ("every candidate leaves", algorithm_figure),
+        )
     ]
     figures += [
         FigureView(BINS_CAPTION.format(how=how), algorithm_bins_figure(result, name, axis))
