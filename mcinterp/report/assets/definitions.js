@@ -3,6 +3,7 @@
 (() => {
   const GAP = 6;
   let box = null;
+  let told = null;
 
   function make() {
     const made = document.createElement("div");
@@ -15,6 +16,7 @@
 
   function show(head) {
     box ??= make();
+    told = head;
     box.textContent = head.dataset.meaning;
     box.hidden = false;
     const { left, bottom, top } = head.getBoundingClientRect();
@@ -27,6 +29,7 @@
   function hide() {
     if (!box || box.hidden) return;
     box.hidden = true;
+    told = null;
     document.querySelectorAll("[aria-describedby=definition]").forEach((one) => one.removeAttribute("aria-describedby"));
   }
 
@@ -66,6 +69,9 @@
       seen.observe(frame);
       frame.querySelector(".scroll").addEventListener("scroll", () => measure(frame), { passive: true });
     }
-    document.addEventListener("scroll", () => { hide(); keepHeads(); }, { passive: true });
+    document.addEventListener("scroll", () => {
+      if (told) show(told); // focus by keyboard scrolls
+      keepHeads();
+    }, { passive: true });
   });
 })();
