@@ -15,7 +15,6 @@ WHOLE = {
     "control_ratio": "MSE over the control's",
     "cosine_gain": "gain in |cosine|",
     "direct_r2": "positions and tokens, share",
-    "entries": "over",
     "excess": "excess over the controls",
     "excess_q": "q of the excess",
     "first_ratio": "MSE over that in the embeddings",

@@ -12,6 +12,7 @@ _CONFIG = f"{HERE}.config:TaskConfig"
 _DESCRIBED = f"{HERE}.views.task:described"
 
 _HEADERS = {
+    "entries": "over",
     "control_correlation": "correlation of another matrix's",
     "control_scaled_unexplained": "left by another matrix's, at its best scale",
     "control_unexplained": "left of the control",
