@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 Place = str
 """Where something stands, `package.module:name`."""
@@ -152,9 +152,17 @@ class Comparison:
         return str(run.fingerprint() if self.digest is None else resolved(self.digest)(run))
 
 
+Asks = Literal["looks", "needs", "represents", "computes"]
+"""What a pass asks of a model, by which sections of a page are grouped: where it looks, what it needs, what it
+represents, what it computes."""
+
+
 @dataclass(frozen=True)
 class View:
     """How a stored result is shown.
+
+    What a reader needs to know to read it stands in the study's package, in `reading/NAME.md`, where there is such a
+    file: what is shown, what to conclude, what not.
 
     Attributes:
         title: heading where it was not made.
@@ -162,12 +170,14 @@ class View:
         rows: of a pass, from its results by step to its rows of the table that shows all checkpoints side by side.
         findings: a rule that makes a finding of stored results: from a `mcinterp.report.story.Told` to a `Finding`, or
             None where they do not say.
+        asks: what it asks of the model, by which sections of a page are grouped.
     """
 
     title: str
     function: Place
     rows: Place | None = None
     findings: Place | None = None
+    asks: Asks = "computes"
 
 
 @dataclass(frozen=True)
@@ -219,6 +229,7 @@ class Study:
         input_name: from a result of the attention pass and inputs of one's own, as they were given to it, to the
             name of their family there, '' for none; None where inputs have names alone.
         head_note: how the paper writes heads, where that is not as here.
+        headers: how columns of its tables are headed on pages, where their names in words would not be understood.
         reads_config: from a configuration of other code as nested values, and what to call it, to the sections that it
             describes; None of one that is not known. '' where there is no such code.
         exports: public names, which are also names of the package `mcinterp`.
@@ -248,6 +259,7 @@ class Study:
     input_picture: Place | None = None
     input_name: Place | None = None
     head_note: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     reads_config: Place = ""
     exports: Mapping[str, Place] = field(default_factory=dict)
 

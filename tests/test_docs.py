@@ -20,6 +20,7 @@ from mcinterp.analysis import COMPARISONS, PASSES
 from mcinterp.cli import app
 from mcinterp.declared import Study
 from mcinterp.installed import own_studies
+from mcinterp.report.views.reading import reading_of
 from mcinterp.studies.matrix_completion.task.tokens import value_token
 
 pytestmark = pytest.mark.no_cover
@@ -32,18 +33,33 @@ PAGES = [
     *(("comparisons", name, entry) for name, entry in COMPARISONS.items()),
 ]
 WRITTEN = sorted(path for path in DOCS.rglob("*.md"))
+INCLUDED = re.compile(r"^```{include} (\S+)\n```$", re.MULTILINE)
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def whole(path: Path) -> str:
+    """The text of a page with what it includes."""
+    text = path.read_text(encoding="utf-8")
+    return INCLUDED.sub(lambda found: (path.parent / found[1]).read_text(encoding="utf-8").strip(), text)
 
 
 @pytest.mark.parametrize(("folder", "name", "entry"), PAGES)
 def test_every_pass_and_comparison_has_a_page(folder: str, name: str, entry: object) -> None:
     path = DOCS / folder / f"{name}.md"
     assert path.is_file(), f"write {path.relative_to(ROOT)}: {', '.join(PARTS)}"
-    text = path.read_text(encoding="utf-8")
+    text = whole(path)
     assert text.startswith(f"# `{name}`: ")
     found = re.findall(r"^\*\*(.+?)\.\*\*", text, re.MULTILINE)
     assert [part for part in found if part in PARTS] == list(PARTS)
     assert f"\n{name}\n" in (DOCS / folder / "index.md").read_text(encoding="utf-8"), f"{folder}/index.md lacks {name}"
+
+
+@pytest.mark.parametrize(("folder", "name", "entry"), PAGES)
+def test_a_page_and_the_report_tell_how_to_read_it_in_the_same_words(folder: str, name: str, entry: object) -> None:
+    told = reading_of(name)
+    assert [about for about, _ in told] == ["What is shown", "What to conclude", "What not to conclude"]
+    page = " ".join(whole(DOCS / folder / f"{name}.md").split())
+    assert [about for about, text in told if f"**{about}.** {text}" not in page] == []
 
 
 @pytest.mark.parametrize(("folder", "name", "entry"), PAGES)

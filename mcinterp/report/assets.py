@@ -17,12 +17,13 @@ TILES, LARGE, WALL, VIEWER, CIRCUITSVIS_STYLE = "tiles.js", "large.js", "wall.js
 ATTENTION_SCRIPTS = (CELLS, PACKED, TILES, LARGE, WALL, ATTENTION)
 """Of the viewer of attention, in the order in which they need each other; CircuitsVis comes when it is asked for."""
 STORY, STORY_STYLE = "story.js", "story.css"
+CONTENTS, DEFINITIONS, LAYOUT = "contents.js", "definitions.js", "layout.css"
 SINGLE = "single.js"
 """Of a report in one file, in which alone it stands."""
-STYLES = (STYLE, STORY_STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css")
+STYLES = (STYLE, LAYOUT, STORY_STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css")
 """Of every page."""
 NAMES = (
-    *(THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, STORY, FIGURES, MAPS),
+    *(THEME, PLOTLY, CIRCUITSVIS, PLACE, CONTENTS, TABLES, DEFINITIONS, STORY, FIGURES, MAPS),
     *(*ATTENTION_SCRIPTS, EXAMPLES, *STYLES),
 )
 

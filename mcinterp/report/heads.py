@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mcinterp.report.assets import CELLS, EXAMPLES, FIGURES, MAPS, PLACE, PLOTLY, TABLES, THEME
+from mcinterp.report.assets import (
+    CELLS,
+    CONTENTS,
+    DEFINITIONS,
+    EXAMPLES,
+    FIGURES,
+    MAPS,
+    PLACE,
+    PLOTLY,
+    TABLES,
+    THEME,
+)
 from mcinterp.report.figures.curve import marked
 from mcinterp.report.head_circuits import HeadCircuits
 from mcinterp.report.head_maps import HeadMaps
@@ -30,7 +41,7 @@ from mcinterp.report.views.training import study_of_run
 from mcinterp.results import Result
 
 PAGE = re.compile(r"head-L[0-9]{1,4}H[0-9]{1,4}\.html")
-SCRIPTS = (THEME, PLOTLY, PLACE, TABLES, FIGURES, EXAMPLES, CELLS, MAPS)
+SCRIPTS = (THEME, PLOTLY, PLACE, CONTENTS, TABLES, DEFINITIONS, FIGURES, EXAMPLES, CELLS, MAPS)
 _HEAD = re.compile(r"L([0-9]{1,4})H([0-9]{1,4})")
 _NAMED = {"attention": ("heads", "head"), "taxonomy": ("heads", "head"), "patching": ("patching", "heads")}
 _NAMED |= {"ablation": ("ablation", "heads"), "circuits": ("heads", "head")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
@@ -16,6 +17,8 @@ from mcinterp.declared import Study
 from mcinterp.report.assets import (
     ATTENTION_SCRIPTS,
     CIRCUITSVIS,
+    CONTENTS,
+    DEFINITIONS,
     EXAMPLES,
     FIGURES,
     PLACE,
@@ -84,7 +87,7 @@ def head_note(study: Study | None, scores: Scores | None = None) -> str:
 def scripts_for(attention: bool) -> list[str]:
     """The scripts of a page, with or without attention maps."""
     maps = [CIRCUITSVIS, *ATTENTION_SCRIPTS] if attention else []
-    return [THEME, PLOTLY, PLACE, TABLES, STORY, FIGURES, EXAMPLES, *maps]
+    return [THEME, PLOTLY, PLACE, CONTENTS, TABLES, DEFINITIONS, STORY, FIGURES, EXAMPLES, *maps]
 
 
 def _linked(scripts: Sequence[str], styles: Sequence[str]) -> Markup:
@@ -112,6 +115,22 @@ def _template(name: str) -> str:
     return (folder / own).read_text(encoding="utf-8")
 
 
+def worded(text: str) -> Markup:
+    """A text in which what stands between backticks is code."""
+    return _between("`", "code", Markup.escape(visible(text)))
+
+
+def marked_up(text: str) -> Markup:
+    """A text of the package's own in which what stands between stars is stressed, too."""
+    return _between("*", "em", worded(text))
+
+
+def _between(mark: str, element: str, text: Markup) -> Markup:
+    """An escaped text with what stands between two marks in an element; a mark without another is a letter."""
+    pair = re.compile(rf"{re.escape(mark)}([^{re.escape(mark)}\n]+){re.escape(mark)}")
+    return Markup(pair.sub(rf"<{element}>\1</{element}>", str(text)))
+
+
 def _shown(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
@@ -127,4 +146,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["class_short"] = class_short
+    environment.filters["worded"] = worded
+    environment.filters["marked_up"] = marked_up
     return environment

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from mcinterp.report.figures.base import with_decimals
 from mcinterp.report.palette import text_on
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -135,7 +136,7 @@ class FigureView:
     def json(self) -> Markup:
         """The figure's data and layout, safe inside a script element."""
         # Plotly writes letters beyond ASCII as escapes, which would hide them from what is replaced.
-        return embed_json(json.loads(self.figure.to_json()))
+        return embed_json(json.loads(with_decimals(self.figure).to_json()))
 
     @property
     def height(self) -> int:
@@ -224,6 +225,10 @@ class Widget:
         return replace(self, data={**self.data, "levels": levels})
 
 
+AT_ONCE = 480
+"""So many letters of a section's sentences stand open."""
+
+
 @dataclass(frozen=True)
 class Section:
     """One pass on a page.
@@ -238,6 +243,9 @@ class Section:
         links: the stored numbers.
         drawing: an element that was made safe, drawn by a view itself.
         absent: why there is nothing to show, a sentence; empty where there is.
+        leading: how many of the figures a reader sees at once; the others, and tables beside figures, are folded.
+        asks: the group that it belongs to, see `mcinterp.declared.Asks`.
+        reading: how to read it, paragraphs with what each is about.
     """
 
     name: str
@@ -251,6 +259,37 @@ class Section:
     links: Sequence[Link] = ()
     drawing: Markup = field(default_factory=Markup)
     absent: str = ""
+    leading: int = 1
+    asks: str = "computes"
+    reading: Sequence[tuple[str, str]] = ()
+
+    @property
+    def said(self) -> Sequence[str]:
+        """The sentences that a reader sees at once: the first, and those after it as far as a few lines go."""
+        lengths = accumulate(len(sentence) for sentence in self.sentences)
+        return self.sentences[: max(1, sum(length <= AT_ONCE for length in lengths))]
+
+    @property
+    def brief(self) -> bool:
+        """Whether it has so little to show that a line is enough."""
+        tables = all(view.folded for view in self.tables)
+        return bool(self.absent) or (tables and not (self.figures or self.widget or self.picture))
+
+    @property
+    def shown(self) -> Sequence[FigureView]:
+        """The figures that a reader sees at once: none beside attention maps."""
+        return () if self.widget else self.figures[: self.leading]
+
+    @property
+    def further(self) -> Sequence[FigureView]:
+        """The figures that are folded."""
+        return self.figures[len(self.shown) :]
+
+    @property
+    def supporting(self) -> Sequence[TableView]:
+        """The tables, folded where a figure or another table is seen first."""
+        first = 0 if self.figures or self.widget else 1
+        return [replace(view, folded=view.folded or at >= first) for at, view in enumerate(self.tables)]
 
     @property
     def swatches(self) -> list[tuple[str, str, str]]:

@@ -118,11 +118,18 @@ class Scores:
 
     @property
     def heads(self) -> dict[str, str]:
-        """How the heads of columns begin that are of a score with a symbol, and how they do with the symbol."""
+        """Columns of scores, and how they are headed: in the words of the task, with a symbol where it has one."""
         return {
-            f"{name} {of}": f"{self.words[name]}{more}"
-            for name in self.spelled
-            for of, more in ((self.unit, ""), ("delta", " delta"), ("ratio", " ratio"))
+            column: said.format(self.words[name])
+            for name in self.meanings
+            for column, said in (
+                (self.column(name, "_clean"), "{}, model as it is"),
+                (self.column(name, "_zero"), f"{{}}, {self.zero}"),
+                (self.column(name), "{}"),
+                (f"{name}_delta", "change of {}"),
+                (f"{name}_ratio", "{} over the model's as it is"),
+                (f"{name}_share", "change of {} as a share"),
+            )
         }
 
     @property

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from mcinterp.report.heads import linked
 from mcinterp.report.links import DATA, MAPS, explorer_link, pages_json, step_link, with_numbers
+from mcinterp.report.main_scores import main_scores
 from mcinterp.report.numbers import number
 from mcinterp.report.packing import files
 from mcinterp.report.page import head_note, render, scripts_for
 from mcinterp.report.parts import Section
 from mcinterp.report.scores import Scores
+from mcinterp.report.small_curve import place_words, small_curve
 from mcinterp.report.story import Finding
 from mcinterp.report.views import answers, sections, training
+from mcinterp.report.views.groups import grouped
 from mcinterp.report.views.provenance import provenance_tables
 from mcinterp.results import Result
 from mcinterp.runs.files import atomic_folder, explained
@@ -53,7 +56,10 @@ def step_page(
         following=step_link(order[at + 1], pages) if at + 1 < len(order) else None,
         examples=examples,
         explorer=explorer_link(folder, "Open this step in the explorer", step=step),
-        sections=shown,
+        place=place_words(run, step),
+        curve=small_curve(run, step, pages),
+        scores=main_scores(answers(results), run, step),
+        groups=grouped(shown),
         provenance=provenance_tables(answers(results)),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mcinterp.report.headers import header
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import NONE
 from mcinterp.report.parts import Cell, Column, Section, TableView
@@ -41,30 +42,26 @@ def table_view(
     names = [name for name in names if frame[name].notna().any()]
     shared = [name for name in names if _is_shared(frame[name])]
     shown = [name for name in names if name not in shared]
-    columns = [Column(_label(name), _meaning(name, frame, meanings), is_numeric(frame[name])) for name in shown]
+    columns = [Column(header(name), _meaning(name, frame, meanings), is_numeric(frame[name])) for name in shown]
     records = frame.to_dict("records")
     rows = [tuple(_coloured(cell(name, record), colours or {}) for name in shown) for record in records]
     return TableView(caption, columns, rows, [_shared(name, records[0]) for name in shared], folded=folded)
 
 
 def headed(section: Section, heads: Mapping[str, str]) -> Section:
-    """A section in whose tables columns are headed otherwise: by how their heads begin, and how they do then."""
-    return replace(section, tables=[_headed(view, heads) for view in section.tables])
+    """A section in whose tables some columns, by their stored names, are headed otherwise."""
+    words = {header(name): said for name, said in heads.items()}
+    return replace(section, tables=[_headed(view, words) for view in section.tables])
 
 
-def _headed(view: TableView, heads: Mapping[str, str]) -> TableView:
-    columns = [replace(column, label=_begun(column.label, heads)) for column in view.columns]
-    return replace(view, columns=columns, shared=[(_begun(label, heads), text) for label, text in view.shared])
+def _headed(view: TableView, words: Mapping[str, str]) -> TableView:
+    columns = [replace(column, label=words.get(column.label, column.label)) for column in view.columns]
+    return replace(view, columns=columns, shared=[(words.get(label, label), text) for label, text in view.shared])
 
 
 def label_of(name: str, heads: Mapping[str, str]) -> str:
     """What a column is headed; see `headed`."""
-    return _begun(_label(name), heads)
-
-
-def _begun(label: str, heads: Mapping[str, str]) -> str:
-    begins = next((name for name in heads if label == name or label.startswith(f"{name} ")), "")
-    return f"{heads[begins]}{label.removeprefix(begins)}" if begins else label
+    return heads.get(name) or header(name)
 
 
 def cell(name: str, record: Mapping[Any, Any]) -> Cell:
@@ -114,10 +111,6 @@ def _is_shared(values: pd.Series) -> bool:
     return len(values) > 1 and is_numeric(values) and bool(values.notna().all()) and values.nunique() == 1
 
 
-def _label(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _meaning(name: str, frame: pd.DataFrame, meanings: Mapping[str, str]) -> str:
     meaning = meanings.get(name, "")
     if f"{name}_low" in frame and f"{name}_high" in frame:
@@ -126,4 +119,4 @@ def _meaning(name: str, frame: pd.DataFrame, meanings: Mapping[str, str]) -> str
 
 
 def _shared(name: str, record: Mapping[Any, Any]) -> tuple[str, str]:
-    return _label(name), cell(name, record).text
+    return header(name), cell(name, record).text

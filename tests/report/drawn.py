@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _PAST_ALL = """async () => {
-    for (const folded of document.querySelectorAll("details.evidence")) folded.open = true;
+    for (const folded of document.querySelectorAll("details.evidence, details:has(.plot)")) folded.open = true;
     for (const plot of document.querySelectorAll(".plot")) {
         plot.scrollIntoView({ behavior: "instant" });
         for (const end = performance.now() + 30000; !plot.querySelector(".main-svg"); ) {

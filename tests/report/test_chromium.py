@@ -48,7 +48,7 @@ def test_a_checkpoint_draws_its_figures_and_heads(folder: Path, opened: Opened) 
 def test_a_figure_is_drawn_when_the_reader_comes_near_saves_or_prints(report: Path, opened: Opened) -> None:
     drawn = "[...document.querySelectorAll('.plot')].map((plot) => plot.querySelector('.main-svg') !== null)"
     with opened(report / STEP) as page:
-        figures = page.locator("figure:has(.plot)")
+        figures = page.locator("figure:has(.plot):visible")
         assert page.evaluate(drawn)[-2:] == [False, False]
         figures.last.scroll_into_view_if_needed()
         figures.last.locator(".main-svg").first.wait_for()
@@ -65,8 +65,9 @@ def test_a_figure_is_drawn_when_the_reader_comes_near_saves_or_prints(report: Pa
 
 def test_a_table_sorts_both_ways_from_the_keyboard(report: Path, opened: Opened) -> None:
     with opened(report / STEP) as page:
+        page.locator("#patching details:has(table)").first.evaluate("(one) => { one.open = true; }")
         table = page.locator("#patching table.sortable").first
-        button = table.get_by_role("button", name="mse to source")
+        button = table.get_by_role("button", name="MSE to source")
         column = [cell.inner_text() for cell in table.locator("thead th").all()].index(button.inner_text())
         values = lambda: [  # noqa: E731
             float(row.locator("> *").nth(column).get_attribute("data-sort")) for row in table.locator("tbody tr").all()
@@ -82,6 +83,7 @@ def test_a_table_sorts_both_ways_from_the_keyboard(report: Path, opened: Opened)
 
 def test_rows_are_filtered(report: Path, opened: Opened) -> None:
     with opened(report / STEP) as page:
+        page.locator("#taxonomy details:has(table)").first.evaluate("(one) => { one.open = true; }")
         page.locator("#taxonomy .filter input").first.fill("l1h3")
         assert page.locator("#taxonomy table").first.locator("tbody tr:visible").count() == 1
 

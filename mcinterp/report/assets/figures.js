@@ -1,7 +1,13 @@
 "use strict";
 // Draws the figures from the JSON in the page, in the colours of the theme, and saves them.
 (() => {
-  const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
+  const CONFIG = {
+    responsive: true,
+    displaylogo: false,
+    showSendToCloud: false,
+    plotlyServerURL: "",
+    modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]],
+  };
   // What the figures' quiet colours become on a dark page; series and classes keep theirs where they can be seen.
   const ON_DARK = {
     "#1F2933": "#E6EAEE",
@@ -22,6 +28,8 @@
 
   function draw(source) {
     const figure = JSON.parse(source.textContent, mcinterp.isDark() ? dark : undefined);
+    // Beside the figure, not over its legend.
+    figure.layout.modebar = { orientation: "v", bgcolor: "rgba(0,0,0,0)" };
     return Plotly.react(boxOf(source), { ...figure, config: CONFIG });
   }
 
@@ -56,6 +64,22 @@
         button.addEventListener("click", async () => save(await boxDrawn(source), button.dataset.save));
       }
     }
+  }
+
+  function resizeIn(folded) {
+    if (!folded.open) return;
+    for (const source of drawn.keys()) if (folded.contains(boxOf(source))) Plotly.Plots.resize(boxOf(source));
+  }
+
+  // A printed page has all figures, those that are folded too.
+  function foldForPrint() {
+    let opened = [];
+    window.addEventListener("beforeprint", () => {
+      opened = [...document.querySelectorAll("details:not([open]):has(.plot)")];
+      opened.forEach((one) => { one.open = true; });
+      sources().forEach(boxDrawn);
+    });
+    window.addEventListener("afterprint", () => opened.forEach((one) => { one.open = false; }));
   }
 
   function openPage(points) {
@@ -120,7 +144,9 @@
     if (!window.Plotly) return;
     setUpButtons();
     drawWhenNear();
-    window.addEventListener("beforeprint", () => sources().forEach(boxDrawn));
+    foldForPrint();
+    // What was drawn while it was folded has no size of its own yet.
+    document.addEventListener("toggle", ({ target }) => resizeIn(target), true);
   });
   document.addEventListener("mcinterp-theme", () => [...drawn.keys()].forEach(draw));
 })();

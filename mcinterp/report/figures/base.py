@@ -56,6 +56,19 @@ def drawn(height: int, x: str, y: str, traces: Sequence[Mapping[str, Any]], **la
     return go.Figure(list(traces), base)
 
 
+def with_decimals(figure: go.Figure) -> go.Figure:
+    """The figure with numbers in full along its logarithmic axes, where it says nothing else of them.
+
+    Plotly would write the ticks between powers of ten as `2` and `5`, and the powers as `10^-1`. An axis of powers of
+    ten alone, over many of them, keeps these.
+    """
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        powers = axis.exponentformat == "power" and axis.dtick == 1
+        if axis.type == "log" and axis.tickvals is None and axis.tickformat is None and not powers:
+            axis.update(tickformat=",~r", exponentformat=None)
+    return figure
+
+
 def error_bars(frame: pd.DataFrame, column: str, width: float = 0) -> dict[str, Any]:
     """Interval bars of a column that has `_low` and `_high` beside it."""
     return {

@@ -26,7 +26,6 @@ def curve_figure(training: Result, pages: Mapping[int, str] | None = None) -> go
     frame = training.table("curve")
     progress = training.facts.get("progress_score", "")
     figure = blank(420, "step", text(training.facts.get("loss_name", "loss")), yaxis_type="log", hovermode="x unified")
-    figure.update_yaxes(exponentformat="power", dtick=1)
     figure.update_xaxes(
         rangemode="nonnegative", tickformat=",d", hoverformat=",d", showspikes=True, spikethickness=1, spikecolor=MUTED
     )

@@ -34,7 +34,7 @@ def switching_figure(switching: Result, recipient: str) -> go.Figure:
     trained = frame[frame["kind"] != "untrained"]
     scores = Scores.of(switching)
     figure = blank(300, text(scores.full), xaxis_type="log")
-    figure.update_xaxes(exponentformat="power", dtick=1, tickangle=0)
+    figure.update_xaxes(tickangle=0)
     for part, colour in part_colours(scores.parts).items():
         name, switched = text(scores.words[part]), f"switched_{scores.unit}"
         _add(figure, trained[trained["entries"] == part], switched, name, colour, "circle")

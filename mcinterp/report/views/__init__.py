@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from mcinterp.declared import Place, load
 from mcinterp.installed import studies
@@ -30,6 +31,8 @@ from mcinterp.report.views import (
     taxonomy,
 )
 from mcinterp.report.views.condition import conditioned
+from mcinterp.report.views.groups import asked
+from mcinterp.report.views.reading import reading_of
 from mcinterp.results import Result
 
 View = Callable[[Result, Mapping[str, Result]], Section]
@@ -122,12 +125,13 @@ def _sections(
     beside, defined, scores = answers(beside), defined_passes(run), Scores.known(run)
     titled = {name: title for name, (title, _) in views.items() if name in results or name in defined}
     titled |= {name: results[name].title for name in sorted(results.keys() - views.keys())}
-    return [
+    shown = [
         headed(view_of(name)(results[name], beside), scores.heads if scores else {})
         if name in results and not results[name].why_unanswered
         else Section(name, title, absent=_absent(results, name))
         for name, title in titled.items()
     ]
+    return [replace(section, asks=asked(section.name), reading=reading_of(section.name)) for section in shown]
 
 
 def answers(results: Mapping[str, Result]) -> dict[str, Result]:

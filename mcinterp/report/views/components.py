@@ -27,7 +27,8 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     name = str(training.facts.get("run", "RUN")) if training else "RUN"
     left_out = [f"Left out: {reason}." for reason in result.facts.get("left_out", ())]
     if not result.facts.get("retrained"):
-        text = f"No component has been retrained: {result.facts['command']} {name} does so; then make the report again."
+        command = f"{result.facts['command']} {name}"
+        text = f"No component has been retrained. The command `{command}` does so; then make the report again."
         return Section(result.name, result.title, absent=" ".join([text, *left_out]))
     shown = (
         ("times", "When each training reaches what, averaged over seeds", False),

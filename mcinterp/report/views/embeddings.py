@@ -39,8 +39,8 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
         result.name,
         result.title,
         [
-            _token_sentence(tokens.frame, start, "on the plateau" if place == "plateau" else f"at the {place}"),
             *_position_sentences(positions.frame, start),
+            _token_sentence(tokens.frame, start, "on the plateau" if place == "plateau" else f"at the {place}"),
             leads_sentence(lead.frame, start, loss, place),
         ],
         _figures(result, transition_of(beside)),
@@ -71,7 +71,6 @@ def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureVie
         for name in labels
     ]
     return [
-        FigureView("Norm of the token embeddings against the token's value.", token_norm_figure(result)),
         FigureView(
             "Share of the positional embeddings' variance between the groups of each label, by step (shaded: the drop "
             "of the loss); dashed: the mean and the 97.5 % quantile with shuffled labels.",
@@ -84,6 +83,7 @@ def _figures(result: Result, transition: Mapping[str, object]) -> list[FigureVie
                 ["explained_shuffled", "explained_top"],
             ),
         ),
+        FigureView("Norm of the token embeddings against the token's value.", token_norm_figure(result)),
         FigureView(
             "Token embeddings on the last checkpoint's first two principal components (first across, second up), "
             "coloured by value.",

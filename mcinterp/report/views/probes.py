@@ -8,12 +8,16 @@ import pandas as pd
 
 from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures import probe_figure
+from mcinterp.report.figures.probes import measured_targets
 from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
 
-CAPTION = "{target}: {metric} of the probe after each block, with 95 % interval; dashed: the same with {control}."
+CAPTION = (
+    "{metric} of the probe for each target after each block (0: the embeddings), with 95 % interval; dashed: the same "
+    "with {control}."
+)
 HIDDEN = {"train_cosine", "control_cosine"}
 
 
@@ -21,13 +25,13 @@ def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show the probes of a checkpoint."""
     table = result.tables["probes"]
     figures = [
-        FigureView(_caption(target, metric), probe_figure(result, target, metric))
+        FigureView(_caption(metric), probe_figure(result, metric))
         for metric in ("mse", "cosine")
-        for target in table.frame["target"].unique()
-        if table.frame[table.frame["target"] == target][f"test_{metric}"].notna().any()
+        if measured_targets(table.frame, metric)
     ]
     tables = [table_view(table.frame, table.columns, "Every probe", hide=HIDDEN, folded=True)]
-    return Section(result.name, result.title, sentences(table.frame, result.facts["main_places"]), figures, tables)
+    told = sentences(table.frame, result.facts["main_places"])
+    return Section(result.name, result.title, told, figures, tables, leading=len(figures))
 
 
 def best_layers(frame: pd.DataFrame) -> list[pd.Series]:
@@ -79,7 +83,7 @@ def _told(row: pd.Series, name: str) -> str:
     return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
-def _caption(target: str, metric: str) -> str:
+def _caption(metric: str) -> str:
     controls = "shuffled targets, dotted: predicting the mean" if metric == "mse" else "shuffled targets"
-    name = "test MSE" if metric == "mse" else "mean |cosine| of prediction and target"
-    return CAPTION.format(target=target[:1].upper() + target[1:], metric=name, control=controls)
+    name = "Test MSE" if metric == "mse" else "Mean |cosine| of prediction and target"
+    return CAPTION.format(metric=name, control=controls)

@@ -44,15 +44,15 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
     source = result.facts["plateau_source"]
     whole = "the plateau" if source == "the run's plateau" else source
     words = {"unit": capital(scores.short), "score": scores.the}
-    figures = [
+    maps = [
+        FigureView(HEAT_MAP.format(score=scores.the, whole=whole, what=what, limit=LIMITS[comparison]), figure)
+        for comparison, what in SWEEPS.items()
+        if (figure := exchange_figure(result, comparison, transition)) is not None
+    ]
+    switches = [
         FigureView(CAPTION.format(recipient=before, donor=after, **words), switching_figure(result, "before")),
         FigureView(CAPTION.format(recipient=after, donor=before, **words), switching_figure(result, "after")),
     ]
-    for comparison, what in SWEEPS.items():
-        figure = exchange_figure(result, comparison, transition)
-        if figure is not None:
-            said = {"score": scores.the, "whole": whole, "what": what, "limit": LIMITS[comparison]}
-            figures.append(FigureView(HEAT_MAP.format(**said), figure))
     tables = [
         table_view(result.tables[name].frame, result.tables[name].columns, caption, hide=hide, folded=folded)
         for name, caption, folded in (
@@ -61,7 +61,7 @@ def view(result: Result, others: Mapping[str, Result]) -> Section:
         )
         if not result.table(name).empty
     ]
-    return Section(result.name, result.title, sentences(result), figures, tables)
+    return Section(result.name, result.title, sentences(result), [*maps, *switches], tables)
 
 
 def sentences(result: Result) -> list[str]:
@@ -74,7 +74,7 @@ def sentences(result: Result) -> list[str]:
     of = batch(frame["n"].iloc[0], frame["seed"].iloc[0], scores.samples)
     ways = (("after → before", of), ("before → after", f"the same {scores.samples}"))
     told = [_told(frame[frame["direction"] == direction], samples, scores) for direction, samples in ways]
-    parts = [*told, _controls(frame, scores), _exchangeable(result, scores)]
+    parts = [_exchangeable(result, scores), *told, _controls(frame, scores)]
     return [part for part in parts if part]
 
 

@@ -128,8 +128,17 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         if isinstance(value, Mapping):
             pairs += flattened(value, f"{prefix}{name}.")
         else:
-            pairs.append((f"{prefix}{name}", "–" if value is None else str(value)))
+            pairs.append((f"{prefix}{name}", _plain(value)))
     return pairs
+
+
+def _plain(value: Any) -> str:
+    """A value as one reads it: lists without brackets, yes and no."""
+    if value is None or value in ([], ()):
+        return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(one) for one in value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _task(task: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, arXiv 2410.22244)."""
 
-from mcinterp.declared import Architecture, Explorer, Pass, Study, TaskKind, View
+from mcinterp.declared import Architecture, Asks, Explorer, Pass, Study, TaskKind, View
 
 HERE = "mcinterp.studies.matrix_completion"
 ENTRIES = "answers_entries"
@@ -11,11 +11,51 @@ _GROUPS = ("masked-row", "observed-copy", "mask-ignore", "longest-contiguous-col
 _CONFIG = f"{HERE}.config:TaskConfig"
 _DESCRIBED = f"{HERE}.views.task:described"
 
+_HEADERS = {
+    "entries": "over",
+    "control_correlation": "correlation of another matrix's",
+    "control_scaled_unexplained": "left by another matrix's, at its best scale",
+    "control_unexplained": "left of the control",
+    "copied": "nearer than with MASK by",
+    "error_correlation": "correlation of errors",
+    "gained": "gain over answering 0",
+    "mask_key": "preference for MASK",
+    "masked_mass": "attention on masked keys",
+    "masked_moved": "masked answers moved",
+    "masked_mse": "L_mask",
+    "masked_ratio": "L_mask over that of answering 0",
+    "masked_spread": "L_mask, spread over permutations",
+    "model_mse": "MSE of the model",
+    "model_norm": "nuclear norm of the model",
+    "observed_change": "change of L_obs",
+    "observed_moved": "observed answers moved",
+    "observed_mse": "L_obs",
+    "observed_spread": "L_obs, spread over permutations",
+    "ratio_change": "change of the ratio",
+    "same_column": "preference for the own column",
+    "same_column_shuffled": "the same, shuffled",
+    "same_row": "preference for the own row",
+    "same_row_shuffled": "the same, shuffled",
+    "scaled_unexplained": "left, at its best scale",
+    "solver_mse": "MSE of the minimiser",
+    "solver_norm": "nuclear norm of the minimiser",
+    "to_model": "MSE to the model",
+    "to_truth": "MSE to the truth",
+    "total_mse": "L",
+    "train_unexplained": "left where it was fitted",
+    "truth_norm": "nuclear norm of the truth",
+    "unexplained": "left of the mean square",
+    "unseen": "share of unseen values",
+    "untrained_scaled_unexplained": "left of an untrained model, at its best scale",
+    "value_mse": "mean square to the token's value",
+    "zero_mse": "L_mask, answering 0",
+}
 
-def _view(title: str, module: str, finding: str = "") -> View:
+
+def _view(title: str, module: str, finding: str = "", asks: Asks = "computes") -> View:
     """A view of a pass, which has rows in the table of all checkpoints too."""
     told = f"{HERE}.findings:{finding}" if finding else None
-    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows", told)
+    return View(title, f"{HERE}.views.{module}:view", f"{HERE}.views.{module}:rows", told, asks)
 
 
 STUDY = Study(
@@ -96,7 +136,7 @@ STUDY = Study(
     ),
     views={
         "tokens": _view("Token intervention", "tokens", "answered"),
-        "positions": _view("Position sensitivity", "positions"),
+        "positions": _view("Position sensitivity", "positions", asks="needs"),
         "shift": _view("Distribution shift", "shift"),
         "algorithm": _view("What algorithm is it?", "algorithm", "nearest"),
         "nuclear": _view("Nuclear norm minimisation", "nuclear"),
@@ -113,6 +153,7 @@ STUDY = Study(
     input_picture=f"{HERE}.views.masks:mask_picture",
     input_name=f"{HERE}.views.masks:mask_name",
     head_note="L1H0 is the paper's (2,1)",
+    headers=_HEADERS,
     reads_config=f"{HERE}.tf_matcomp:configuration",
     exports={
         "CANDIDATES": f"{HERE}.baselines.candidates:CANDIDATES",

@@ -11,6 +11,8 @@ from mcinterp.results import Result
 
 LIMIT = 1.5
 """The candidate zero leaves 1; how much worse than that a candidate is does not matter."""
+NEAREST, TRUTH = 8, "the truth"
+"""How many candidates a reader sees first, and what the truth is called among them."""
 SHOWN, LISTED = 3, 5
 """How many candidates the figures of bins show at first, and how many their legend offers."""
 
@@ -26,22 +28,43 @@ def algorithm_figure(algorithm: Result) -> go.Figure:
     Args:
         algorithm: the stored fits of a checkpoint.
     """
+    return _candidates(nearest_first(algorithm.table("candidates")), LIMIT)
+
+
+def nearest_figure(algorithm: Result) -> go.Figure:
+    """The same of the nearest candidates and of the truth, on an axis that ends where these do.
+
+    Args:
+        algorithm: the stored fits of a checkpoint.
+    """
     frame = nearest_first(algorithm.table("candidates"))
+    frame = frame[(frame["candidate"] == TRUTH) | frame["candidate"].isin(frame["candidate"].head(NEAREST))]
+    ends = frame["unexplained_high"].where(frame["unexplained_high"] <= LIMIT).max()
+    return _candidates(frame, min(LIMIT, 1.05 * float(ends)) if ends > 0 else LIMIT)
+
+
+def _candidates(frame: pd.DataFrame, limit: float) -> go.Figure:
     figure = blank(300, "share of the mean square of the model's predictions that is left")
-    figure.update_xaxes(range=[0, LIMIT * 1.03])
-    _add(figure, frame, "control_scaled_unexplained", "of another matrix, times its best scale", CONTROL, "x-thin")
-    _add(figure, frame, "scaled_unexplained", "times its best scale", SERIES[1], "circle-open")
-    _add(figure, frame, "unexplained", "as it is", SERIES[0], "circle")
+    figure.update_xaxes(range=[0, limit * 1.03])
+    marks = (
+        ("control_scaled_unexplained", "of another matrix, times its best scale", CONTROL, "x-thin"),
+        ("scaled_unexplained", "times its best scale", SERIES[1], "circle-open"),
+        ("unexplained", "as it is", SERIES[0], "circle"),
+    )
+    for column, name, colour, symbol in marks:
+        _add(figure, frame, column, name, colour, symbol, limit)
     return on_rows(figure, frame["candidate"].tolist(), around=138)
 
 
-def _add(figure: go.Figure, frame: pd.DataFrame, column: str, name: str, colour: str, symbol: str) -> None:
+def _add(
+    figure: go.Figure, frame: pd.DataFrame, column: str, name: str, colour: str, symbol: str, limit: float
+) -> None:
     rows = frame[frame[column].notna()]
-    within = rows[column] <= LIMIT
-    bounds = {f"{column}_high": rows[f"{column}_high"].clip(upper=LIMIT).where(within)}
+    within = rows[column] <= limit
+    bounds = {f"{column}_high": rows[f"{column}_high"].clip(upper=limit).where(within)}
     bounds |= {f"{column}_low": rows[f"{column}_low"].clip(lower=0).where(within)}
     figure.add_scatter(
-        x=rows[column].clip(upper=LIMIT).tolist(),
+        x=rows[column].clip(upper=limit).tolist(),
         y=[text(candidate) for candidate in rows["candidate"]],
         error_x={**error_bars(rows.assign(**bounds), column), "color": colour},
         mode="markers",

@@ -25,7 +25,6 @@ def tokens_figure(tokens: Result) -> go.Figure:
     frame = tokens.table("tokens")
     frame = frame.assign(label=[f"{row.input}, {row.token}" for row in frame.itertuples()])
     figure = blank(300, "mean square", xaxis_type="log")
-    figure.update_xaxes(exponentformat="power", dtick=1)
     for column, name, colour, symbol in MEASURES:
         rows = frame[frame["token"] != "MASK"] if column == "control_mse" else frame
         _add(figure, rows[rows[column] > 0], column, name, colour, symbol)

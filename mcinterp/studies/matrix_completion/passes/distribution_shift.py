@@ -47,7 +47,7 @@ COLUMNS = {
     **interval_columns("observed_mse", "L_obs"),
     **interval_columns("masked_mse", "L_mask"),
     **interval_columns("zero_mse", "L_mask of answering 0: the mean square of the masked entries"),
-    **interval_columns("masked_ratio", "masked_mse / zero_mse: below 1 the answer is nearer than 0 is"),
+    **interval_columns("masked_ratio", "masked_mse / zero_mse: below 1 the answer is nearer to the truth than 0 is"),
     **interval_columns(
         "ratio_change",
         "masked_ratio minus that of training, by matrices under the same masks; null for the fresh batch, which shares "

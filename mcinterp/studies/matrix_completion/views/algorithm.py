@@ -13,14 +13,20 @@ from mcinterp.report.parts import Cell, FigureView, Section, TableView
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.blocks import NOTHING, Row, Steps, each, found
 from mcinterp.results import Result
-from mcinterp.studies.matrix_completion.figures.algorithm import algorithm_bins_figure, algorithm_figure, nearest_first
+from mcinterp.studies.matrix_completion.figures.algorithm import (
+    NEAREST,
+    TRUTH,
+    algorithm_bins_figure,
+    algorithm_figure,
+    nearest_figure,
+    nearest_first,
+)
 from mcinterp.studies.matrix_completion.passes.combination import SOME
 
-TRUTH = "the truth"
 CAPTION = (
-    "What each candidate leaves of the model's predictions at masked entries, nearest first, with 95 % interval: 0 "
-    "where the model answers as the candidate does, 1 where it is no nearer than the answer 0. Triangles lie further "
-    "right. The truth is no candidate: it shows what a perfect completion would leave."
+    "What {whom} of the model's predictions at masked entries, nearest first, with 95 % interval: 0 where the model "
+    "answers as the candidate does, 1 where it is no nearer to it than to the answer 0. Triangles lie further right. "
+    "The truth is no candidate: it shows what a perfect completion would leave."
 )
 BINS = {
     "by_observed": (
@@ -53,7 +59,13 @@ BIN_HIDDEN = {"low", "high"}
 
 def view(result: Result, checkpoint: Mapping[str, Result]) -> Section:
     """Show what the candidates explain of a checkpoint."""
-    figures = [FigureView(CAPTION, algorithm_figure(result))]
+    figures = [
+        FigureView(CAPTION.format(whom=whom), drawn(result))
+        for whom, drawn in (
+            (f"the {NEAREST} nearest candidates leave", nearest_figure),
+            ("every candidate leaves", algorithm_figure),
+        )
+    ]
     figures += [
         FigureView(BINS_CAPTION.format(how=how), algorithm_bins_figure(result, name, axis))
         for name, (_, axis, how) in BINS.items()

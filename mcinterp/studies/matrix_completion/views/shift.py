@@ -17,7 +17,8 @@ from mcinterp.results import Result
 from mcinterp.studies.matrix_completion.figures.shift import laws_figure, shift_figure
 
 CAPTION = (
-    "L_mask as a share of that of answering 0, over {what}, with 95 % interval; below 1, answers are nearer than 0."
+    "L_mask as a share of that of answering 0, over {what}, with 95 % interval; below 1, answers are nearer to the "
+    "truth than 0 is."
 )
 WHAT = {
     "p_mask": "the share of masked entries",

@@ -127,12 +127,16 @@ def test_stored_and_shown(learned: Result, tmp_path: Path) -> None:
     stored = Result.load(tmp_path / "algorithm")
     section = VIEWS["algorithm"][1](stored, {})
     assert section.sentences == algorithm.sentences(learned)
-    assert len(section.figures) == 3
+    assert len(section.figures) == 4  # the nearest candidates, then all of them
     titles = [table.caption for table in section.tables]
     assert "Masked entries by number observed" in titles
     first = section.tables[0]
     assert [cells[0].text for cells in first.rows][:1] == ["row mean"]
-    assert [column.label for column in first.columns][:3] == ["candidate", "unexplained", "behind"]
+    assert [column.label for column in first.columns][:3] == [
+        "candidate",
+        "left of the mean square",
+        "behind the nearest",
+    ]
     assert len(section.tables[2].rows) == 30
 
 
