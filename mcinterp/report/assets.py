@@ -13,7 +13,8 @@ from plotly.offline import get_plotlyjs
 PLOTLY, CIRCUITSVIS, STYLE = "plotly.min.js", "circuitsvis.js", "report.css"
 THEME, PLACE, TABLES, FIGURES, ATTENTION = "theme.js", "place.js", "tables.js", "figures.js", "attention.js"
 MAPS, PACKED = "maps.js", "packed.js"
-STYLES = (STYLE,)
+CLAIMS = "claims.css"
+STYLES = (STYLE, CLAIMS)
 """Of every page."""
 NAMES = (THEME, PLOTLY, CIRCUITSVIS, PLACE, TABLES, FIGURES, PACKED, ATTENTION, MAPS, *STYLES)
 

@@ -16,8 +16,9 @@ from mcinterp.report.index_page import index_page
 from mcinterp.report.links import DATA, INDEX, MAPS, numbers_of, with_numbers
 from mcinterp.report.page import FOLDER
 from mcinterp.report.parts import Link, Section
+from mcinterp.report.pictures import STUDY, Pictures
 from mcinterp.report.step_page import step_page
-from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page, claims_sentence
+from mcinterp.report.study import CLAIMS, PAGE, claims_page, claims_sentence
 from mcinterp.report.views import answers, comparison_sections, study_sections
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import explained, tidy, write_atomic
@@ -118,7 +119,8 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str, single_file: bool)
     del results[claims.name]
     shown = with_numbers(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results), single_file)
     links = numbers_of(folder, f"{DATA}/{CLAIMS}", single_file)
-    text = claims_page(claims, run, single_file, links, shown)
+    training = _load(folder / DATA / "training")
+    text = claims_page(claims, run, single_file, links, Pictures(folder, claims.facts["steps"], shown, training))
     for page in pages:
         _write(folder / page, text)
     return claims_sentence(claims), Link(str(claims.facts["title"]), PAGE)
