@@ -55,7 +55,7 @@ def claims_page(
     decided = claims[~claims["claim"].isin(lacking)]
     chosen = chosen_pictures({name: findings[name] for name in decided["claim"]}, pictures.first) if pictures else {}
     places = _places(steps, {section.name for section in evidence})
-    study = studies().get(str(result.facts["study"]))
+    study = studies().get(str(result.facts.get("study")))
     return render(
         "study",
         single_file,
@@ -77,14 +77,14 @@ def claims_page(
 
 
 def claims_sentence(result: Result) -> str:
-    """How many claims came out how, and how many of them this preset does not measure."""
+    """How many claims came out how, and how many of them nothing was measured for."""
     claims = result.table("claims")
     verdicts = list(claims["verdict"])
     counts = {verdict: verdicts.count(verdict) for verdict in PLURALS}
     words = [f"{n} {SINGULARS[verdict] if n == 1 else PLURALS[verdict]}" for verdict, n in counts.items() if n]
     lacking = len(unmeasured(claims, result.table("findings"), result.facts["steps"]))
     which = "which" if lacking == counts["undecided"] else f"{lacking} of which"
-    left = f", {which} this preset does not measure" if lacking else ""
+    left = f", {which} {'was' if lacking == 1 else 'were'} not measured" if lacking else ""
     return f"Of {plural(len(verdicts), 'claim')}, {', '.join(words)}{left}."
 
 
@@ -99,12 +99,12 @@ def _summary(
             Cell(formulas(str(claim["text"])), note=str(claim["source"]), href=f"#{anchor(claim['claim'])}"),
             verdict_cell(claim["verdict"]),
             Cell(f"{claim['holds']} of {claim['findings']}"),
-            Cell("not measured by this preset" if unknown else formulas(printed(claim_why(findings[claim["claim"]])))),
+            Cell("not measured" if unknown else formulas(printed(claim_why(findings[claim["claim"]])))),
         )
         for (_, claim), unknown in zip(ordered.iterrows(), sorted(last), strict=True)
     ]
     columns = [Column("claim"), Column("verdict"), Column("findings that hold"), Column("why")]
-    groups = {len(claims) - int(last.sum()): "Not measured by this preset"} if last.any() else {}
+    groups = {len(claims) - int(last.sum()): "Not measured"} if last.any() else {}
     return TableView("Claims", columns, rows, kind="plain claims", groups=groups)
 
 
@@ -140,7 +140,7 @@ def _row(finding: pd.Series, places: Mapping[str, Cell]) -> tuple[Cell, ...]:
         Cell(printed(finding["rule"])),
         Cell(formulas(printed(finding["control"]))),
         verdict_cell(finding["verdict"]),
-        _evidence(finding, places),
+        Cell(_evidence(finding, places).text),
     )
 
 

@@ -141,12 +141,12 @@ def test_the_papers_number_and_seeds_stand_on_the_same_axis() -> None:
 @pytest.mark.parametrize(
     ("number", "rule", "said"),
     [
-        (Number(0.8, 0.7, 0.9), HALF, "0.8 [0.7, 0.9] stays above 0.5, by 0.20"),
-        (Number(0.2, 0.1, 0.3), HALF, "0.2 [0.1, 0.3] stays below 0.5, by 0.20"),
+        (Number(0.8, 0.7, 0.9), HALF, "0.80 [0.70, 0.90] stays above 0.5, by 0.20"),
+        (Number(0.2, 0.1, 0.3), HALF, "0.20 [0.10, 0.30] stays below 0.5, by 0.20"),
         (Number(0.48, 0.31, 0.66), HALF, "0.48 [0.31, 0.66] reaches over 0.5"),
         (Number(0.6, 0.45, 0.75), HALF, "0.60 [0.45, 0.75] reaches below 0.5"),
-        (Number(0.04, 0.02, 0.06), SMALL, "0.04 [0.02, 0.06] reaches over 0.05"),
-        (Number(0.0, -0.1, 0.1), NEAR, "0.0 [−0.1, 0.1] reaches over −0.05 and over 0.05"),
+        (Number(0.04, 0.02, 0.06), SMALL, "0.040 [0.020, 0.060] reaches over 0.05"),
+        (Number(0.0, -0.1, 0.1), NEAR, "0.00 [−0.10, 0.10] reaches below −0.05 and over 0.05"),
         (Number(0.0, -0.01, 0.02), NEAR, "0.000 [−0.010, 0.020] stays below 0.05, by 0.030"),
         (Number.exact(0.0), NONE, "0 is what it has to be"),
         (Number.exact(3.0), NONE, "3.00 stays above 0, by 3.0"),
@@ -186,9 +186,11 @@ def test_a_claim_names_the_finding_that_decides_it() -> None:
     def why(*findings: Finding) -> str:
         return claim_why(stored(*findings).table("findings"))
 
-    assert why(good, near).startswith("Holds: all 2 findings do; nearest to its bound, 0.7 [0.6, 0.8] stays above 0.5")
+    assert why(good, near).startswith(
+        "Holds: all 2 findings do; nearest to its bound, 0.70 [0.60, 0.80] stays above 0.5"
+    )
     assert why(good, across, bad) == (
-        "Does not hold: 0.2 [0.1, 0.3] stays below 0.5, by 0.20 (bad); 1 of 3 findings holds."
+        "Does not hold: 0.20 [0.10, 0.30] stays below 0.5, by 0.20 (bad); 1 of 3 findings holds."
     )
     assert why(across) == "Undecided: 0.48 [0.31, 0.66] reaches over 0.5."
     assert why(across, across).endswith("(across); none of 2 findings holds.")
@@ -210,10 +212,9 @@ def test_what_a_preset_does_not_measure_is_told_with_the_command() -> None:
         found = unmeasured(result.table("claims"), result.table("findings"), result.facts["steps"])
         assert found.get("it rises") == lacking
         groups = grouped(result.table("claims"), found, study)
-        assert [group.command for group in groups] == ["mcinterp reproduce forged --preset full"] * (
-            lacking is not None
-        )
-    assert claims_sentence(stored(absent)) == "Of 1 claim, 1 is undecided, which this preset does not measure."
+        commands = [group.command for group in groups]
+        assert commands == ["mcinterp reproduce forged --preset full"] * (lacking is not None)
+    assert claims_sentence(stored(absent)) == "Of 1 claim, 1 is undecided, which was not measured."
     assert claims_sentence(stored(across)) == "Of 1 claim, 1 is undecided."
 
 
