@@ -17,7 +17,8 @@ DISTANT = 2
 
 def number_in(row: pd.Series) -> Number:
     """A row's value with its interval."""
-    return Number(*(float(row[name]) for name in ("value", "value_low", "value_high")))
+    value, low, high = (float(row[name]) for name in ("value", "value_low", "value_high"))
+    return Number(value, low, high)
 
 
 def rule_in(row: pd.Series) -> Rule:
@@ -141,4 +142,4 @@ def _sentence(text: str) -> str:
 def reported_in(row: pd.Series) -> float:
     """The paper's own number of a finding; NaN where it gives none, or the report is older than the column."""
     stored = row.get("reported")
-    return NAN if is_absent(stored) else float(stored)
+    return NAN if stored is None or is_absent(stored) else float(stored)

@@ -99,8 +99,15 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         if isinstance(value, Mapping):
             pairs += flattened(value, f"{prefix}{name}.")
         else:
-            pairs.append((f"{prefix}{name}", "–" if value is None else str(value)))
+            pairs.append((f"{prefix}{name}", _written(value)))
     return pairs
+
+
+def _written(value: Any) -> str:
+    """A value in words: a list of texts as they are, none as a dash."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return "–" if value is None else str(value)
 
 
 def _task(task: Mapping[str, Any]) -> str:
