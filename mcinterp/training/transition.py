@@ -138,7 +138,9 @@ def _no_drop(points: Floats, values: Floats, axis: str, quantity: str) -> Transi
     later = smoothed(curve.values)[last:]
     lowest, final = float(later.min()), float(later[-1])
     if lowest > (1 - MIN_FALL) * level:
-        statement = f"no drop yet: {quantity} stays near {level:.3g} (lowest {lowest:.3g}) to {axis} {points[-1]:g}"
+        begins = f"from {axis} {_place(float(curve.points[first]))} " if first else ""
+        near = f"stays near {level:.3g} (lowest {lowest:.3g})"
+        statement = f"no drop yet: {quantity} {near} {begins}to {axis} {points[-1]:g}"
     elif final > np.sqrt(lowest * level):
         statement = f"no lasting drop: {quantity} falls from {level:.3g} to {lowest:.3g} and comes back to {final:.3g}"
     else:

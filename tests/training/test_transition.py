@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -258,6 +259,10 @@ def test_no_drop_says_what_was_seen() -> None:
     flat = find_transition(STEPS, NO_DROPS["plateau"], quantity="masked_mse")
     assert flat.statement == "no drop yet: masked_mse stays near 0.11 (lowest 0.11) to step 5000"
     assert flat.plateau == pytest.approx(0.11)
+    fallen = find_transition(STEPS, np.maximum(0.25, np.exp(-STEPS / 1500)))
+    assert re.fullmatch(
+        r"no drop yet: the curve stays near 0\.25 \(lowest 0\.25\) from step 1\d{3} to step 5000", fallen.statement
+    )
     falling = find_transition(STEPS, NO_DROPS["half a cosine"])
     assert falling.statement.startswith("no sudden drop: the curve declines gradually from 0.9")
     steep = find_transition(STEPS, np.exp(-STEPS / 100))

@@ -116,8 +116,14 @@ def come_suddenly(e: Evidence) -> Claim:
 def strings_make_sudden(e: Evidence) -> Claim:
     """What of it is the measure's."""
     text = "Token by token the same tasks are not learned suddenly: that all tokens of a string are right is sudden."
-    findings = tuple(_drops(e, task, TOKENS, Rule(high=0.5), None) for task in TASKS)
+    findings = tuple(_drops(e, task, TOKENS, Rule(high=0.5), _sudden_strings(e, task)) for task in TASKS)
     return Claim("suddenness of whole strings", text, "this package's; the paper scores whole strings", findings)
+
+
+def _sudden_strings(e: Evidence, task: str) -> Control:
+    """Without suddenness of whole strings there is none to be told from that of tokens."""
+    share = e.share(SUDDEN, "shares", "found", role=PRESET, task=task, counted=STRINGS)
+    return Control("the same of whole strings", share, Rule(low=0.5))
 
 
 def _drops(e: Evidence, task: str, counted: str, rule: Rule, control: Control | None) -> Finding:
