@@ -1,4 +1,4 @@
-"""Symbols in sentences as formulas: `μ_p` and `L_mask` with an index, `x^k` with an exponent, and nothing else."""
+"""Symbols in sentences as formulas: `μ_p` and `L_obs` with an index, `x^k` with an exponent, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from mcinterp.report.parts import visible
 
 SYMBOL = re.compile(r"(?<![\w^])([^\W\d_])_([A-Za-z0-9]+)(?![A-Za-z0-9_])|(?<=[\w)])\^([-−]?\d+|[A-Za-z](?!\w))")
-"""A letter alone with an index, or what stands above a symbol or a bracket; names such as `masked_mse` are neither."""
+"""A letter alone with an index, or what stands above a symbol or a bracket; names such as `last_score` are neither."""
 
 
 def formulas(text: str) -> Markup:
