@@ -218,6 +218,10 @@ class Study:
         seeds: training seeds, from the run's own on, that are used where it is carried out once: so far apart are the
             seeds of a replication, that no two share a network.
         bounds: what the bounds of its rules ask for, in a sentence for the page.
+        paper_size: what the paper itself trained or asked, as it goes on after "the paper", such as `trains 4 layers
+            on 7 × 7 matrices`; stands beside what was trained here.
+        measured_by: names of results that not every preset measures, with the presets that do: what a claim lacks the
+            evidence for is told with the command that would decide it.
         tasks, architectures: kinds of task and of model that it brings, by name.
         passes, comparisons: that it brings.
         optimisers: that it brings, by name.
@@ -248,6 +252,8 @@ class Study:
         "The bounds are this package's own: they ask for the shape of what the paper shows, not for its numbers, which "
         "a smaller model does not have."
     )
+    paper_size: str = ""
+    measured_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
     architectures: Mapping[str, Architecture] = field(default_factory=dict)
     passes: tuple[Pass, ...] = ()

@@ -20,7 +20,7 @@ STORY, STORY_STYLE = "story.js", "story.css"
 CONTENTS, DEFINITIONS, LAYOUT = "contents.js", "definitions.js", "layout.css"
 SINGLE = "single.js"
 """Of a report in one file, in which alone it stands."""
-STYLES = (STYLE, LAYOUT, STORY_STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css")
+STYLES = (STYLE, LAYOUT, STORY_STYLE, VIEWER, CIRCUITSVIS_STYLE, "examples.css", "claims.css")
 """Of every page."""
 NAMES = (
     *(THEME, PLOTLY, CIRCUITSVIS, PLACE, CONTENTS, TABLES, DEFINITIONS, STORY, FIGURES, MAPS),

@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from mcinterp.errors import CheckpointError
+from mcinterp.report.findings import PLURALS, SINGULARS, anchor, printed, verdict_cell
 from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.numbers import ABSENT, interval, is_absent, listed, number, plural
 from mcinterp.report.page import render, scripts_for
 from mcinterp.report.parts import Cell, Column, Section, TableView
 from mcinterp.report.replication import share_of
 from mcinterp.report.site import write_assets
-from mcinterp.report.study import PAGE, PLURALS, SINGULARS, anchor, printed, verdict_cell
+from mcinterp.report.study import PAGE
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import tidy, write_atomic
 

@@ -8,14 +8,29 @@ from pathlib import Path
 import pandas as pd
 
 from mcinterp.errors import CheckpointError, UsageError
-from mcinterp.report.figures.over_seeds import over_seeds_figure
+from mcinterp.installed import studies
+from mcinterp.report.bars import Point
+from mcinterp.report.findings import (
+    PLURALS,
+    SINGULARS,
+    ClaimView,
+    FindingView,
+    anchor,
+    claimed,
+    headed,
+    printed,
+    verdict_cell,
+)
+from mcinterp.report.formulas import formulas
 from mcinterp.report.links import DATA, INDEX, numbers_of
 from mcinterp.report.numbers import ABSENT, fixed, interval, is_absent, listed, number, plural
 from mcinterp.report.page import render, scripts_for
 from mcinterp.report.palette import VERDICTS
-from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
+from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.site import write_assets
-from mcinterp.report.study import PAGE, PLURALS, SINGULARS, anchor, claimed, printed, verdict_cell
+from mcinterp.report.size import size_sentence
+from mcinterp.report.study import PAGE
+from mcinterp.report.why import claim_why
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import tidy, write_atomic
 
@@ -67,11 +82,18 @@ def _page(result: Result, folder: Path) -> str:
         ],
         summary=_summary(result),
         bounds=str(result.facts.get("bounds", "")),
-        sections=[_section(claim, result) for _, claim in claims.iterrows()],
+        size=formulas(size_sentence(studies().get(str(result.facts["study"])), _first_run(folder, seeds))),
+        claims=[_section(claim, result) for _, claim in claims.iterrows()],
         links=numbers_of(folder, f"{DATA}/{REPLICATION}"),
         configs=_configs(result),
         versions=dict(result.provenance.get("versions", {})),
     )
+
+
+def _first_run(folder: Path, seeds: pd.DataFrame) -> Result | None:
+    """The training of the first seed whose report is there; all have the same configuration but for the seed."""
+    trained = [folder / _folder(seed) / DATA / "training" for seed in seeds["seed"]]
+    return next((Result.load(path) for path in trained if (path / RECORD).is_file()), None)
 
 
 def replication_sentences(result: Result) -> list[str]:
@@ -111,7 +133,7 @@ def _summary(result: Result) -> TableView:
     columns = [Column("claim"), Column("holds in"), Column("over seeds"), *heads]
     rows = [
         (
-            Cell(str(claim["text"]), note=str(claim["source"]), href=f"#{anchor(claim['claim'])}"),
+            Cell(formulas(str(claim["text"])), note=str(claim["source"]), href=f"#{anchor(claim['claim'])}"),
             Cell(
                 f"{claim['holds']} of {plural(claim['seeds'], 'seed')}",
                 note=share_of(claim),
@@ -132,7 +154,7 @@ def _of_seed(row: pd.Series, failed: Container[int]) -> Cell:
     return verdict_cell(row["verdict"], note, f"{_folder(row['seed'])}/{PAGE}#{anchor(row['claim'])}")
 
 
-def _section(claim: pd.Series, result: Result) -> Section:
+def _section(claim: pd.Series, result: Result) -> ClaimView:
     findings, values = (
         frame[frame["claim"] == claim["claim"]] for frame in (result.table("findings"), result.table("values"))
     )
@@ -140,19 +162,26 @@ def _section(claim: pd.Series, result: Result) -> Section:
     by_finding = [(row, values[values["number"] == row["number"]]) for _, row in findings.iterrows()]
     columns = [*OVER, *(f"seed {seed}" for seed in seeds), "control over seeds"]
     rows = [_row(finding, own, seeds) for finding, own in by_finding]
-    name = str(claim["claim"])
-    return Section(
+    return ClaimView(
         anchor(claim["claim"]),
-        f"{name[:1].upper()}{name[1:]}: holds in {claim['holds']} of {plural(claim['seeds'], 'seed')}",
-        [*claimed(claim), claim_sentence(claim)],
-        figures=[_figure(finding, own, seeds) for finding, own in by_finding if finding["n"]],
-        tables=[TableView("What decides it", list(map(Column, columns)), rows, kind="plain claims")],
+        f"{headed(claim['claim'])}: holds in {claim['holds']} of {plural(claim['seeds'], 'seed')}",
+        [*claimed(claim), formulas(claim_sentence(claim))],
+        formulas(f"By means over seeds: {printed(lowered(claim_why(findings)))}"),
+        [_finding(finding, own) for finding, own in by_finding],
+        TableView("What decides it", list(map(Column, columns)), rows, kind="plain claims", folded=True),
     )
 
 
-def _figure(finding: pd.Series, values: pd.DataFrame, seeds: list[int]) -> FigureView:
-    caption = f"{finding['finding']}. Holds where it is {printed(finding['rule'])}."
-    return FigureView(f"{caption[:1].upper()}{caption[1:]}", over_seeds_figure(finding, values, seeds))
+def lowered(sentence: str) -> str:
+    """A sentence as it goes on after a colon."""
+    return f"{sentence[:1].lower()}{sentence[1:]}"
+
+
+def _finding(finding: pd.Series, values: pd.DataFrame) -> FindingView:
+    """A finding's mean over seeds, with a point a seed."""
+    points = [Point(float(row["value"]), str(row["verdict"])) for _, row in values.iterrows()]
+    counted = f"{finding['n']} of {plural(finding['seeds'], 'seed')}"
+    return FindingView.of(finding, counted, points=points)
 
 
 def _row(finding: pd.Series, values: pd.DataFrame, seeds: list[int]) -> tuple[Cell, ...]:

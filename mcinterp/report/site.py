@@ -13,13 +13,14 @@ from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.heads import PAGE as HEAD_PAGE
 from mcinterp.report.heads import HeadPages
 from mcinterp.report.index_page import index_page
-from mcinterp.report.links import DATA, INDEX, MAPS, numbers_of, with_numbers
-from mcinterp.report.page import EXPLORER, FOLDER
+from mcinterp.report.links import DATA, EXPLORER, INDEX, MAPS, numbers_of, with_numbers
+from mcinterp.report.page import FOLDER
 from mcinterp.report.parts import Section
+from mcinterp.report.pictures import STUDY, Pictures
 from mcinterp.report.single import finished
 from mcinterp.report.step_page import step_page
 from mcinterp.report.story import Told, story_of_step
-from mcinterp.report.study import CLAIMS, PAGE, STUDY, claims_page
+from mcinterp.report.study import CLAIMS, PAGE, claims_page
 from mcinterp.report.views import answers, comparison_sections, examples, study_sections
 from mcinterp.report.views.attention import largest
 from mcinterp.results import RECORD, Result
@@ -145,7 +146,8 @@ def _paper_page(folder: Path, pages: Sequence[str], run: str) -> None:
     del results[claims.name]
     shown = with_numbers(folder, f"{DATA}/{STUDY}", study_sections(str(claims.facts["study"]), results))
     links = numbers_of(folder, f"{DATA}/{CLAIMS}")
-    text = claims_page(claims, run, links, shown)
+    training = _load(folder / DATA / "training")
+    text = claims_page(claims, run, links, Pictures(folder, claims.facts["steps"], shown, training))
     for page in pages:
         _write(folder / page, text)
 

@@ -41,8 +41,10 @@ FINDING_COLUMNS = {
     "control_value": "its value",
     "control_rule_low": "lower end of where it is null; -inf without one",
     "control_rule_high": "upper end, likewise",
+    "control_state": "null, not null, not surely null or not measured; empty without a control",
     "verdict": "holds, does not hold or undecided",
     "evidence": "result that the number comes from",
+    "reported": "the paper's own number of the same quantity; empty where it gives none",
 }
 
 
@@ -131,6 +133,14 @@ class Control:
     number: Number
     rule: Rule
 
+    @property
+    def state(self) -> str:
+        """What came of it: `null`, `not null`, `not surely null` across an end of the rule, or `not measured`."""
+        verdict = self.rule.verdict(self.number)
+        if verdict == "undecided":
+            return "not measured" if math.isnan(self.number.value) else "not surely null"
+        return "null" if verdict == "holds" else "not null"
+
     def __str__(self) -> str:
         value = "not measured" if math.isnan(self.number.value) else f"{self.number.value:.3g}"
         return f"{self.text}: {value} ({self.rule})"
@@ -146,6 +156,7 @@ class Finding:
         rule: that decides.
         evidence: key of the result that it comes from, such as `after/ablation`.
         control: null; None where the rule compares with one already.
+        reported: the paper's own number of the same quantity, which is drawn beside it; NaN where it gives none.
     """
 
     text: str
@@ -153,11 +164,12 @@ class Finding:
     rule: Rule
     evidence: str
     control: Control | None = None
+    reported: float = NAN
 
     @property
     def verdict(self) -> Verdict:
         """The rule's, unless the control failed or is missing."""
-        if self.control and self.control.rule.verdict(self.control.number) != "holds":
+        if self.control and self.control.state != "null":
             return "undecided"
         return self.rule.verdict(self.number)
 
@@ -226,8 +238,10 @@ def _finding_row(claim: str, finding: Finding) -> dict[str, Any]:
         "control_value": control.number.value if control else NAN,
         "control_rule_low": control.rule.low if control else NAN,
         "control_rule_high": control.rule.high if control else NAN,
+        "control_state": control.state if control else "",
         "verdict": finding.verdict,
         "evidence": finding.evidence,
+        "reported": finding.reported,
     }
 
 

@@ -60,8 +60,10 @@ FINDING_COLUMNS = {
     "does_not_hold": "… in which it does not hold",
     "undecided": "… in which it is undecided, those without the finding among them",
     "control": "what should come out null, over seeds too, with its mean and rule",
+    "control_state": "null, not null, not surely null or not measured; empty without a control",
     "verdict": "of the rule on the interval over seeds; undecided where a seed has no value, and by the control",
     "evidence": "result that the number comes from",
+    "reported": "the paper's own number of the same quantity; empty where it gives none",
 }
 VALUE_COLUMNS = {
     "claim": "which claim it decides",
@@ -152,7 +154,7 @@ def _over(rows: pd.DataFrame, seeds: int) -> Finding:
     null = _control(rows)
     control = null and replace(null, number=_whole(null.number, seeds))
     number, rule = _whole(over_all(rows), seeds), Rule(first["rule_low"], first["rule_high"])
-    return Finding(str(first["finding"]), number, rule, str(first["evidence"]), control)
+    return Finding(str(first["finding"]), number, rule, str(first["evidence"]), control, first["reported"])
 
 
 def _control(rows: pd.DataFrame) -> Control | None:
@@ -207,8 +209,10 @@ def _finding(rows: pd.DataFrame, finding: Finding, seeds: int) -> dict[str, Any]
         "most": rows["value"].max(),
         **_counted(list(rows["verdict"]), seeds),
         "control": str(_control(rows) or ""),
+        "control_state": finding.control.state if finding.control else "",
         "verdict": finding.verdict,
         "evidence": finding.evidence,
+        "reported": finding.reported,
     }
 
 

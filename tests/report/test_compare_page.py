@@ -38,8 +38,41 @@ NAN = float("nan")
 
 @pytest.fixture(scope="module")
 def pair() -> Result:
+    """Of two runs, as heads of one are told beside themselves."""
+    run = Run(TINY)
+    other = replace(run.checkpoint(4915), run_name="other")
+    return compare_checkpoints(run.checkpoint("last"), other, 16, labels=("tiny@16000", "tiny@4915"))
+
+
+@pytest.fixture(scope="module")
+def steps() -> Result:
     run = Run(TINY)
     return compare_checkpoints(run.checkpoint("last"), run.checkpoint(4915), 16)
+
+
+def test_a_head_of_one_run_is_told_beside_itself_the_most_changed_first(steps: Result) -> None:
+    changed = steps.table("changed")
+    assert len(changed) == 16
+    assert changed["score"].is_monotonic_increasing
+    cells = steps.table("similarity").set_index(["head_a", "head_b"])["score"]
+    assert all(row["score"] == pytest.approx(cells[row["head"], row["head"]]) for _, row in changed.iterrows())
+    below = changed["score_high"] < changed["resampled_low"]
+    assert (below == changed["changed"]).all()
+    assert below.any()
+    view = compare_view.view(steps, {})
+    assert not any("untrained" in sentence for sentence in compare_view.changed_heads(steps))
+    first = changed[changed["changed"]].iloc[0]["head"]
+    assert f"change them: {first} (" in " ".join(view.sentences)
+    assert len(view.figures) == 1
+    names = [note.text for note in view.figures[0].figure.layout.annotations]
+    assert [name.partition(":")[0] for name in names] == changed["head"].head(8).tolist()
+    none = edited(steps, "changed", {"changed": False})
+    assert compare_view.changed_heads(none)[0].startswith("No head of tiny@16000 attends measurably otherwise")
+
+
+def test_two_models_that_only_share_a_name_are_not_two_steps_of_one_run() -> None:
+    models = [Checkpoint.untrained(small_config(), seed) for seed in (1, 2)]
+    assert "changed" not in compare_checkpoints(models[0], models[1], 8).tables
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 from accessible import serious_violations
-from drawn import draw_all
 from forged_seeds import decided, finding, of_seeds, single
 
 from mcinterp.errors import CheckpointError, UsageError
 from mcinterp.report import write_replication_report
-from mcinterp.report.figures.over_seeds import over_seeds_figure
 from mcinterp.report.replication import claim_sentence, replication_sentences
 from mcinterp.results import Result
-from mcinterp.study import Claim, Number, Rule
+from mcinterp.study import Claim, Number
 from mcinterp.study.over_seeds import over_seeds
 
 HIGH, LOW, ACROSS = Number(0.9, 0.8, 1.0, 64), Number(0.1, 0.0, 0.2, 64), Number(0.5, 0.4, 0.6, 64)
@@ -121,65 +119,20 @@ def test_a_report_of_a_run_is_not_written_over(tmp_path: Path) -> None:
         write_replication_report(tmp_path)
 
 
-def drawn_of(result: Result, number: int = 1) -> Any:
-    row = result.table("findings").iloc[number - 1]
-    values = result.table("values")
-    return over_seeds_figure(row, values[values["number"] == row["number"]], result.table("seeds")["seed"].tolist())
-
-
-def test_a_figure_shows_seeds_mean_and_where_the_rule_holds() -> None:
-    figure = drawn_of(rising(HIGH, LOW, ACROSS, failed={5: "no"}))
-    seeds, mean = figure.data
-    assert list(seeds.x) == [0.9, 0.1, 0.5]
-    assert list(seeds.y) == ["seed 0", "seed 1", "seed 2"]
-    assert list(seeds.marker.symbol) == ["circle", "x", "circle-open"]
-    assert list(mean.x) == [0.5]
-    assert list(figure.layout.yaxis.categoryarray) == ["seed 0", "seed 1", "seed 2", "seed 5", "mean"]
-    shade, border = figure.layout.shapes
-    low, high = figure.layout.xaxis.range
-    assert (shade.x0, shade.x1, border.x0) == (0.5, high, 0.5)
-    assert low < 0
-    assert high > 1
-
-
-@pytest.mark.parametrize(
-    ("rule", "value", "inside"),
-    [
-        (Rule(high=1e-6), 3e-11, True),
-        (Rule(3.0, 3.0), 3.0, True),
-        (Rule(low=100.0), 0.0, False),
-        (Rule(-1.0, 1.0), -5.0, False),
-        (Rule(0.0, 0.0), 0.0, True),
-    ],
-)
-def test_value_and_bounds_are_within_the_figure(rule: Rule, value: float, inside: bool) -> None:
-    result = over_seeds(of_seeds(*(decided(finding(Number.exact(value), rule=rule)) for _ in range(2))), {})
-    figure = drawn_of(result)
-    low, high = figure.layout.xaxis.range
-    assert low < value < high
-    assert all(low < shape.x0 < high for shape in figure.layout.shapes[1:])
-    shade = figure.layout.shapes[0]
-    assert (shade.x0 <= value <= shade.x1) == inside
-
-
-def test_the_interval_of_two_seeds_does_not_push_the_values_together() -> None:
-    """It is 12.7 standard errors, and ends outside the figure."""
-    figure = drawn_of(rising(Number(0.4, 0.3, 0.5), Number(0.8, 0.7, 0.9)))
-    low, high = figure.layout.xaxis.range
-    mean = figure.data[1]
-    assert mean.error_x.array[0] == pytest.approx(12.706 * 0.2, rel=1e-4)
-    assert high - low < 3.5 * 0.6
-
-
-def test_an_interval_that_is_not_there_is_no_bar() -> None:
-    figure = drawn_of(rising(single(0.7), single(0.9)))
-    assert list(figure.data[0].error_x.array) == [None, None]
+def test_a_bar_shows_seeds_mean_and_where_the_rule_holds(tmp_path: Path) -> None:
+    rising(HIGH, LOW, ACROSS, failed={5: "no"}).save(tmp_path / "data" / "replication")
+    text = write_replication_report(tmp_path).read_text(encoding="utf-8")
+    (bar,) = re.findall(r'<svg class="bar".*?</svg>', text, re.DOTALL)
+    for kind in ("mark holds", "mark fails", "mark open", "mean", "allowed"):
+        assert bar.count(f'class="{kind}"') == 1, kind
+    assert "only 3 of 4 seeds have a value" in text
 
 
 def test_a_finding_without_a_value_has_no_figure(tmp_path: Path) -> None:
     rising(single(math.nan), single(math.nan)).save(tmp_path / "data" / "replication")
     text = write_replication_report(tmp_path).read_text(encoding="utf-8")
-    assert "data-plot" not in text
+    assert "not measured" in text
+    assert 'class="mean"' not in text
     assert "0 of 2 seeds" in text
 
 
@@ -188,7 +141,7 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
     page: Path, opened: Callable[..., Any], width: int, scheme: str
 ) -> None:
     with opened(page, width, scheme=scheme) as shown:
-        assert draw_all(shown) == 4
+        assert shown.locator("svg.bar").count() == 4
         shown.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert shown.evaluate("document.documentElement.scrollWidth") <= width
         assert serious_violations(shown) == []

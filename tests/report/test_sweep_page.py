@@ -18,7 +18,7 @@ from small_sweep import write_grid
 from mcinterp.analysis import sweep_summary
 from mcinterp.errors import UsageError
 from mcinterp.report import write_sweep_report
-from mcinterp.report.figures import sweep_curves_figure, sweep_drops_figure
+from mcinterp.report.figures import sweep_curves_figure, sweep_drops_figure, sweep_scores_figure
 from mcinterp.report.figures.sweep import colouring
 from mcinterp.report.views import sweep as view
 from mcinterp.results import Result, Table
@@ -75,7 +75,7 @@ def test_without_a_drop_nothing_is_compared_by_its_step(without_drops: Result) -
     assert section.sentences[0] == (
         "4 of 6 runs are finished; none shows a sudden drop so far, so there is no step of a drop to compare."
     )
-    assert len(section.figures) == 1
+    assert len(section.figures) == 2  # curves and scores, and no steps of drops
     assert not any("fastest" in sentence for sentence in section.sentences)
 
 
@@ -94,6 +94,16 @@ def test_figures_show_every_run(summary: Result) -> None:
     assert [(bar.y[0], bar.y[1]) for bar in drops.data[:-2]] == [
         tuple(pair) for pair in runs[runs["found"]][["start", "end"]].to_numpy().tolist()
     ]
+
+
+def test_scores_stand_by_the_parameter_with_their_mean(summary: Result) -> None:
+    dots, means = sweep_scores_figure(summary, "n_layers").data
+    runs = summary.table("runs")
+    finished = runs[runs["finished"]]
+    assert list(dots.y) == finished["last_score"].tolist()
+    assert [round(place) for place in dots.x] == [[1, 2].index(layers) for layers in finished["n_layers"]]
+    wanted = [finished[finished["n_layers"] == layers]["last_score"].mean() for layers in (1, 2)]
+    assert list(means.y) == pytest.approx(wanted)
 
 
 def test_many_values_get_colours_of_their_own(summary: Result) -> None:
@@ -139,7 +149,7 @@ def test_the_page_draws_offline_and_does_not_scroll_sideways(
     summary: Result, tmp_path: Path, opened: Callable[..., Any], width: int
 ) -> None:
     with opened(write_sweep_report(summary, tmp_path), width, scheme="dark" if width < 1000 else "light") as page:
-        assert draw_all(page) == 2
+        assert draw_all(page) == 3
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious_violations(page) == []

@@ -90,14 +90,14 @@ def test_the_page_says_every_verdict_with_its_evidence() -> None:
     steps = {key: 2000 if key.startswith("before/") else 9000 if key.startswith("after/") else None for key in results}
     facts = {"title": "A <paper>", "source": "somewhere", "preset": "tiny", "steps": steps}
     stored = claims_result("claims", "Claims", claims, facts)
-    assert claims_sentence(stored) == "Of 14 claims, 13 hold, 1 is undecided."
+    assert claims_sentence(stored) == "Of 14 claims, 13 hold, 1 is undecided, which was not measured."
     page = claims_page(stored, "a run", [])
     assert "A &lt;paper&gt;" in page
     assert 'href="step-00002000.html#tokens"' in page
     assert 'href="step-00009000.html#patching"' in page
     assert 'href="index.html#switching"' in page
     assert 'href="data/study/unclassified/result.json"' in page
-    assert "components: not there" in page
+    assert "there is no result of components." in page
     assert "nan" not in page
     assert "change with no head ablated: 0 (from −1e−06 to 1e−06)" in page
 
@@ -146,7 +146,7 @@ def test_a_preset_without_a_run_has_a_report_of_its_own(
     assert lines[-1] == "reports/ghost-points/paper.html"
     assert "zone" in err
     page = (tmp_path / "reports" / "ghost-points" / "paper.html").read_text()
-    assert "velocity: not there" in page
+    assert "there is no result of velocity" in page
     assert not (tmp_path / "checkpoints").exists()
     code, _, err = cli("reproduce", "ghost-points", "--preset", "exact", "--run", "somewhere")
     assert (code, "preset exact of study ghost-points has no run; leave out --run" in err) == (2, True)

@@ -35,6 +35,19 @@ MATCH_COLUMNS = {
     "n": "samples that the pair is scored on; as many others decided who is paired with whom",
     "seed": "seed of the samples",
 }
+CHANGED_COLUMNS = {
+    "head": "of a run, at two of its steps",
+    "class_a": "class of each kind that it has at A's step in the head taxonomy; empty where that is not defined",
+    "class_b": "the same at B's step",
+    **interval_columns("score", f"of the head at the two steps; {SCORE}"),
+    "map": "the same of the averages over samples",
+    "response": "the same of what depends on the input",
+    **interval_columns("effect", "correlation of what the answers change by without it, at the two steps"),
+    **interval_columns("resampled", "control: score of the head at A's step with itself on other samples"),
+    "changed": "whether the interval of the score lies below the control's: more than other samples change it",
+    "n": "samples",
+    "seed": "seed of the samples",
+}
 CONTROL_COLUMNS = {
     "what": "which models' heads are paired: those that are compared, and controls",
     "pairs": "of heads",

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mcinterp.analysis.compare.head_changes import change_rows, same_run
 from mcinterp.analysis.compare.head_columns import (
+    CHANGED_COLUMNS,
     COMPARED,
     CONTROL_COLUMNS,
     MATCH_COLUMNS,
@@ -108,6 +110,11 @@ def compare_heads(
         "controls": Table.of(CONTROL_COLUMNS, _control_rows(matchings, orders, about)),
         "similarity": Table.of(SIMILARITY_COLUMNS, _similarity_rows(found, heads, others, about)),
     }
+    if same_run(a, b):
+        rows = change_rows(scored, found.effects, _resampled(a, batch), heads)
+        own = [{**row, **_class_columns(classes, row["head"], row["head"]), **about} for row in rows]
+        columns = list(CHANGED_COLUMNS)
+        tables["changed"] = Table.of(CHANGED_COLUMNS, [{name: row[name] for name in columns} for row in own])
     facts = {
         "heads_a": heads,
         "heads_b": others,
@@ -128,6 +135,12 @@ def compare_heads(
         "maps_b": scored.map_b.astype(np.float32),
     }
     return HeadComparison(tables, facts, arrays)
+
+
+def _resampled(checkpoint: Checkpoint, batch: Any) -> Similarity:
+    """How alike a checkpoint's heads are to themselves where they are given other samples of the second half."""
+    inputs = batch.inputs[len(batch) // 2 :]
+    return similarity(Blocks(checkpoint.model), Blocks(checkpoint.model), inputs, inputs.roll(1, 0))
 
 
 def untrained_like(checkpoint: Checkpoint) -> Checkpoint:

@@ -16,7 +16,7 @@ from mcinterp.report.figures.patching import patching_figure
 from mcinterp.report.figures.position_blocks import position_blocks_figure
 from mcinterp.report.figures.probes import probe_figure
 from mcinterp.report.figures.scores import scores_figure
-from mcinterp.report.figures.sweep import sweep_curves_figure, sweep_drops_figure
+from mcinterp.report.figures.sweep import sweep_curves_figure, sweep_drops_figure, sweep_scores_figure
 from mcinterp.report.figures.switching import exchange_figure, switching_figure
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "similarity_figure",
     "sweep_curves_figure",
     "sweep_drops_figure",
+    "sweep_scores_figure",
     "switching_figure",
     "token_norm_figure",
     "token_pictures_figure",

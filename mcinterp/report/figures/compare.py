@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from mcinterp.report.figures.base import blank, on_rows, text
@@ -69,6 +70,8 @@ def similarity_figure(compared: Result) -> go.Figure:
 def pair_maps_figure(compared: Result, first: int = 0, last: int = PAIRS) -> go.Figure:
     """The average maps of both heads of some pairs beside each other, the most alike pair first.
 
+    Of two steps of one run every head is a pair with itself, the most changed first.
+
     Each pair's colours end at the larger of its two largest probabilities.
 
     Args:
@@ -76,8 +79,7 @@ def pair_maps_figure(compared: Result, first: int = 0, last: int = PAIRS) -> go.
         first: place of the first pair to draw, from 0.
         last: place of the pair to end before.
     """
-    matches = compared.table("matches").sort_values("score", ascending=False, kind="stable", na_position="last")
-    pairs = matches.iloc[first:last].to_dict("records")
+    pairs = _drawn(compared).iloc[first:last].to_dict("records")
     heads = [{name: index for index, name in enumerate(compared.facts[f"heads_{side}"])} for side in "ab"]
     maps = [np.nan_to_num(compared.arrays[f"maps_{side}"]) for side in "ab"]
     n_pos = maps[0].shape[-1]
@@ -115,9 +117,18 @@ def pair_maps_figure(compared: Result, first: int = 0, last: int = PAIRS) -> go.
     return figure
 
 
+def _drawn(compared: Result) -> pd.DataFrame:
+    """Pairs in the order of their maps: the most alike first, or of one run's heads the most changed."""
+    if "changed" in compared.tables:
+        changed = compared.table("changed")
+        return changed.assign(head_a=changed["head"], head_b=changed["head"])
+    return compared.table("matches").sort_values("score", ascending=False, kind="stable", na_position="last")
+
+
 def _name(pair: Mapping[Any, Any], left: int, top: int) -> dict[str, Any]:
+    heads = text(pair["head"]) if "head" in pair else f"{text(pair['head_a'])} ↔ {text(pair['head_b'])}"
     return {
-        "text": f"{text(pair['head_a'])} ↔ {text(pair['head_b'])}: {number(pair['score'], 2)}",
+        "text": f"{heads}: {number(pair['score'], 2)}",
         "x": left - 0.5,
         "y": top - 0.8,
         "xanchor": "left",

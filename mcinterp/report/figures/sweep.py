@@ -73,6 +73,44 @@ def sweep_drops_figure(summary: Result, field: str) -> go.Figure:
     return figure
 
 
+def sweep_scores_figure(summary: Result, field: str) -> go.Figure:
+    """The last score of every finished run against one field that varies, with the mean of each of its values.
+
+    Args:
+        summary: the stored summary of a sweep.
+        field: a column of the table `runs` that varies.
+    """
+    runs = summary.table("runs")
+    values = runs[field].drop_duplicates().tolist()
+    runs = runs[runs["finished"]]
+    runs = runs.assign(place=_places(runs[field], values))
+    by, colours = colouring(summary)
+    figure = blank(300, text(field), text(curve_name(summary, summary.facts["progress_score"])), showlegend=False)
+    figure.update_xaxes(
+        tickvals=list(range(len(values))),
+        ticktext=[text(shown(value)) for value in values],
+        range=[-0.6, len(values) - 0.4],
+        zeroline=False,
+    )
+    figure.add_scatter(
+        x=runs["place"].tolist(),
+        y=runs["last_score"].tolist(),
+        mode="markers",
+        marker={"size": 8, "color": [colours[value] for value in runs[by]]},
+        customdata=[text(run) for run in runs["run"]],
+        hovertemplate="%{customdata}<br>%{y:.3g}<extra></extra>",
+    )
+    means = [runs[runs[field] == value]["last_score"].mean() for value in values]
+    figure.add_scatter(
+        x=list(range(len(values))),
+        y=[None if mean != mean else mean for mean in means],
+        mode="markers",
+        marker={"size": 26, "symbol": "line-ew-open", "color": MUTED, "line": {"width": 2}},
+        hovertemplate="mean of its runs: %{y:.3g}<extra></extra>",
+    )
+    return figure
+
+
 def colouring(summary: Result) -> tuple[str, dict[Any, str]]:
     """The field that colours the runs, and the colour of each of its values."""
     field = str([*summary.facts["others"], *summary.facts["fields"]][0])

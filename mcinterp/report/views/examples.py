@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from mcinterp.declared import load
 from mcinterp.report.drawn_samples import Answered, Floats, Form, Sample, drawn, exact, mark, numbers, right, short
+from mcinterp.report.links import EXPLORER
 from mcinterp.report.numbers import listed, number
-from mcinterp.report.page import EXPLORER
 from mcinterp.report.parts import Section, embed_json, visible
 from mcinterp.report.scores import batch
 from mcinterp.report.tables import table_view

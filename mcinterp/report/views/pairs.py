@@ -17,6 +17,10 @@ MAPS = (
     "Where both heads of each pair look, averaged over {samples}, the most alike first{which}: left the head of {a}, "
     "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
 )
+CHANGED_MAPS = (
+    "Where the most changed heads look, averaged over {samples}: left at {a}, right at {b}; queries down, keys across; "
+    "colours end at the larger of the two maxima."
+)
 MORE_MAPS = "The same of pairs {first} to {last}."
 
 
@@ -28,6 +32,9 @@ def labels(result: Result) -> tuple[str, str]:
 def pair_figures(result: Result) -> list[FigureView]:
     """Who is like whom, and the maps of the pairs, some at a time."""
     a, b = labels(result)
+    if "changed" in result.tables:
+        caption = CHANGED_MAPS.format(a=a, b=b, samples=Scores.of(result).samples)
+        return [FigureView(caption, pair_maps_figure(result))]
     matches, samples = result.table("matches"), Scores.of(result).samples
     n, total = number(int(matches["n"].iloc[0])), min(len(matches), MOST_PAIRS)
     which = f"; of {len(matches)} pairs the first {total} are drawn" if len(matches) > total else ""

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mcinterp.analysis.judged import NEGLIGIBLE, Judged
-from mcinterp.report.figures.sweep import colouring, shown, sweep_curves_figure, sweep_drops_figure
+from mcinterp.report.figures.sweep import colouring, shown, sweep_curves_figure, sweep_drops_figure, sweep_scores_figure
 from mcinterp.report.numbers import interval, number, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.scores import HARDLY, capital, curve_name
@@ -21,6 +21,8 @@ DROPS = (
     "to the end of the drop; a triangle is a run without a drop, at the last step it has done."
 )
 
+SCORES = "The last {score} of every finished run, by {field}. A dot is a run, a line the mean of those of one value."
+
 Row = Mapping[Hashable, Any]
 
 
@@ -28,8 +30,13 @@ def view(summary: Result) -> Section:
     """Show a sweep's summary."""
     runs, groups = summary.tables["runs"], summary.tables["groups"]
     figures = [FigureView(_curves_caption(summary), sweep_curves_figure(summary))]
+    fields = summary.facts["others"] or summary.facts["fields"]
+    if runs.frame["finished"].any():
+        name = curve_name(summary, summary.facts["progress_score"])
+        figures += [
+            FigureView(SCORES.format(score=name, field=field), sweep_scores_figure(summary, field)) for field in fields
+        ]
     if runs.frame["found"].any():
-        fields = summary.facts["others"] or summary.facts["fields"]
         figures += [FigureView(DROPS.format(field=field), sweep_drops_figure(summary, field)) for field in fields]
     score = curve_name(summary, summary.facts["progress_score"])
     meanings = {name: text.replace("the progress score", score) for name, text in runs.columns.items()}

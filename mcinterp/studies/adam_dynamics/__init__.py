@@ -15,6 +15,7 @@ STUDY = Study(
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:adam_claims",
     seeds=SEEDS,
+    paper_size="trains transformers on text and a convolutional network on CIFAR-10",
     tasks={"tanh-teacher": TaskKind(f"{HERE}.config:TeacherConfig", f"{HERE}.task:TanhTeacher", ("perceptron",))},
     architectures={"perceptron": Architecture(f"{HERE}.config:PerceptronConfig", f"{HERE}.model:build")},
     measured_views={

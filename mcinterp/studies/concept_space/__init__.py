@@ -17,6 +17,7 @@ STUDY = Study(
     seeds=SEEDS,
     bounds="The bounds are this package's own: they ask for the order and the ratios of times that the paper shows, of "
     "a flow network of three layers and images of 8 × 8 pixels, not for its steps.",
+    paper_size="trains a diffusion model with a U-Net on images of 32 × 32 pixels, 20,000 steps",
     tasks={"concept-images": TaskKind(f"{HERE}.config:ConceptConfig", f"{HERE}.task:ConceptImages", ("flow",))},
     architectures={"flow": Architecture(f"{HERE}.config:FlowConfig", f"{HERE}.model:build")},
     measured_views={name: f"{HERE}.views:{name}" for name in ("signals", "paths", "hidden", "samples")},

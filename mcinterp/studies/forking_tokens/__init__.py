@@ -15,6 +15,7 @@ STUDY = Study(
     claims=f"{HERE}.claims:forking_claims",
     bounds="The bounds are this package's own. The model is a small transformer whose laws of outcomes are worked out "
     "exactly, so that what sampling finds can be held to what is there; the paper has samples of large models alone.",
+    paper_size="asks GPT-3.5, which it does not train, on seven tasks of questions",
     tasks={
         "free-walk": TaskKind(
             f"{HERE}.config:WalkConfig",

@@ -183,6 +183,7 @@ def are_multinomial(e: Evidence) -> Claim:
         MULTINOMIAL,
         MADE,
         null,
+        reported=-0.49,
     )
     reported = "slope −0.49; two sets of samples 0.98 to 1.01 times as far apart as multinomial ones, the follow-up"
     return Claim("noise is multinomial", text, FOLLOW_UP, (finding,), reported)

@@ -12,6 +12,7 @@ STUDY = Study(
     presets=("tracing", "tracing-ring7", "tracing-paper"),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:tracing_claims",
+    paper_size="reads Llama-3.1-8B, which it does not train, on grids, rings and hexagons of words",
     measured_views={
         "structure": f"{HERE}.views:structure",
         "ablation": f"{HERE}.views:ablation",

@@ -16,6 +16,7 @@ STUDY = Study(
     claims=f"{HERE}.claims:identity_claims",
     seeds=SEEDS,
     bounds="Exact findings hold to the integration's precision; those of trained networks lie near the closed form.",
+    paper_size="trains a diffusion model that reads texts, too",
     tasks={"identity-mapping": TaskKind(f"{HERE}.config:IdentityConfig", f"{HERE}.task:IdentityMapping", ("linear",))},
     architectures={"linear": Architecture(f"{HERE}.config:LinearConfig", f"{HERE}.model:build")},
     measured_views={"equations": f"{HERE}.views:equations", "networks": f"{HERE}.views:networks"},

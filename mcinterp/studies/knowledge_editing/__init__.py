@@ -12,6 +12,7 @@ STUDY = Study(
     presets=("editing", "editing-paper"),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:editing_claims",
+    paper_size="trains 2 layers × 12 heads, width 24, on 2,048 entities, 150,000 steps",
     tasks={"cyclic-facts": TaskKind(f"{HERE}.config:CyclicFactsConfig", f"{HERE}.task:CyclicFacts", ("transformer",))},
     measured_views={name: f"{HERE}.views:{name}" for name in ("knowledge", "geometry", "edits", "sequences")},
     exports={

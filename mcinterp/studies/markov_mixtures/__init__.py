@@ -15,6 +15,7 @@ STUDY = Study(
     seeds=2,
     bounds="The bounds are this package's own: they ask for the order and the sizes of what the paper shows, at four "
     "states instead of ten and 64 tokens instead of 512.",
+    paper_size="trains 2 layers × 4 heads, width 64, on chains of ten states and 512 tokens, 107,979 steps",
     tasks={
         "markov-mixture": TaskKind(
             f"{HERE}.config:MarkovConfig",

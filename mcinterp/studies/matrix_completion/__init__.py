@@ -66,6 +66,7 @@ STUDY = Study(
     presets=("tiny", "7x7-rank1", "small", "paper", "paper-12-layer"),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:matrix_claims",
+    paper_size="trains 4 layers × 8 heads, width 768, on 7 × 7 matrices of rank 2, 50,000 steps",
     tasks={
         "matrix-completion": TaskKind(
             _CONFIG, f"{HERE}.task.completion:MatrixCompletion", ("encoder",), (*_FAMILIES, *_GROUPS), _DESCRIBED

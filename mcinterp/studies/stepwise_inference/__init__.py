@@ -13,6 +13,7 @@ STUDY = Study(
     presets=("navigator", "navigator-paper"),
     measure=f"{HERE}.study:measure",
     claims=f"{HERE}.claims:stepwise_claims",
+    paper_size="trains 2 layers, width 64, on graphs of 200 nodes",
     tasks={
         "graph-navigation": TaskKind(f"{_CONFIG}:NavigationConfig", f"{HERE}.task:GraphNavigation", ("transformer",)),
         "motif-navigation": TaskKind(f"{_CONFIG}:MotifConfig", f"{HERE}.motifs:MotifNavigation", ("transformer",)),

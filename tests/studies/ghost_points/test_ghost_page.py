@@ -74,7 +74,8 @@ def test_the_page_stands_alone(folder: Path) -> None:
     assert (folder / "index.html").read_text() == page
     assert "decided without a run" in page
     assert "Of 13 claims" in page
-    assert "networks: not there" in page
+    assert "<code>mcinterp reproduce ghost-points --preset delayed-switch</code>" in page
+    assert "it measures networks, revival and fields, which this preset does not" in page
     assert 'href="index.html"' not in page
     assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert not list(folder.glob("step-*"))
