@@ -24,8 +24,10 @@ def command(*words: str | Path) -> None:
 
 def everything(encoder: Path, gpt: Path, tiny: Path, grid: Path, out: Path) -> None:
     """Analyse the runs with every pass and comparison, and write the other commands' tables."""
-    for run in (encoder, gpt, tiny):
+    for run in (gpt, tiny):
         command("analyze", run, "--steps", "last", "--out", out / run.name, *SAMPLES)
+    # Of these three it is the one with components retrained.
+    command("analyze", encoder, "--passes", "components", "--steps", "last", "--out", out / encoder.name, *SAMPLES)
     as_csv = ["--format", "csv", *SAMPLES]
     words = ["--step", "all", "--heads", "none", "--heads", "L0H1,L1H0", "--heads", "column", "--method", "mean"]
     command("ablate", tiny, *words, "--method", "resample", *as_csv, "--out", out / "ablate.csv")

@@ -145,7 +145,7 @@ def assert_orderly(said: Any, words: list[str]) -> None:
         assert said.made == ()
 
 
-@settings(max_examples=350)
+@settings(max_examples=200)
 @given(words=lines())
 def test_every_command_gives_a_result_or_a_sentence(lazy: Give, words: list[str]) -> None:
     assert_orderly(lazy(*words), words)

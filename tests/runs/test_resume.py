@@ -97,8 +97,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_cannot_be_made_again(
     trained_folder: Path, tmp_path: Path, config: RunConfig
 ) -> None:
     # "step" kills between two steps, "write" while a file is on its way to the disk: the first configuration, the
-    # first checkpoint, a replay state, later checkpoints and states.
-    moments = ["step:1", "step:17", "step:38", "write:1", "write:4", "write:10", "write:31", "write:48", "write:59"]
+    # first checkpoint, a replay state, a later one. Every single write is failed at in test_faults.py.
+    moments = ["step:17", "write:1", "write:4", "write:10", "write:48"]
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", KILLED, tmp_path, *moments], check=True, env=environment)
     for moment in moments:

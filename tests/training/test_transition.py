@@ -78,6 +78,7 @@ NO_DROPS = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("spread", [0.02, 0.1])
 @pytest.mark.parametrize("name", DROPS)
 def test_a_drop_is_found_where_it_is(name: str, spread: float) -> None:
@@ -90,6 +91,7 @@ def test_a_drop_is_found_where_it_is(name: str, spread: float) -> None:
         assert transition.plateau_start < transition.start <= transition.steepest <= transition.end, seed
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.2])
 @pytest.mark.parametrize("name", NO_DROPS)
 def test_gradual_curves_have_no_drop(name: str, spread: float) -> None:
@@ -97,6 +99,7 @@ def test_gradual_curves_have_no_drop(name: str, spread: float) -> None:
     assert found == []
 
 
+@pytest.mark.no_cover
 def test_random_walks_have_no_drop() -> None:
     for seed in SEEDS:
         steps = np.random.default_rng(seed).standard_normal(1000)
