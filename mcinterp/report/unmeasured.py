@@ -41,7 +41,7 @@ def unmeasured(result_claims: pd.DataFrame, findings: pd.DataFrame, known: Conta
     for claim in open_claims:
         rows = findings[(findings["claim"] == claim) & (findings["verdict"] == "undecided")]
         missing = [key not in known for key in rows["evidence"]]
-        if all(missing):
+        if missing and all(missing):
             lacking[str(claim)] = list(dict.fromkeys(rows["evidence"]))
     return lacking
 

@@ -76,10 +76,11 @@ def test_a_way_through_it_and_back(single_report: Path, opened: Opened) -> None:
         page.on("request", lambda request: asked.append(request.url.split("?")[0]))
         assert draw_all(page) == 1
         page.get_by_role("link", name="step 9,000 (last)").click()
-        page.wait_for_selector(".circuitsvis canvas")
+        page.wait_for_selector(".heads canvas")
         assert page.title().startswith("forged, step 9,000")
         page.get_by_role("navigation", name="On this page").get_by_role("link", name="Linear probes").click()
         assert page.url.endswith(f"report.html?{STEP}#probes")
+        page.locator("#taxonomy details:has(table)").first.evaluate("(one) => { one.open = true; }")
         page.locator("#taxonomy").get_by_role("link", name="L0H1").first.click()
         page.get_by_role("heading", level=1, name="Head L0H1").wait_for()
         page.go_back()
@@ -95,7 +96,7 @@ def test_a_way_through_it_and_back(single_report: Path, opened: Opened) -> None:
 
 def test_the_slider_and_the_arrows_keep_the_place(single_report: Path, opened: Opened) -> None:
     with opened(single_report / STEP, place="#step=9000&head=L0H2") as page:
-        page.wait_for_selector(".circuitsvis h3:has-text('L0H2')")
+        page.wait_for_selector(".large h3:has-text('L0H2')")
         page.keyboard.press("ArrowLeft")
         page.wait_for_url("**/report.html?step-*#*")
         page.get_by_role("heading", level=1, name="Step 4,000").wait_for()
@@ -111,7 +112,7 @@ def test_the_slider_and_the_arrows_keep_the_place(single_report: Path, opened: O
 def test_an_address_of_a_step_on_the_index_leads_to_its_page(single_report: Path, opened: Opened) -> None:
     with opened(single_report / "index.html", place="#step=9000&head=L1H2&at=attention") as page:
         page.wait_for_url(f"**/report.html?{STEP}#**")
-        page.wait_for_selector(".circuitsvis h3:has-text('L1H2')")
+        page.wait_for_selector(".large h3:has-text('L1H2')")
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,9 @@ def test_what_moved_first_is_what_leads_for_sure_by_most() -> None:
 
 def claimed(*verdicts: str) -> Result:
     rows = [{"claim": f"c{at}", "verdict": verdict} for at, verdict in enumerate(verdicts)]
-    return Result("claims", "", {}, {"title": "A paper"}, {"claims": table(rows)})
+    findings = [{**row, "evidence": "run/course"} for row in rows]
+    tables = {"claims": table(rows), "findings": table(findings)}
+    return Result("claims", "", {}, {"title": "A paper", "steps": {"run/course": None}}, tables)
 
 
 @pytest.mark.parametrize(
