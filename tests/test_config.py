@@ -52,6 +52,7 @@ OTHER = {
     "training.beta2": 0.99,
     "training.schedule": "cosine",
     "training.warmup_steps": 10,
+    "training.hold_steps": 5,
     "training.seed": 1,
     "training.data_seed": 2,
     "training.chain_seed": 3,
@@ -62,7 +63,10 @@ OTHER = {
     "training.dense_checkpoints": 0,
 }
 # Where another field has to be another one already.
-WITH = {"training.weight_decay": ["training.optimiser=adamw"]}
+WITH = {
+    "training.weight_decay": ["training.optimiser=adamw"],
+    "training.hold_steps": ["training.schedule=cosine"],
+}
 
 
 def problem_of(text: str, *overrides: str) -> str:

@@ -22,6 +22,7 @@ from mcinterp.declared import Setting
 from mcinterp.errors import InputError, nearest_name
 from mcinterp.installed import architectures, task_kinds
 
+PRECISION = "training.precision"
 COMPONENTS = "components"
 """What a model offers whose components can be trained apart."""
 Settings = Annotated[tuple[tuple[str, Setting], ...], PlainSerializer(dict)]
@@ -60,6 +61,7 @@ class TrainConfig(FrozenConfig):
     )
     schedule: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate.")
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises linearly from 0.")
+    hold_steps: int = Field(0, ge=0, description="Steps at the full learning rate before the cosine begins.")
     seed: int = Field(
         0, ge=0, le=LARGEST_SEED, description="Seed of the weights, and of the data (seed + 1) where these have none."
     )
@@ -72,10 +74,11 @@ class TrainConfig(FrozenConfig):
         le=LARGEST_SEED,
         description="Seed of the ground truth that some tasks draw once, such as Markov chains; None: the data's seed.",
     )
-    precision: Literal["float32", "bf16"] = Field(
+    precision: Literal["float32", "bf16", "auto"] = Field(
         "float32",
         description="Numbers that products of weights are made of while training; weights, optimiser and all that is "
-        "saved are float32 with either.",
+        "saved are float32 with either. 'auto' becomes bf16 where the device computes with it, else float32, when the "
+        "run is made, whose configuration says which.",
     )
     checkpoints: int = Field(20, ge=2, le=100_000, description="How many checkpoints to keep, besides step 0.")
     spacing: Literal["log", "even", "sqrt"] = Field(
@@ -116,8 +119,11 @@ class TrainConfig(FrozenConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
-        if self.warmup_steps > self.steps:
-            raise ValueError(f"warmup_steps {self.warmup_steps} exceeds steps {self.steps}")
+        if self.warmup_steps + self.hold_steps > self.steps:
+            held = f" and hold_steps {self.hold_steps}" if self.hold_steps else ""
+            raise ValueError(f"warmup_steps {self.warmup_steps}{held} exceeds steps {self.steps}")
+        if self.hold_steps and self.schedule == "constant":
+            raise ValueError("hold_steps needs schedule 'cosine': on a constant one the rate stays where it is")
         values = {name: getattr(self, name) for name in CHOSEN}
         fields = type(self).model_fields
         check_fields(self.optimiser, {name: each for name, each in values.items() if each != fields[name].default})
@@ -235,12 +241,15 @@ class RunConfig(FrozenConfig):
         """Every field that differs, by its dotted name, with both values; None where one has no such field."""
         here, there = _flatten(self.model_dump()), _flatten(other.model_dump())
         names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+        if there.get(PRECISION) == "auto":  # it is what the run has
+            names = [name for name in names if name != PRECISION]
         return {name: (here.get(name), there.get(name)) for name in names}
 
 
 YOUNGER: Mapping[str, Any] = {
     "start": None,
-    "training.precision": "float32",
+    PRECISION: "float32",
+    "training.hold_steps": 0,
     "training.optimiser": "adam",
     "training.optimiser_settings": {},
     "training.weight_decay": 0.0,

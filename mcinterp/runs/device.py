@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from mcinterp.config import RunConfig, TrainConfig
 from mcinterp.errors import InputError
 
 
@@ -24,6 +27,22 @@ def resolve_device(name: str) -> torch.device:
         reason = (str(error).strip() or "torch does not know it").splitlines()[0].partition(". ")[0]
         raise InputError(f"device {name!r:.80} cannot be used here: {reason:.200}") from None
     return torch.device(name)
+
+
+def known_precision(config: RunConfig, device: torch.device) -> RunConfig:
+    """The configuration with a precision in place of 'auto': bf16 where the device computes with it, else float32."""
+    if config.training.precision != "auto":
+        return config
+    on_card = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    known = "bf16" if on_card or (device.type == "cpu" and _has_bf16()) else "float32"
+    training = TrainConfig(**{**config.training.model_dump(), "precision": known})
+    return config.model_copy(update={"training": training})
+
+
+def _has_bf16() -> bool:
+    """Whether the processor multiplies bf16 itself; elsewhere it is emulated, slower than float32."""
+    told: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say
+    return any(told.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def machine(name: str) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from mcinterp.config import RunConfig
 from mcinterp.errors import CheckpointError, ConfigError, reason
+from mcinterp.runs.device import known_precision
 from mcinterp.runs.files import write_atomic
 from mcinterp.runs.lock import sole_writer
 from mcinterp.runs.run import CONFIG, REPLAY, Run
 from mcinterp.runs.start import refuse_imported
 
 
-def open_or_create(path: Path, config: RunConfig) -> Run:
+def open_or_create(path: Path, config: RunConfig, device: torch.device) -> Run:
     """The run of that configuration in a folder: made where there is none, extended where it is shorter.
+
+    A run that is made has the precision that its `device` computes with, where it is said to be 'auto'.
 
     Raises:
         ConfigError: if another run stands there, or one that cannot be extended.
@@ -24,7 +29,7 @@ def open_or_create(path: Path, config: RunConfig) -> Run:
     if not (path / CONFIG).exists():
         try:
             path.mkdir(parents=True, exist_ok=True)
-            _write(path, config.of_length(config.training.steps, ()))
+            _write(path, known_precision(config, device).of_length(config.training.steps, ()))
         except OSError as error:
             raise CheckpointError(f"a run cannot be written to {path}: {reason(error)}") from None
     run = Run(path)

@@ -88,7 +88,7 @@ def train(
     together = join(resolve_device(device))
     with together.working():
         refuse_untrainable(config)
-        run = together.from_main(lambda: open_or_create(Path(path), config))
+        run = together.from_main(lambda: open_or_create(Path(path), config, together.device))
         with _writing(run, together), stop_signal() as signalled:
             asked = _either(signalled, stop)
             session = _Session(run, together, wait_for_space)

@@ -13,12 +13,13 @@ POWERS = {"even": 1, "sqrt": 2}
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """The rate of update number `step`, counted from 1: linear warm-up, then constant or half a cosine to zero."""
+    """The rate of update number `step`, counted from 1: linear warm-up, then constant, or held and half a cosine."""
     warmup = min(1.0, step / config.warmup_steps) if config.warmup_steps else 1.0
     if config.schedule == "constant":
         return config.learning_rate * warmup
-    decay_steps = max(1, config.steps - config.warmup_steps)
-    progress = max(0, step - 1 - config.warmup_steps) / decay_steps
+    held = config.warmup_steps + config.hold_steps
+    decay_steps = max(1, config.steps - held)
+    progress = max(0, step - 1 - held) / decay_steps
     return config.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * progress))
 
 

@@ -36,6 +36,18 @@ def test_cosine_after_a_warmup() -> None:
     assert rates(schedule="cosine", warmup_steps=2, steps=6) == pytest.approx(expected)
 
 
+def test_a_held_rate_decays_as_late_as_it_was_held() -> None:
+    root = 0.5**0.5
+    expected = [0.5, 1.0, 1.0, 1.0, 1.0, (1 + root) / 2, 0.5, (1 - root) / 2]
+    assert rates(schedule="cosine", warmup_steps=2, hold_steps=2, steps=8) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("fields", [{"hold_steps": 6, "warmup_steps": 3, "schedule": "cosine"}, {"hold_steps": 2}])
+def test_a_rate_is_held_before_a_cosine_within_the_steps(fields: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"hold_steps (6 exceeds steps 8|needs schedule 'cosine')"):
+        rates(**fields)
+
+
 def test_warmup_may_take_all_steps() -> None:
     assert rates(schedule="cosine", warmup_steps=8)[-1] == pytest.approx(1.0)
 
