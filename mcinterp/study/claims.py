@@ -238,7 +238,7 @@ def _finding_row(claim: str, finding: Finding) -> dict[str, Any]:
         "control_value": control.number.value if control else NAN,
         "control_rule_low": control.rule.low if control else NAN,
         "control_rule_high": control.rule.high if control else NAN,
-        "control_state": control.state if control else "",
+        "control_state": control.state if control else None,
         "verdict": finding.verdict,
         "evidence": finding.evidence,
         "reported": finding.reported,

@@ -209,7 +209,7 @@ def _finding(rows: pd.DataFrame, finding: Finding, seeds: int) -> dict[str, Any]
         "most": rows["value"].max(),
         **_counted(list(rows["verdict"]), seeds),
         "control": str(_control(rows) or ""),
-        "control_state": finding.control.state if finding.control else "",
+        "control_state": finding.control.state if finding.control else None,
         "verdict": finding.verdict,
         "evidence": finding.evidence,
         "reported": finding.reported,

@@ -73,10 +73,10 @@ def test_the_columns_are_those_that_tell_most_and_have_heads_that_read() -> None
     cells = rows(result.latex())
     assert cells[0] == [
         *("group", "heads", "method"),
-        r"$L_{\mathrm{mask}}$ clean",
+        r"$L_{\mathrm{mask}}$, model as it is",
         r"$L_{\mathrm{mask}}$",
-        r"$L_{\mathrm{mask}}$ ratio",
-        r"$L_{\mathrm{mask}}$ delta [95 \%]",
+        r"$L_{\mathrm{mask}}$ over the model's as it is",
+        r"change of $L_{\mathrm{mask}}$ [95 \%]",
     ]
     assert len(cells) == 1 + len(result.table("ablation"))
     assert result.latex().startswith(r"\begin{tabular}{lllrrrr}")
@@ -87,7 +87,7 @@ def test_columns_are_chosen_in_order_with_heads_of_ones_own() -> None:
     result = FORGE.ablation(9000)
     text = result.latex(columns={"verdict": "100 % sure_about", "masked_ratio": "", "group": "L_obs & set"}, digits=2)
     first, row = rows(text)[0], result.table("ablation").iloc[0]
-    assert first[:2] == [r"100 \% sure\_about", r"$L_{\mathrm{mask}}$ ratio"]
+    assert first[:2] == [r"100 \% sure\_about", r"$L_{\mathrm{mask}}$ over the model's as it is"]
     assert r"$L_{\mathrm{obs}}$ \& set \\" in text
     assert rows(result.latex(columns=["group", "masked_ratio"], digits=2))[1] == [
         row["group"],

@@ -30,9 +30,9 @@ def results() -> dict[str, Result]:
 
 def test_the_sections_say_what_changed(results: dict[str, Result]) -> None:
     shown = {part.name: part for part in comparison_sections(results, training_summary(Run(TINY)))}
-    assert "are not measurably grouped by column" in shown["embeddings"].sentences[2]
-    assert "and are grouped by column" in shown["embeddings"].sentences[2]
-    assert "at step 2,272 on the plateau" in shown["embeddings"].sentences[0]
+    assert "are not measurably grouped by column" in shown["embeddings"].sentences[1]
+    assert "and are grouped by column" in shown["embeddings"].sentences[1]
+    assert "at step 2,272 on the plateau" in shown["embeddings"].sentences[2]
     assert "after block 1 have a mean cosine of" in shown["plateau"].sentences[0]
     assert len(shown["plateau"].figures) == 4
     assert any(shape.type == "rect" for shape in shown["plateau"].figures[0].figure.layout.shapes)

@@ -51,7 +51,7 @@ def edited(result: Result, name: str, change: dict[str, Any], **where: Any) -> R
 def told(result: Result, change: dict[str, Any]) -> str:
     """The sentence about attention of the last checkpoint in the first."""
     where = {"direction": "after → before", "component": "attention-qkv", "entries": "masked"}
-    return switching_view.sentences(edited(result, "pre_post", change, **where))[0]
+    return switching_view.sentences(edited(result, "pre_post", change, **where))[1]
 
 
 def test_the_page_of_a_run_has_both_sections(folder: Path, tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_switching_sentences_follow_the_interval(switching: Result) -> None:
 
 
 def test_switching_says_its_batch_once(switching: Result) -> None:
-    first, second, *others = switching_view.sentences(switching)
-    assert [text.count("n = 8 fresh matrices, seed 0") for text in (first, second, *others)] == [1, 0, 0, 0]
+    others, first, second, last = switching_view.sentences(switching)
+    assert [text.count("n = 8 fresh matrices, seed 0") for text in (first, second, others, last)] == [1, 0, 0, 0]
     assert second.startswith("Step 40 with attention-qkv of step 0 (the same matrices): L_mask ")
 
 
@@ -109,7 +109,7 @@ def test_switching_tells_when_components_become_exchangeable(switching: Result) 
     ]
     for name in others:
         result = edited(result, "exchangeable", {"from_step": 40.0}, component=name)
-    sentence = switching_view.sentences(result)[-1]
+    sentence = switching_view.sentences(result)[0]
     assert "begin at step 8: mlp, tokens; step 17: positions; step 40: attention-qkv" in sentence
     assert sentence.endswith("the last step only: read-out.")
     assert "everything," not in sentence
@@ -127,13 +127,13 @@ def test_switching_of_a_single_checkpoint(folder: Path) -> None:
 def test_heat_maps_show_the_stored_changes(switching: Result) -> None:
     figures = switching_view.view(switching, {}).figures
     exchange, plateau = switching.table("exchange"), switching.facts["plateau"]
-    for figure, comparison in zip(figures[2:], ("into the last", "later → earlier", "earlier → later"), strict=True):
+    for figure, comparison in zip(figures[:3], ("into the last", "later → earlier", "earlier → later"), strict=True):
         trace = json.loads(figure.figure.to_json())["data"][0]
         rows = exchange[exchange["comparison"] == comparison]
         expected = rows["change"].to_numpy().reshape(-1, 9).T / plateau
         assert np.array(trace["z"]) == pytest.approx(expected)
         assert trace["y"] == rows["component"].unique().tolist()
-    ends = json.loads(figures[3].figure.to_json())["layout"]["xaxis"]["ticktext"]
+    ends = json.loads(figures[1].figure.to_json())["layout"]["xaxis"]["ticktext"]
     assert ends[0] == "40"
 
 
@@ -141,22 +141,22 @@ def test_the_drop_is_marked_where_there_is_one(switching: Result) -> None:
     training = Result("training", "Training", {}, {"transition": {"found": True, "start": 8, "end": 20}})
     texts = [
         annotation["text"]
-        for figure in switching_view.view(switching, {"training": training}).figures[2:]
+        for figure in switching_view.view(switching, {"training": training}).figures[:3]
         for annotation in json.loads(figure.figure.to_json())["layout"]["annotations"]
     ]
     assert texts == ["drop starts", "drop ends"] * 3
-    assert "annotations" not in json.loads(switching_view.view(switching, {}).figures[2].figure.to_json())["layout"]
+    assert "annotations" not in json.loads(switching_view.view(switching, {}).figures[0].figure.to_json())["layout"]
 
 
 def test_without_retrainings_the_command_is_named(trained: Run) -> None:
     result = component_dynamics(trained)
     training = Result("training", "Training", {}, {"run": "tiny"})
     section = components_view.view(result, {"training": training})
-    assert "The command `mcinterp retrain tiny` does so" in section.sentences[0]
+    assert "The command `mcinterp retrain tiny` does so" in section.absent
     assert not section.figures
     assert not section.tables
     broken = replace(result, facts={**result.facts, "left_out": ["mlp-seed1: it has not done a step"]})
-    assert components_view.view(broken, {}).sentences[1] == "Left out: mlp-seed1: it has not done a step."
+    assert components_view.view(broken, {}).absent.endswith("Left out: mlp-seed1: it has not done a step.")
 
 
 def test_components_are_told_in_the_order_of_their_drops(components: Result) -> None:

@@ -158,7 +158,7 @@ def _described(section: Mapping[str, Any]) -> str:
     if not section:
         return ""
     (_, kind), *fields = flattened(section)
-    return ", ".join([kind, *(f"{name.replace('_', ' ')} {text}" for name, text in fields)])
+    return "; ".join([kind, *(f"{name.replace('_', ' ')} {text}" for name, text in fields)])
 
 
 def _duration(seconds: float | None) -> str:

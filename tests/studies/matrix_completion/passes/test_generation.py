@@ -260,5 +260,5 @@ def test_the_training_result_describes_the_scores_of_the_task(tmp_path: Path) ->
     assert summary.facts["progress_score"] == "masked_cross_entropy"
     assert summary.facts["loss_name"] == "cross-entropy (nats)"
     assert summary.facts["beside"] == ["observed_accuracy", "masked_accuracy", "observed_mse", "masked_mse"]
-    assert summary.facts["passes"] == sorted(SEQUENCE_PASSES)
+    assert summary.facts["passes"] == sorted([*SEQUENCE_PASSES, "course", "examples"])
     assert list(summary.table("curve")) == ["step", "loss", *summary.facts["score_names"]]
