@@ -128,7 +128,7 @@ def test_the_switch_holds_on_the_next_page_and_paper_is_light(report: Path, open
         page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
         page.wait_for_timeout(300)
         assert colours(page) == DARK
-        page.get_by_role("link", name="step 9,000").click()
+        page.locator("#checkpoints").get_by_role("link", name="step 9,000").click()
         assert colours(page) == DARK
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         page.wait_for_timeout(500)

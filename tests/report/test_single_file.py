@@ -106,7 +106,7 @@ def test_the_slider_and_the_arrows_keep_the_place(single_report: Path, opened: O
         page.locator("input.steps").evaluate(slide)
         page.get_by_role("heading", level=1, name="Step 9,000").wait_for()
         assert "head=L0H2" in page.url
-        page.locator("#taxonomy tr.chosen th").first.wait_for()
+        page.locator("#taxonomy tr.chosen th").first.wait_for(state="attached")
 
 
 def test_an_address_of_a_step_on_the_index_leads_to_its_page(single_report: Path, opened: Opened) -> None:

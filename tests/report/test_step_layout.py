@@ -139,7 +139,7 @@ def test_words_of_pages() -> None:
     assert marked_up("*rows* of `a`") == "<em>rows</em> of <code>a</code>"
     assert header("mse_to_base") == "MSE to base"
     assert flattened({"steps": ["tiny@1", "tiny"], "none": [], "kept": True}) == [
-        ("steps", "tiny@1, tiny"),
+        ("steps", "tiny@1 and tiny"),
         ("none", "–"),
         ("kept", "yes"),
     ]

@@ -137,7 +137,7 @@ def _plain(value: Any) -> str:
     if value is None or value in ([], ()):
         return "–"
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(one) for one in value)
+        return listed([_plain(one) for one in value])
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -158,7 +158,7 @@ def _described(section: Mapping[str, Any]) -> str:
     if not section:
         return ""
     (_, kind), *fields = flattened(section)
-    return "; ".join([kind, *(f"{name.replace('_', ' ')} {text}" for name, text in fields)])
+    return ", ".join([kind, *(f"{name.replace('_', ' ')} {text}" for name, text in fields)])
 
 
 def _duration(seconds: float | None) -> str:

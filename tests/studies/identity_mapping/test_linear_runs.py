@@ -67,8 +67,8 @@ def test_its_report_has_a_curve_and_nothing_that_is_not_defined(run: Run, tmp_pa
     analyse(run, tmp_path / "out", run.select_steps("auto"), progress=told.append)
     assert told[0].startswith("left out, not offered by identity-mapping: attention, ")
     index = write_report(tmp_path / "out").read_text(encoding="utf-8")
-    assert "identity-mapping; signals 1.0, 2.0; noise 0.05, 0.05" in index
-    assert "linear, layers 2, symmetric True, diagonal 0.1" in index
+    assert "identity-mapping, signals 1.0 and 2.0, noise 0.05 and 0.05" in index
+    assert "linear, layers 2, symmetric yes, diagonal 0.1" in index
     assert '"name":"loss at the test point"' in index
     assert run.transition.statement.replace("ood_loss", "loss at the test point")[1:] in index
     for absent in ("Analysed checkpoints", "What changed", "Classes of the heads", "L1H0", "all entries", "masked"):
