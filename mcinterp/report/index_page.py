@@ -31,6 +31,19 @@ def index_page(
     paper: tuple[str, Link] | None,
     single_file: bool,
 ) -> str:
+    """The text of the run's page.
+
+    Args:
+        folder: of the report.
+        name: of the run.
+        run: its `training` result; None where that is missing.
+        steps: step → results of the passes by name, without arrays.
+        comparisons: sections that look at all checkpoints.
+        pages: step → page.
+        heads: head → its page.
+        paper: what became of a study's claims, and where they are; None without.
+        single_file: whether scripts, style and numbers stand in the page.
+    """
     if run:
         links = numbers_of(folder, f"{DATA}/{run.name}", single_file)
         curve = replace(training.view(run, pages), links=links)

@@ -32,6 +32,7 @@ def pages_json(pages: Mapping[int, str]) -> Markup:
 
 
 def step_link(step: int, pages: Mapping[int, str]) -> Link:
+    """To the page of a checkpoint, step → page."""
     return Link(f"step {number(step)}", pages[step])
 
 

@@ -29,6 +29,18 @@ def step_page(
     results: Mapping[str, Result],
     single_file: bool,
 ) -> str:
+    """The text of a checkpoint's page; its large maps are written beside it.
+
+    Args:
+        folder: of the report.
+        name: of the run.
+        run: its `training` result; None where that is missing.
+        step: of the checkpoint.
+        pages: step → page, of all analysed checkpoints in order.
+        heads: head → its page.
+        results: of the passes on the checkpoint, by name.
+        single_file: whether scripts, style and numbers stand in the page.
+    """
     shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads), single_file)
     if not single_file:
         shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
