@@ -29,13 +29,13 @@ def index_page(
     heads: Mapping[str, str],
     examples: Section | None,
 ) -> str:
-    """The page, from all that is stored of the run.
+    """The text of the run's page, from all that is stored of the run.
 
     Args:
         folder: of the report.
         name: of the run.
         told: the stored results, without arrays.
-        comparisons: their sections.
+        comparisons: sections that look at all checkpoints.
         heads: head → its page.
         examples: of inputs and answers, where there are some.
     """

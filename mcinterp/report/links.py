@@ -41,6 +41,7 @@ def explorer_link(folder: Path, words: str, **place: int | str) -> Link | None:
 
 
 def step_link(step: int, pages: Mapping[int, str]) -> Link:
+    """To the page of a checkpoint, step → page."""
     return Link(f"step {number(step)}", pages[step])
 
 

@@ -35,6 +35,20 @@ def step_page(
     findings: Sequence[Finding],
     examples: Section | None = None,
 ) -> str:
+    """The text of a checkpoint's page; its large maps are written beside it.
+
+    Args:
+        folder: of the report.
+        name: of the run.
+        run: its `training` result; None where that is missing.
+        step: of the checkpoint.
+        pages: step → page, of all analysed checkpoints in order.
+        heads: head → its page.
+        results: of the passes on the checkpoint, by name.
+        ends: of the scales that widgets share over all steps.
+        findings: at this step, in order.
+        examples: of inputs and answers at this step, where there are some.
+    """
     shown = with_numbers(folder, f"{DATA}/step-{step:08d}", linked(sections(results, run), heads))
     shown = [replace(section, widget=section.widget and section.widget.ending(ends)) for section in shown]
     shown = [_beside(folder, f"{MAPS}/step-{step:08d}", section) for section in shown]
