@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from mcinterp.analysis.judged import Judged
@@ -264,9 +265,8 @@ class Evidence:
         if result is None or table not in result.tables:
             return pd.DataFrame()
         frame = result.table(table)
-        for column, value in equal.items():
-            frame = frame[frame[column] == value]
-        return frame
+        fits = [(frame[column] == value).to_numpy() for column, value in equal.items()]
+        return frame[np.logical_and.reduce(fits)] if fits else frame
 
     def number(self, key: str, table: str, column: str, **equal: object) -> Number:
         """The value, with its interval where the table has one, of the first row that fits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,7 @@ pytestmark = pytest.mark.no_cover
 ROOT = Path(__file__).parents[2]
 NAME, FOLDER = "identity-mapping", "identity_mapping"
 OF_IT = (f"mcinterp/studies/{FOLDER}", f"tests/studies/{FOLDER}", f"docs/studies/{NAME}.md")
-QUICK = (
-    "tests/test_installed.py",
-    "tests/test_docs.py",
-    "tests/runs/test_seam.py",
-    "tests/training/test_optimiser_settings.py",
-)
+QUICK = ("test_installed", "runs/test_seam", "training/test_optimiser_settings", "test_docs")
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +45,16 @@ def python(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_all_other_tests_are_found_and_the_quick_ones_pass(without: Path) -> None:
-    collected = python(without, "pytest", "--collect-only", "-q", "-p", "no:cacheprovider")
-    assert collected.returncode == 0, collected.stdout[-3000:]
-    assert "tests/training/test_optimisers.py" in collected.stdout
-    assert f"tests/studies/{FOLDER}" not in collected.stdout
-    passed = python(without, "pytest", "-q", "-p", "no:cacheprovider", *QUICK)
-    assert passed.returncode == 0, passed.stdout[-3000:]
+    # A file that cannot be imported is an error of the collection, whatever is then chosen.
+    done = python(
+        without, "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-k", " or ".join(Path(name).name for name in QUICK)
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    passed = {line.split("::")[0] for line in done.stdout.splitlines() if line.startswith("PASSED ")}
+    assert passed == {f"PASSED tests/{name}.py" for name in QUICK}
+    left_out = re.search(r" (\d+) deselected", done.stdout)
+    assert left_out
+    assert int(left_out[1]) > 1000
 
 
 @pytest.mark.parametrize("line", ["presets", "passes", "reproduce --list"])
