@@ -70,12 +70,35 @@ def correlation(x: Floats, y: Floats, weight: Floats) -> Estimate:
     Returns:
         of shape (…); NaN where x or y is constant.
     """
-    a, b = _standardised(x, weight), _standardised(y, weight)
-    rho = (a * b * weight).sum((-2, -1)) / weight.sum()
-    residuals = a * b - rho[..., None, None] * (a**2 + b**2) / 2
+    rho, residuals = _correlated(x, y, weight)
     spread = pooled_estimate(_sums(residuals, weight), weight.sum(1))
     nan = np.full_like(rho, np.nan)
     return Estimate(rho, np.maximum(rho + spread.low, -1.0), np.minimum(rho + spread.high, 1.0), nan)
+
+
+def correlation_difference(x: Floats, y: Floats, other: Floats, weight: Floats) -> Estimate:
+    """Pearson's correlation of x with y minus that of x with `other`, paired over samples.
+
+    Args:
+        x: (n, pos).
+        y: (n, pos).
+        other: (n, pos).
+        weight: (n, pos), 0 or 1.
+
+    Returns:
+        a number; NaN where one of the three is constant.
+    """
+    (rho, residuals), (rho_other, residuals_other) = (_correlated(x, each, weight) for each in (y, other))
+    spread = pooled_estimate(_sums(residuals - residuals_other, weight), weight.sum(1))
+    apart = np.asarray(rho - rho_other)
+    return Estimate(apart, apart + spread.low, apart + spread.high, np.full_like(apart, np.nan))
+
+
+def _correlated(x: Floats, y: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """The correlation, and what each place adds to its error (delta method), of mean 0 over the places."""
+    a, b = _standardised(x, weight), _standardised(y, weight)
+    rho = np.asarray((a * b * weight).sum((-2, -1)) / weight.sum())
+    return rho, a * b - rho[..., None, None] * (a**2 + b**2) / 2
 
 
 def _standardised(values: Floats, weight: Floats) -> Floats:

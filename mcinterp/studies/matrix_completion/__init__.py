@@ -1,6 +1,6 @@
 """Abrupt Learning in Transformers: A Case Study on Matrix Completion (NeurIPS 2024, arXiv 2410.22244)."""
 
-from mcinterp.declared import Architecture, Asks, Explorer, Pass, Study, TaskKind, View
+from mcinterp.declared import Architecture, Asks, Comparison, Explorer, Pass, Study, TaskKind, View
 
 HERE = "mcinterp.studies.matrix_completion"
 ENTRIES = "answers_entries"
@@ -135,6 +135,15 @@ STUDY = Study(
             asks=("written_entries",),
         ),
     ),
+    comparisons=(
+        Comparison(
+            "shelf",
+            "What does it answer while the loss stands still: 0, one number a matrix, or more?",
+            1024,
+            f"{HERE}.passes.shelf:hidden_shelf",
+            asks=(ENTRIES, "heads"),
+        ),
+    ),
     views={
         "tokens": _view("Token intervention", "tokens", "answered"),
         "positions": _view("Position sensitivity", "positions", asks="needs"),
@@ -143,6 +152,7 @@ STUDY = Study(
         "nuclear": _view("Nuclear norm minimisation", "nuclear"),
         "sizes": _view("Errors by matrix size", "sizes"),
         "generation": _view("Generation", "generation"),
+        "shelf": View("What it answers while the loss stands still", f"{HERE}.views.shelf:view"),
     },
     explorer=Explorer(
         (ENTRIES,),
@@ -171,6 +181,7 @@ STUDY = Study(
         "explorable": f"{HERE}.explorer.explorable:explorable",
         "from_bert": f"{HERE}.convert:from_bert",
         "generation": f"{HERE}.passes.generation:generation",
+        "hidden_shelf": f"{HERE}.passes.shelf:hidden_shelf",
         "load_bert": f"{HERE}.convert:load_bert",
         "load_tf_matcomp": f"{HERE}.convert:load_tf_matcomp",
         "nuclear_norm": f"{HERE}.passes.nuclear_norm:nuclear_norm",
