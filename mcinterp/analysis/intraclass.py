@@ -8,7 +8,7 @@ from mcinterp.analysis.statistics import Estimate, Floats, linearised_estimate
 
 
 def intraclass_correlation(sums: Floats, squares: Floats, counts: Floats) -> Estimate:
-    """Covariance of two different values of a sample over the variance of all values: 1 where a sample has but one number.
+    """Covariance of two different values of a sample over the variance of all values: 1 where each has but one number.
 
     Of values that have nothing to do with each other within a sample it is 0, however few of them a sample has, which
     the share of the variance between the samples' means is not. Both are about the mean of all values; a sample of k
@@ -36,4 +36,5 @@ def intraclass_correlation(sums: Floats, squares: Floats, counts: Floats) -> Est
     slope = -2 * ((counts - 1) * apart).sum() / pairs.sum()
     of_covariance = (products - covariance * pairs) / pairs.sum() + slope * apart / total
     of_variance = (own - variance * counts) / total
-    return linearised_estimate(np.asarray(value), (of_covariance - value * of_variance) / variance)
+    residuals = (of_covariance - value * of_variance) / variance
+    return linearised_estimate(np.asarray(value), residuals[counts > 0])

@@ -52,14 +52,25 @@ def course_figure(
         pages: step → page of each analysed checkpoint; a click on its mark goes there.
     """
     panels = list(_panels(training, compared or {}, pages or {}))
+    return stacked_figure(panels, float(training.facts.get("last_step") or 1), drops_of(training))
+
+
+def stacked_figure(panels: Sequence[Panel], last_step: float, drops: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Panels one below the other on one axis of steps, with the drops shaded in each.
+
+    Args:
+        panels: from the top.
+        last_step: where the axis ends.
+        drops: with `start` and `end`.
+    """
     height = AROUND + len(panels) * (PANEL + GAP)
-    layout: dict[str, Any] = {"xaxis": _step_axis(training), "showlegend": False, "hovermode": "x", "shapes": []}
+    layout: dict[str, Any] = {"xaxis": _step_axis(last_step), "showlegend": False, "hovermode": "x", "shapes": []}
     traces: list[Trace] = []
     for index, panel in enumerate(panels):
         name = "" if index == 0 else str(index + 1)
         traces += [{**trace, "xaxis": "x", "yaxis": f"y{name}"} for trace in panel.traces]
         layout[f"yaxis{name}"] = _value_axis(panel, index, len(panels))
-        layout["shapes"] += [_band(drop, f"y{name}") for drop in drops_of(training)]
+        layout["shapes"] += [_band(drop, f"y{name}") for drop in drops]
     layout["annotations"] = [_title(panel, index, len(panels)) for index, panel in enumerate(panels)]
     return drawn(height, "step", "", traces, **layout)
 
@@ -118,7 +129,7 @@ def _plateau(result: Result | None) -> Iterator[Panel]:
     if len(rows):
         yield Panel(
             "Progress of the attention towards the last checkpoint's (dashed: uniform attention)",
-            [*_points(rows, "value", "all heads", SERIES[0]), _dashed(rows, "floor", SERIES[0])],
+            [*points(rows, "value", "all heads", SERIES[0]), dashed(rows, "floor", SERIES[0])],
         )
 
 
@@ -130,8 +141,8 @@ def _embeddings(result: Result | None) -> Iterator[Panel]:
         trace
         for index, (name, rows) in enumerate(positions.groupby("labels", sort=False))
         for trace in (
-            *_points(rows, "explained", f"by {name}", SERIES[index % len(SERIES)]),
-            _dashed(rows, "explained_shuffled", SERIES[index % len(SERIES)]),
+            *points(rows, "explained", f"by {name}", SERIES[index % len(SERIES)]),
+            dashed(rows, "explained_shuffled", SERIES[index % len(SERIES)]),
         )
     ]
     if grouped:
@@ -139,7 +150,7 @@ def _embeddings(result: Result | None) -> Iterator[Panel]:
     if len(tokens):
         yield Panel(
             "Alignment of the token embeddings with the last checkpoint's (dashed: untrained)",
-            [*_points(tokens, "alignment", "tokens", SERIES[2]), _dashed(tokens, "untrained_alignment", SERIES[2])],
+            [*points(tokens, "alignment", "tokens", SERIES[2]), dashed(tokens, "untrained_alignment", SERIES[2])],
         )
 
 
@@ -149,7 +160,7 @@ def _uniform(result: Result | None) -> Iterator[Panel]:
     frame, scores = result.table("uniform"), Scores.of(result)
     yield Panel(
         f"{scores.said} with all attention made uniform, over that without (dashed: 1)",
-        [*_points(frame, "ratio", "ratio", SERIES[3]), _level(frame, 1.0, SERIES[3])],
+        [*points(frame, "ratio", "ratio", SERIES[3]), _level(frame, 1.0, SERIES[3])],
         {"range": [0, 1.15 * float(np.nanmax(frame["ratio"]))]} if frame["ratio"].notna().any() else {},
     )
 
@@ -191,10 +202,10 @@ def _algorithms(compared: Mapping[str, Result]) -> Iterator[Panel]:
 def _distances(frame: pd.DataFrame, by: str) -> Iterator[Trace]:
     least = frame.groupby(by, sort=False)["distance"].min().nsmallest(NEAREST).index
     for index, name in enumerate(least):
-        yield from _points(frame[frame[by] == name], "distance", str(name), SERIES[index % len(SERIES)], band=False)
+        yield from points(frame[frame[by] == name], "distance", str(name), SERIES[index % len(SERIES)], band=False)
 
 
-def _points(rows: pd.DataFrame, column: str, name: str, colour: str, band: bool = True) -> list[Trace]:
+def points(rows: pd.DataFrame, column: str, name: str, colour: str, band: bool = True) -> list[Trace]:
     """A line with a point at every checkpoint, and its interval as a band."""
     rows = rows.sort_values("step")
     steps, values = rows["step"].tolist(), [value if np.isfinite(value) else None for value in rows[column]]
@@ -222,7 +233,8 @@ def _quiet(steps: list[Any], values: list[Any], colour: str) -> Trace:
     return {"type": "scatter", "x": steps, "y": values, "opacity": 0.15, "line": {"width": 0}, "hoverinfo": "skip"}
 
 
-def _dashed(rows: pd.DataFrame, column: str, colour: str) -> Trace:
+def dashed(rows: pd.DataFrame, column: str, colour: str) -> Trace:
+    """A dashed line without a name, as controls have."""
     rows = rows.sort_values("step")
     values = [value if np.isfinite(value) else None for value in rows[column]]
     dash = {"color": colour, "width": 1.2, "dash": "dash"}
@@ -230,10 +242,10 @@ def _dashed(rows: pd.DataFrame, column: str, colour: str) -> Trace:
 
 
 def _level(frame: pd.DataFrame, value: float, colour: str) -> Trace:
-    return _dashed(frame.assign(level=value), "level", colour)
+    return dashed(frame.assign(level=value), "level", colour)
 
 
-def _step_axis(training: Result) -> dict[str, Any]:
+def _step_axis(last_step: float) -> dict[str, Any]:
     return {
         "rangemode": "nonnegative",
         "tickformat": ",d",
@@ -244,7 +256,7 @@ def _step_axis(training: Result) -> dict[str, Any]:
         "spikecolor": MUTED,
         "anchor": "free",
         "position": 0,
-        "range": [0, 1.01 * float(training.facts.get("last_step") or 1)],
+        "range": [0, 1.01 * last_step],
     }
 
 

@@ -12,6 +12,7 @@ from mcinterp.report.story.finding import Finding, State
 from mcinterp.report.story.pictures import bars
 from mcinterp.report.story.told import Told
 from mcinterp.studies.matrix_completion.known_answers import ZERO
+from mcinterp.studies.matrix_completion.passes.shelf_verdicts import stretch_words
 
 SMALL = 0.05
 """Observed entries whose error is a smaller share of that of answering 0 are copied; answers whose mean square is a
@@ -33,6 +34,7 @@ def answered(told: Told) -> Finding | None:
     ratio = f"{number(hidden['of_zero'])} times"
     sentence = (
         f"{_copies(seen)} and {_at_masked(hidden, size)}: L_mask is {ratio} that of answering 0 (step {number(step)})"
+        f"{_on_shelf(told)}"
     )
     state: State = "undecided" if _copied(seen) == "undecided" else "found"
     return Finding(
@@ -51,6 +53,13 @@ def _size(known: pd.DataFrame, step: int, mean_square: float) -> float:
     """Mean square of the answers at masked entries, which is how far they are from 0, over that of the entries."""
     rows = known[(known["step"] == step) & (known["answers"] == ZERO)]
     return float(rows.iloc[0]["distance"]) / mean_square
+
+
+def _on_shelf(told: Told) -> str:
+    """Of a run, where before its drop the answers are one number a matrix; empty where that is nowhere known."""
+    shelf = told.compared.get("shelf")
+    stretch = stretch_words(shelf.facts) if shelf is not None and told.here is None else ""
+    return f"; {stretch} by one number a matrix" if stretch else ""
 
 
 def _copied(seen: pd.Series) -> str:

@@ -1,11 +1,11 @@
 """The best answer that looks at no place: symmetric in the observed entries, the same at every masked one.
 
-With entries Σ_r u_ir v_jr of independent factors whose law is symmetric about 0, a masked entry goes with no observed one and with no
-product of two. The lowest product that says anything of it is that of three, X_il X_kl X_kj, the other corners of a
-rectangle: E[X_ij X_il X_kl X_kj] = rank · Var(u)² Var(v)², rank / 81 for factors uniform in [−1, 1]. A symmetric
-function does not see which three are corners. The lowest that says anything is therefore the sum of all products of
-three different entries, of which the corners are a few and the rest is noise; terms of the same and higher degree take
-some of that noise away.
+With entries Σ_r u_ir v_jr of independent factors whose law is symmetric about 0, a masked entry correlates with no
+observed one and with no product of two. The lowest product that says anything of it is that of three, X_il X_kl X_kj,
+the other corners of a rectangle: E[X_ij X_il X_kl X_kj] = rank · Var(u)² Var(v)², rank / 81 for factors uniform in
+[−1, 1]. A symmetric function does not see which three are corners. The lowest that says anything is therefore the sum
+of all products of three different entries, of which the corners are a few and the rest is noise; terms of the same and
+of higher degree take some of that noise away.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mcinterp.analysis.statistics import Floats
 
 
 def triples(values: Floats) -> Floats:
-    """Sum of the products of three different entries, (n, entry) to (n,), by Newton's identity; hidden entries are 0."""
+    """Sum of the products of three different entries, (n, entry) to (n,), by Newton's identity; 0 where hidden."""
     first, second, third = (_power_sum(values, power) for power in (1, 2, 3))
     return np.asarray((first**3 - 3 * first * second + 2 * third) / 6)
 

@@ -1,4 +1,4 @@
-"""The hidden shelf: what a model answers while the loss stands still, which is one number a matrix before it is more."""
+"""The hidden shelf: what a model answers while the loss stands still, as one number a matrix before it is more."""
 
 from __future__ import annotations
 
@@ -152,8 +152,8 @@ def _looked_at(answers: pd.DataFrame, candidates: pd.DataFrame) -> int:
     """The step whose answers go with the best symmetric one most, of those before the loss falls; else the first."""
     flat = answers[answers["gain"] < FALLEN]["step"]
     best = candidates[(candidates["candidate"] == BEST) & candidates["step"].isin(flat)]
-    known = best.dropna(subset="correlation")
-    return int(known.loc[known["correlation"].idxmax(), "step"]) if len(known) else int(answers["step"].iloc[0])
+    known = best.dropna(subset="correlation").sort_values("correlation", kind="stable")
+    return int((known if len(known) else answers.iloc[::-1])["step"].iloc[-1])
 
 
 def _symmetry(given: Given, shown: Shown) -> dict[str, float]:

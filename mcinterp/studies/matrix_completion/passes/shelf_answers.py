@@ -1,4 +1,4 @@
-"""What the answers at masked entries may follow before the drop: numbers of a matrix, products of entries, the place."""
+"""What answers at masked entries may follow before the drop: numbers of a matrix, products of entries, the place."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Shown:
 
 def observed_values(checkpoint: Checkpoint, batch: MatrixBatch) -> Floats:
     """The values that the tokens stand for, (n, entry): clipped and truncated where the model's input is; else 0."""
-    return double(detokenise(batch.inputs.cpu(), checkpoint.config.task).nan_to_num(nan=0.0))
+    return double(detokenise(batch.inputs.cpu(), checkpoint.task.config).nan_to_num(nan=0.0))
 
 
 def permuted_inputs(batch: MatrixBatch, seed: int) -> Tensor:

@@ -50,7 +50,7 @@ def head_rows(checkpoint: Checkpoint, shown: Shown, about: Mapping[str, int]) ->
     sets = list(head_sets(shape.n_layers, shape.n_heads))
     sums = _Sums.of(checkpoint, shown, sets)
     for method, heads in product(METHODS, sets):
-        own = sums.products[method, heads.name]
+        own, (first, second) = sums.products[method, heads.name], sums.moments[method, heads.name].T
         start, end = (sums.products[key] for key in ((_BASE, _CLEAN) if method == PATCH else (_CLEAN, _CLEAN)))
         moved, way = (own - start, end - start) if method == PATCH else (start - own, start)
         yield {
@@ -62,7 +62,7 @@ def head_rows(checkpoint: Checkpoint, shown: Shown, about: Mapping[str, int]) ->
             "seed": about["seed"],
             **ratio_estimate(moved[:, 0], way[:, 0]).columns("share"),
             **ratio_estimate(moved[:, 1], way[:, 0]).columns("other_share"),
-            **intraclass_correlation(*sums.moments[method, heads.name].T, shown.counts).columns("between"),
+            **intraclass_correlation(first, second, shown.counts).columns("between"),
         }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from mcinterp.analysis.judged import Judged, Row
 
@@ -28,8 +28,8 @@ def verdict(answers: Row, best: Row) -> Verdict:
 
     Returns:
         `shelf` if most of the answers' variance is between matrices, they go with the best symmetric answer more than
-        with that to other matrices, and the loss has not fallen; `none` if one of these is surely not so, or all answers are
-        the same; else `undecided`.
+        with that to other matrices, and the loss has not fallen; `none` if one of these is surely not so, or all
+        answers are the same; else `undecided`.
     """
     between = Judged.of(answers, "between", MOST).side
     follows = Judged.beside(best, "correlation", best, "control", LITTLE).side
@@ -72,6 +72,14 @@ def stretch(steps: Sequence[int], verdicts: Sequence[Verdict]) -> Stretch:
     before = steps[first - 1] if first else None
     after = steps[last + 1] if last + 1 < len(steps) else None
     return Stretch("shelf", steps[first], steps[last], before, after)
+
+
+def stretch_words(facts: Mapping[str, Any]) -> str:
+    """From which kept checkpoint to which a stored shelf is, in words; empty without one."""
+    first, last = facts["first"], facts["last"]
+    if facts["state"] != "shelf":
+        return ""
+    return f"at step {first:,}" if first == last else f"from step {first:,} to {last:,}"
 
 
 def explained_by(rows: Sequence[Row]) -> tuple[str, list[str]]:
