@@ -84,23 +84,20 @@ class Masked:
         return columns("behind", lambda w: self.pearson(x, nearest, w) - self.pearson(x, y, w), self.used)
 
     def intraclass(self, name: str, x: np.ndarray) -> Columns:
-        """Two answers to a matrix, in every order, beside all answers."""
-        own = [
-            np.array([value for value, at in zip(row, where, strict=True) if at])
-            for row, where in zip(x, self.where, strict=True)
-        ]
+        """Two answers to a matrix, in every order, beside all answers; a matrix counts by its answers."""
+        own = [row[where > 0] for row, where in zip(x, self.where, strict=True) if where.sum() > 1]
 
         def statistic(weights: np.ndarray) -> float:
             total = sum(w * len(values) for w, values in zip(weights, own, strict=True))
             centre = sum(w * values.sum() for w, values in zip(weights, own, strict=True)) / total
-            spread = sum(w * ((values - centre) ** 2).sum() for w, values in zip(weights, own, strict=True)) / total
-            together, pairs = 0.0, 0.0
+            spread = sum(w * ((values - centre) ** 2).sum() for w, values in zip(weights, own, strict=True))
+            together = 0.0
             for w, values in zip(weights, own, strict=True):
-                for first, second in combinations(values - centre, 2):
-                    together, pairs = together + 2 * w * first * second, pairs + 2 * w
-            return float(together / pairs / spread)
+                products = [first * second for first, second in combinations(values - centre, 2)]
+                together += w * len(values) * float(np.mean(products))
+            return float(together / spread)
 
-        return columns(name, statistic, self.used)
+        return columns(name, statistic, np.ones(len(own), bool))
 
     def over(self, name: str, parts: np.ndarray, whole: np.ndarray) -> Columns:
         """Of sums over masked entries; none where the whole is not told from 0."""

@@ -65,12 +65,8 @@ def _looked_at(result: Result, table: str) -> pd.DataFrame:
 
 def _where(result: Result) -> str:
     facts, row = result.facts, _looked_at(result, "answers").iloc[0]
-    parts = [
-        f"{words} at {number(facts[name])}"
-        for name, words in (("before", "not yet"), ("after", "no longer"))
-        if facts[name] is not None
-    ]
-    around = f" ({', '.join(parts)})" if parts else ""
+    parts = [number(facts[name]) for name in ("before", "after") if facts[name] is not None]
+    around = f" (at {listed(parts)} not, or not surely)" if parts else ""
     said = {
         "shelf": f"There is a hidden shelf {stretch_words(facts)}{around}: before the loss falls, the answers at "
         "masked entries are about one number a matrix.",
