@@ -14,8 +14,10 @@ from mcinterp.report.palette import SERIES
 from mcinterp.results import Result
 from mcinterp.studies.matrix_completion.passes.shelf_answers import BEST, CUBE, PLACE, TRUTH
 
-DRAWN = {PLACE: 4, "sum": 3, CUBE: 2, BEST: 1, "X Xᵀ X": 5, TRUTH: 0}
-"""Candidates in the picture, with the number of their colour."""
+DRAWN = {PLACE: PLACE, "sum": "S", CUBE: "S³", BEST: "symmetric", "X Xᵀ X": "X Xᵀ X", TRUTH: TRUTH}
+"""Candidates in the picture, and what they are called where there is little room."""
+COLOURS = (4, 3, 2, 1, 5, 0)
+"""Theirs, in that order."""
 SHOWN_METHODS = {"uniform": "attention made uniform", "mean": "z its mean", "patch": "z put into −X"}
 BEYOND = 2
 """The axis of steps ends at so many times the end of the first drop."""
@@ -38,20 +40,21 @@ def _panels(result: Result) -> Iterator[Panel]:
     loss = 1 - answers[["gain", "gain_low", "gain_high", "possible"]]
     loss = loss.rename(columns={"gain_low": "gain_high", "gain_high": "gain_low"}).assign(step=answers["step"])
     yield Panel(
-        "L_mask over that of answering 0 (dashed: of the best symmetric answer)",
+        "L_mask over that of answering 0 (dashed: best symmetric)",
         [*points(loss, "gain", "L_mask", SERIES[1]), dashed(loss, "possible", SERIES[1])],
         {"range": [0, 1.15]},
     )
     yield Panel(
-        "Answers (dashed: of other matrices):",
+        "Answers (dashed: of others)",
         [
-            *points(answers, "between", "share of variance between matrices", SERIES[0]),
+            *points(answers, "between", "between matrices", SERIES[0]),
             dashed(answers, "dealt_between", SERIES[0]),
-            *points(answers, "symmetry", "correlation after dealing out the entries", SERIES[2]),
+            *points(answers, "symmetry", "symmetric", SERIES[2]),
             dashed(answers, "other_symmetry", SERIES[2]),
         ],
     )
-    yield Panel("Correlation of the answers with", [one for name in DRAWN for one in _lines(candidates, name)])
+    lines = [_lines(candidates, name, SERIES[at]) for name, at in zip(DRAWN, COLOURS, strict=True)]
+    yield Panel("Correlation with", [one for own in lines for one in own])
     yield Panel(
         "Mean square of the answers over that of the entries",
         points(answers, "size", "size", SERIES[3]),
@@ -59,8 +62,8 @@ def _panels(result: Result) -> Iterator[Panel]:
     )
 
 
-def _lines(candidates: pd.DataFrame, name: str) -> list[dict[str, Any]]:
-    return points(candidates[candidates["candidate"] == name], "correlation", name, SERIES[DRAWN[name]])
+def _lines(candidates: pd.DataFrame, name: str, colour: str) -> list[dict[str, Any]]:
+    return points(candidates[candidates["candidate"] == name], "correlation", DRAWN[name], colour)
 
 
 def shelf_heads_figure(result: Result) -> go.Figure:

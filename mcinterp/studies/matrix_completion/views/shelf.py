@@ -24,8 +24,9 @@ AS_GOOD = 0.01
 ZERO = 0.05
 """Answers whose mean square is a smaller share of the entries' are 0 to the bound of the paper's first claim."""
 CAPTION = (
-    "L_mask, the share of the answers' variance between matrices, what the answers correlate with, and their size, at "
-    "every kept checkpoint (shaded: the drop of the loss), with 95 % interval."
+    "L_mask; the share of the answers' variance between matrices, and their correlation with what they are once the "
+    "observed entries are dealt out anew (symmetric); their correlation with candidates; their size. At every kept "
+    "checkpoint (shaded: the drop of the loss), with 95 % interval."
 )
 HEADS_CAPTION = (
     "Share of the answers' slope on the best symmetric answer that goes with heads, at step {step}, with 95 % "
@@ -54,7 +55,7 @@ def view(result: Result, beside: Mapping[str, Result]) -> Section:
 
 def sentences(result: Result) -> list[str]:
     """Whether there is a shelf; what is answered there, what it is worth, which heads make it, what of answering 0."""
-    return [_where(result), *_followed(result), _worth(result), _heads(result), _not_zero(result)]
+    return [_where(result), _between(result), *_followed(result), _worth(result), _heads(result), _not_zero(result)]
 
 
 def _looked_at(result: Result, table: str) -> pd.DataFrame:
@@ -64,18 +65,22 @@ def _looked_at(result: Result, table: str) -> pd.DataFrame:
 
 
 def _where(result: Result) -> str:
-    facts, row = result.facts, _looked_at(result, "answers").iloc[0]
+    facts = result.facts
     parts = [number(facts[name]) for name in ("before", "after") if facts[name] is not None]
     around = f" (at {listed(parts)} not, or not surely)" if parts else ""
-    said = {
+    return {
         "shelf": f"There is a hidden shelf {stretch_words(facts)}{around}: before the loss falls, the answers at "
         "masked entries are about one number a matrix.",
         "undecided": "Whether there is a hidden shelf is undecided.",
     }.get(facts["state"], "There is no hidden shelf: at no kept checkpoint are the answers one number a matrix.")
+
+
+def _between(result: Result) -> str:
+    row = _looked_at(result, "answers").iloc[0]
     return (
-        f"{said} At step {number(facts['looked_at'])} ({batch(row['n'], row['seed'], 'matrices')}) a share of "
-        f"{_ends(row, 'between')} of their variance is between matrices ({_ends(row, 'dealt_between')} when they are "
-        f"dealt out to other matrices). With the observed entries dealt out anew to their places the answers "
+        f"At step {number(result.facts['looked_at'])} ({batch(row['n'], row['seed'], 'matrices')}) a share of "
+        f"{_ends(row, 'between')} of the answers' variance is between matrices ({_ends(row, 'dealt_between')} when "
+        f"they are dealt out to other matrices). With the observed entries dealt out anew to their places the answers "
         f"correlate with what they were by {_ends(row, 'symmetry')} (with those to another matrix: "
         f"{_ends(row, 'other_symmetry')})."
     )
