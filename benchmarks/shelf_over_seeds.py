@@ -1,6 +1,6 @@
 """The hidden shelf of runs of several seeds: python benchmarks/shelf_over_seeds.py [RUN …].
 
-Prints a row a run: the steps of the shelf and of the drop, and at the step that the comparison looks at the share
+Prints a column a run: the steps of the shelf and of the drop, and at the step that the comparison looks at the share
 between matrices, what the answers go with, what that is worth, and what goes with heads. Runs that are not named are
 those of `mcinterp reproduce matrix-completion --preset tiny --seeds 5`, in checkpoints/tiny-seeds.
 """
@@ -24,7 +24,8 @@ def main(*runs: str) -> None:
     folders = [Path(run) for run in runs] or sorted(Path("checkpoints/tiny-seeds").glob("seed-*"))
     rows = [measured(mcinterp.Run(folder)) for folder in folders]
     for part in (0, 1, 2):
-        print(pd.DataFrame([row[part] for row in rows]).to_markdown(index=False, disable_numparse=True), end="\n\n")
+        frame = pd.DataFrame([row[part] for row in rows]).set_index("run").T
+        print(frame.to_markdown(disable_numparse=True), end="\n\n")
 
 
 def measured(run: mcinterp.Run) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
