@@ -24,6 +24,7 @@ from slow_examples import slow_examples
 from slow_heads import slow_ablation, slow_patching
 from slow_runs import slow_embeddings, slow_plateau
 from slow_shelf import slow_shelf
+from slow_stairs import slow_stairs
 from slow_statistics import assert_table
 from slow_switching import slow_components, slow_switching
 from slow_taxonomy import slow_block_arrays, slow_formation, slow_taxonomy
@@ -69,6 +70,7 @@ SLOW_COMPARISONS: dict[str, Slow] = {
     "formation": slow_formation,
     "switching": slow_switching,
     "shelf": slow_shelf,
+    "stairs": slow_stairs,
     "components": slow_components,
 }
 OF_OTHER_TASKS = {

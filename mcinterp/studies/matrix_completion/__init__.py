@@ -43,6 +43,7 @@ _HEADERS = {
     "scaled_unexplained": "left, at its best scale",
     "short": "possible minus gain",
     "solver_mse": "MSE of the minimiser",
+    "shuffled_apart": "apart, bins shuffled",
     "solver_norm": "nuclear norm of the minimiser",
     "to_model": "MSE to the model",
     "to_truth": "MSE to the truth",
@@ -148,6 +149,13 @@ STUDY = Study(
             f"{HERE}.passes.shelf:hidden_shelf",
             asks=(ENTRIES, "heads"),
         ),
+        Comparison(
+            "stairs",
+            "Which entries are right first: those of which rows and columns, or of which much is observed?",
+            1024,
+            f"{HERE}.passes.stairs:entry_stairs",
+            asks=(ENTRIES, "heads"),
+        ),
     ),
     views={
         "tokens": _view("Token intervention", "tokens", "answered"),
@@ -158,6 +166,7 @@ STUDY = Study(
         "sizes": _view("Errors by matrix size", "sizes"),
         "generation": _view("Generation", "generation"),
         "shelf": View("What it answers while the loss stands still", f"{HERE}.views.shelf:view"),
+        "stairs": View("Which entries are right first", f"{HERE}.views.stairs:view"),
     },
     explorer=Explorer(
         (ENTRIES,),
@@ -182,6 +191,7 @@ STUDY = Study(
         "TaskConfig": f"{HERE}.config:TaskConfig",
         "algorithm_fit": f"{HERE}.passes.algorithm:algorithm_fit",
         "distribution_shift": f"{HERE}.passes.distribution_shift:distribution_shift",
+        "entry_stairs": f"{HERE}.passes.stairs:entry_stairs",
         "errors_by_size": f"{HERE}.passes.by_size:errors_by_size",
         "explorable": f"{HERE}.explorer.explorable:explorable",
         "from_bert": f"{HERE}.convert:from_bert",
