@@ -8,51 +8,36 @@ import numpy as np
 import pandas as pd
 
 from mcinterp.analysis.judged import Judged, Side
-from mcinterp.report.figures import over_steps_figure
 from mcinterp.report.numbers import interval, listed, number, plural
 from mcinterp.report.parts import FigureView, Section
 from mcinterp.report.scores import batch
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.plateau import transition_of
 from mcinterp.results import Result
+from mcinterp.studies.matrix_completion.figures.stairs import stairs_figure
 from mcinterp.studies.matrix_completion.passes.stairs_bins import COLUMN, CONDITIONING, OBSERVED, ROW
 
 LITTLE = 0.05
 """Errors that differ by a smaller share of that of answering 0 are told as the same."""
-AXES = {
-    ROW: "row",
-    COLUMN: "column",
-    OBSERVED: "number of entries of its row and column that are observed",
-    CONDITIONING: "conditioning, the largest pivot of a vanishing minor that gives it",
-}
 CAPTION = (
-    "L_mask over that of answering 0, of masked entries by {how}, by step (shaded: the drop of the loss), with 95 % "
-    "interval."
+    "L_mask over that of answering 0 at every kept checkpoint, of masked entries by row, by column, by how many entries "
+    "of their row and column are observed, and by conditioning (the largest pivot of a vanishing minor that gives "
+    "them), with 95 % interval; shaded: the drop of the loss."
 )
+MANY = 0.05
+"""Bins of a smaller share of the entries are left out where the first and the last are told."""
 TITLES = {"bins": "Every bin at every checkpoint", "heads": "What each head is worth in every row and column"}
 
 
 def view(result: Result, beside: Mapping[str, Result]) -> Section:
     """Show the errors of entries by step and bin, and what heads are worth to rows and columns."""
-    frame, drop = result.table("bins"), transition_of(beside)
-    figures = [
-        FigureView(
-            CAPTION.format(how=how),
-            over_steps_figure(_named(frame, kind), "left", "line", "share of that of answering 0", drop),
-        )
-        for kind, how in AXES.items()
-        if (frame["by"] == kind).any()
-    ]
+    drops = list(transition_of(beside).get("drops") or [])  # type: ignore[call-overload]
+    figures = [FigureView(CAPTION, stairs_figure(result, drops))]
     tables = [
         table_view(result.tables[name].frame, result.tables[name].columns, title, folded=True)
         for name, title in TITLES.items()
     ]
     return Section(result.name, result.title, sentences(result), figures, tables)
-
-
-def _named(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    rows = frame[frame["by"] == kind]
-    return rows.assign(line=[f"{kind} {name}" for name in rows["bin"]])
 
 
 def sentences(result: Result) -> list[str]:
@@ -104,6 +89,7 @@ def _given(here: pd.DataFrame) -> Iterator[str]:
     """What the number observed and the conditioning do, between their first and their last bin."""
     for kind, words in ((OBSERVED, "least and most is observed"), (CONDITIONING, "the pivot is smallest and largest")):
         rows = here[(here["by"] == kind) & here["left_low"].notna()].sort_values("high", kind="stable")
+        rows = rows[rows["entries"] >= MANY * rows["entries"].sum()]
         if len(rows) < 2:
             continue
         few, most = rows.iloc[0], rows.iloc[-1]
