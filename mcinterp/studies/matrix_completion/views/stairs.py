@@ -20,7 +20,7 @@ from mcinterp.studies.matrix_completion.passes.stairs_bins import COLUMN, CONDIT
 LITTLE = 0.05
 """Errors that differ by a smaller share of that of answering 0 are told as the same."""
 CAPTION = (
-    "L_mask over that of answering 0 at every kept checkpoint, of masked entries by row, by column, by how many entries "
+    "L_mask over that of answering 0 at every kept checkpoint, of masked entries by row, column, by how many entries "
     "of their row and column are observed, and by conditioning (the largest pivot of a vanishing minor that gives "
     "them), with 95 % interval; shaded: the drop of the loss."
 )
