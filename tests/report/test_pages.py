@@ -245,7 +245,7 @@ def test_embed_json_cannot_end_a_script() -> None:
 
 def test_large_results_stay_small_pages(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(6))
-    steps = tuple(range(1000, 13_000, 1000))
+    steps = tuple(range(1000, 13_000, 4000))
     forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=steps)
     forge.write(tmp_path, ["taxonomy", "ablation", "patching", "probes"])
     forge.checkpoint(9000, "attention").save(tmp_path / "data" / "step-00009000" / "attention")
