@@ -34,6 +34,8 @@ from mcinterp.runs import Checkpoint, Run
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 NAN = float("nan")
+A4 = 703
+"""Width between the margins of a sheet, in CSS pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -484,3 +486,13 @@ def test_no_serious_violation(small: Path, opened: Callable[..., Any], scheme: s
     with opened(small / "index.html", scheme=scheme) as page:
         draw_all(page)
         assert serious_violations(page) == []
+
+
+def test_on_paper_no_table_is_cut_and_colours_are_kept(small: Path, opened: Callable[..., Any]) -> None:
+    with opened(small / "index.html", A4) as page:
+        page.emulate_media(media="print")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= A4
+        assert page.locator("nav.contents").is_hidden()
+        kept = "getComputedStyle(document.querySelector('td .swatch, td')).printColorAdjust"
+        assert page.evaluate(kept) == "exact"

@@ -201,7 +201,10 @@ def test_each_claim_has_the_bar_of_what_decides_it_and_the_others_folded(tmp_pat
     assert "Measured: a number." in rises
     shown, folded = falls.split("2 more findings")
     assert bars(shown) == ["0.10 [0.00, 0.20], does not hold: it holds where it is at least 0.5"]
-    assert [bar.partition(":")[0] for bar in bars(folded)] == ["0.90 [0.80, 1.00], holds", "0.50 [0.40, 0.60], undecided"]
+    assert [bar.partition(":")[0] for bar in bars(folded)] == [
+        "0.90 [0.80, 1.00], holds",
+        "0.50 [0.40, 0.60], undecided",
+    ]
     assert "undecided: it holds" in bars(flat)[0]
 
 
