@@ -11,7 +11,7 @@ from markupsafe import Markup
 from mcinterp.notebook.figures import views
 from mcinterp.notebook.library import carried, ready
 from mcinterp.report.assets import CIRCUITSVIS, CIRCUITSVIS_STYLE, asset
-from mcinterp.report.parts import Picture, embed_json
+from mcinterp.report.parts import Family, Picture, embed_json
 from mcinterp.report.views.attention import (
     group_names,
     head_names,
@@ -93,11 +93,13 @@ class AttentionView:
 
 def drawn(picture: Picture, name: str) -> Markup:
     """The picture of a family of inputs."""
-    return _PICTURE.format(drawing=picture.drawing, words=f"{_called(picture, name)}: {picture.words}. {picture.key}")
+    return _PICTURE.format(
+        drawing=picture.drawing, words=f"{_called(Family(name, picture))}: {picture.words}. {picture.key}"
+    )
 
 
-def _called(picture: Picture, name: str) -> str:
-    return f"{picture.title} ({name})" if picture.title not in ("", name) else name
+def _called(family: Family) -> str:
+    return f"{family.title} ({family.spelled})" if family.spelled else family.title
 
 
 def _summary(

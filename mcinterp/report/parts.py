@@ -186,6 +186,11 @@ class Family:
         """What a person calls it."""
         return (self.picture.title if self.picture else "") or self.name
 
+    @property
+    def spelled(self) -> str:
+        """Its name, by which it can be asked for; empty where the title begins with it and so tells it already."""
+        return "" if self.title.startswith(self.name) else self.name
+
 
 @dataclass(frozen=True)
 class Widget:

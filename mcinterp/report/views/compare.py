@@ -11,7 +11,7 @@ from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import Section
 from mcinterp.report.scores import HARDLY, Scores, batch, capital, change, several
 from mcinterp.report.tables import table_view
-from mcinterp.report.views.pairs import labels, pair_figures
+from mcinterp.report.views.pairs import LEADING, labels, pair_figures
 from mcinterp.results import Result
 
 HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices", "effect_other_matrices"}}
@@ -44,7 +44,7 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
         if (table := result.tables.get(name)) and not table.frame.empty
     ]
     figures = pair_figures(result) if "matches" in result.tables and not result.table("matches").empty else []
-    return Section(result.name, result.title, sentences(result), figures, tables)
+    return Section(result.name, result.title, sentences(result), figures, tables, leading=LEADING)
 
 
 def sentences(result: Result) -> list[str]:
