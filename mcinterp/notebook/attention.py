@@ -11,7 +11,7 @@ from markupsafe import Markup
 from mcinterp.notebook.figures import views
 from mcinterp.notebook.library import carried, ready
 from mcinterp.report.assets import CIRCUITSVIS, CIRCUITSVIS_STYLE, asset
-from mcinterp.report.parts import Family, Picture, embed_json
+from mcinterp.report.parts import Picture, embed_json
 from mcinterp.report.views.attention import (
     group_names,
     head_names,
@@ -21,6 +21,7 @@ from mcinterp.report.views.attention import (
     maps_of,
     position_names,
 )
+from mcinterp.report.widget import Family
 from mcinterp.results import Result
 
 _SCRIPT = Markup(

@@ -29,6 +29,7 @@ from mcinterp.report import write_comparison_report
 from mcinterp.report.figures import aligned_figure, by_step_figure, classes_figure, pair_maps_figure, similarity_figure
 from mcinterp.report.views import aligned as aligned_view
 from mcinterp.report.views import compare as compare_view
+from mcinterp.report.views.same_run import changed_heads
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
 
@@ -62,13 +63,13 @@ def test_a_head_of_one_run_is_told_beside_itself_the_most_changed_first(steps: R
     assert (below == changed["changed"]).all()
     assert below.any()
     view = compare_view.view(steps, {})
-    assert not any("untrained" in sentence for sentence in compare_view.changed_heads(steps))
+    assert not any("untrained" in sentence for sentence in changed_heads(steps))
     first = changed[changed["changed"]].iloc[0]["head"]
     assert f"change them: {first} (" in " ".join(view.sentences)
     names = [note.text for shown in view.figures for note in shown.figure.layout.annotations]
     assert [name.partition(":")[0] for name in names] == changed["head"].tolist()
     none = edited(steps, "changed", {"changed": False})
-    assert compare_view.changed_heads(none)[0].startswith("No head of tiny@16000 attends measurably otherwise")
+    assert changed_heads(none)[0].startswith("No head of tiny@16000 attends measurably otherwise")
 
 
 def test_two_models_that_only_share_a_name_are_not_two_steps_of_one_run() -> None:

@@ -18,10 +18,11 @@ from mcinterp.report import write_report
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.palette import CLASSES, NO_CLASS, class_colours, class_short, text_on
-from mcinterp.report.parts import Cell, Family, embed_json
+from mcinterp.report.parts import Cell, embed_json
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.attention import payload
 from mcinterp.report.views.changes import changed, changes_table
+from mcinterp.report.widget import Family
 from mcinterp.results import Result, Table
 
 pytestmark = pytest.mark.no_cover

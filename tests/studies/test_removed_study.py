@@ -70,7 +70,9 @@ def test_lists_leave_it_out_and_nothing_else(without: Path, line: str) -> None:
 
 def test_a_report_is_written_as_before(without: Path) -> None:
     tiny = "tests/data/tiny"
-    done = python(without, "-m", "mcinterp", *f"report {tiny} --passes tokens --steps last --samples 4 --out new".split())
+    done = python(
+        without, "-m", "mcinterp", *f"report {tiny} --passes tokens --steps last --samples 4 --out new".split()
+    )
     assert (done.returncode, done.stdout) == (0, "new/index.html\n"), done.stderr
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from mcinterp.report.parts import Family, Picture
+from mcinterp.report.parts import Picture
+from mcinterp.report.widget import Family
 from mcinterp.studies.matrix_completion.task.masks import MASKS
 from mcinterp.studies.matrix_completion.views.masks import draw_small, mask_title
 
