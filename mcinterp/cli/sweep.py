@@ -108,7 +108,7 @@ def _printed(result: Result, format: Format, table: SweepTable | None) -> str:
 
 def _readable(frame: pd.DataFrame, result: Result) -> str:
     """The columns a person reads first, intervals in one cell."""
-    from mcinterp.report.numbers import interval, number
+    from mcinterp.report.numbers import declared, interval, number
 
     score = str(result.facts["progress_score"])
     names = {"steps_done": "steps", "last_score": f"last {score}", "share_of_plateau": "share of plateau"}
@@ -121,7 +121,8 @@ def _readable(frame: pd.DataFrame, result: Result) -> str:
             value = value if value != value else round(value)
         if f"{name}_low" in row:
             return interval(value, row[f"{name}_low"], row[f"{name}_high"])
-        return value if isinstance(value, str) else str(value) if name == "seed" else number(value)
+        as_it_is = isinstance(value, str) or name in ("seed", *result.facts["fields"])
+        return declared(value) if as_it_is else number(value)
 
     rows = [[cell(dict(row), name) for name in shown] for _, row in frame.iterrows()]
     headers = [names.get(name, name) for name in shown]

@@ -21,6 +21,7 @@ from mcinterp.report.views.attention import (
     maps_of,
     position_names,
 )
+from mcinterp.report.widget import Family
 from mcinterp.results import Result
 
 _SCRIPT = Markup(
@@ -93,11 +94,13 @@ class AttentionView:
 
 def drawn(picture: Picture, name: str) -> Markup:
     """The picture of a family of inputs."""
-    return _PICTURE.format(drawing=picture.drawing, words=f"{_called(picture, name)}: {picture.words}. {picture.key}")
+    return _PICTURE.format(
+        drawing=picture.drawing, words=f"{_called(Family(name, picture))}: {picture.words}. {picture.key}"
+    )
 
 
-def _called(picture: Picture, name: str) -> str:
-    return f"{picture.title} ({name})" if picture.title not in ("", name) else name
+def _called(family: Family) -> str:
+    return f"{family.title} ({family.spelled})" if family.spelled else family.title
 
 
 def _summary(

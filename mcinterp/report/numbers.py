@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 ABSENT = "–"
 
 
@@ -31,6 +33,13 @@ def number(value: Any, digits: int = 3) -> str:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return _signed(f"{mantissa}e{int(exponent)}")
     return fixed(value, max(0, digits - 1 - magnitude))
+
+
+def declared(value: Any) -> str:
+    """A setting's value as one would write it: a number in decimals, `0.0001` and not `1e-4`."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return str(value)
+    return _signed(np.format_float_positional(value, trim="-"))
 
 
 def interval(value: Any, low: Any, high: Any) -> str:

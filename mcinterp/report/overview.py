@@ -7,21 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from mcinterp.errors import CheckpointError
-from mcinterp.report.findings import PLURALS, SINGULARS, anchor, printed, verdict_cell
+from mcinterp.report.findings import PLURALS, SINGULARS
 from mcinterp.report.links import DATA, INDEX, numbers_of
-from mcinterp.report.numbers import ABSENT, interval, is_absent, listed, number, plural
+from mcinterp.report.numbers import ABSENT, listed, number, plural
 from mcinterp.report.page import render, scripts_for
-from mcinterp.report.parts import Cell, Column, Section, TableView
-from mcinterp.report.replication import share_of
+from mcinterp.report.parts import Cell, Column, TableView
 from mcinterp.report.site import write_assets
 from mcinterp.report.study import PAGE
+from mcinterp.report.told_study import told_study
 from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import tidy, write_atomic
 
 OVERVIEW = "overview"
 """Where the numbers are, under the page's data."""
 DECIDED = "decided"
-HEADS = ("claim", "the paper's own", "here", "verdict", "over seeds")
 
 
 def write_overview(folder: Path | str) -> Path:
@@ -46,7 +45,7 @@ def write_overview(folder: Path | str) -> Path:
         title=stored.title,
         lead=overview_sentences(stored),
         summary=_summary(studies, claims),
-        sections=[_section(row, claims[claims["study"] == row["study"]]) for _, row in _decided(studies).iterrows()],
+        studies=[told_study(stored, row, folder) for _, row in _decided(studies).iterrows()],
         links=numbers_of(folder, f"{DATA}/{OVERVIEW}"),
     )
     write_atomic(folder / INDEX, page.encode())
@@ -79,7 +78,7 @@ def _decided(studies: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary(studies: pd.DataFrame, claims: pd.DataFrame) -> TableView:
-    heads = ("paper", "preset", *PLURALS, "over seeds", "decided on")
+    heads = ("paper", "preset", *PLURALS, "over seeds")
     rows = [_line(row, claims[claims["study"] == row["study"]]) for _, row in studies.iterrows()]
     return TableView("Papers", list(map(Column, heads)), rows, kind="plain claims")
 
@@ -87,13 +86,12 @@ def _summary(studies: pd.DataFrame, claims: pd.DataFrame) -> TableView:
 def _line(study: pd.Series, claims: pd.DataFrame) -> tuple[Cell, ...]:
     if study["state"] != DECIDED:
         paper = Cell(str(study["title"]), note=f"{study['study']}: {study['source']}")
-        return (paper, Cell(str(study["preset"])), Cell(str(study["state"])), *(Cell(ABSENT) for _ in range(4)))
+        return (paper, Cell(str(study["preset"])), Cell(str(study["state"])), *(Cell(ABSENT) for _ in range(3)))
     return (
         Cell(str(study["title"]), note=f"{study['study']}: {study['source']}", href=f"#{study['study']}"),
         Cell(str(study["preset"]), href=f"{study['folder']}/{PAGE}"),
         *(Cell(number(int(study[name]))) for name in ("holds", "does_not_hold", "undecided")),
         _seeds(study, claims),
-        Cell(ABSENT if is_absent(study["machine"]) else str(study["machine"])),
     )
 
 
@@ -103,30 +101,3 @@ def _seeds(study: pd.Series, claims: pd.DataFrame) -> Cell:
     return Cell(
         plural(int(study["seeds"]), "seed"), note=_counts(claims["over_seeds"]), href=f"{study['seeds_folder']}/{INDEX}"
     )
-
-
-def _section(study: pd.Series, claims: pd.DataFrame) -> Section:
-    rows = [_row(claim, study) for _, claim in claims.iterrows()]
-    table = TableView(f"Claims of {study['study']}", list(map(Column, HEADS)), rows, kind="plain claims")
-    about = [f"{study['source']}; preset {study['preset']}."]
-    return Section(str(study["study"]), str(study["title"]), about, tables=[table])
-
-
-def _row(claim: pd.Series, study: pd.Series) -> tuple[Cell, ...]:
-    place = f"{study['folder']}/{PAGE}#{anchor(claim['claim'])}"
-    ends = (claim["value_low"], claim["value_high"])
-    value = number(claim["value"]) if ends[0] == ends[1] else interval(claim["value"], *ends)
-    return (
-        Cell(str(claim["text"]), note=str(claim["source"]), href=place),
-        Cell(ABSENT if is_absent(claim["reported"]) else str(claim["reported"])),
-        Cell(value, note=f"{claim['finding']} ({printed(claim['rule'])})"),
-        verdict_cell(claim["verdict"]),
-        _over(claim, study),
-    )
-
-
-def _over(claim: pd.Series, study: pd.Series) -> Cell:
-    if is_absent(claim["over_seeds"]):
-        return Cell(ABSENT)
-    note = f"in {int(claim['holds_in'])} of {plural(int(claim['seeds']), 'seed')}: {share_of(claim)}"
-    return verdict_cell(claim["over_seeds"], note, f"{study['seeds_folder']}/{INDEX}#{anchor(claim['claim'])}")

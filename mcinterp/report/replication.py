@@ -167,7 +167,7 @@ def _section(claim: pd.Series, result: Result) -> ClaimView:
         f"{headed(claim['claim'])}: holds in {claim['holds']} of {plural(claim['seeds'], 'seed')}",
         [*claimed(claim), formulas(claim_sentence(claim))],
         formulas(f"By means over seeds: {printed(lowered(claim_why(findings)))}"),
-        [_finding(finding, own) for finding, own in by_finding],
+        [mean_finding(finding, own) for finding, own in by_finding],
         TableView("What decides it", list(map(Column, columns)), rows, kind="plain claims", folded=True),
     )
 
@@ -177,7 +177,7 @@ def lowered(sentence: str) -> str:
     return f"{sentence[:1].lower()}{sentence[1:]}"
 
 
-def _finding(finding: pd.Series, values: pd.DataFrame) -> FindingView:
+def mean_finding(finding: pd.Series, values: pd.DataFrame) -> FindingView:
     """A finding's mean over seeds, with a point a seed."""
     points = [Point(float(row["value"]), str(row["verdict"])) for _, row in values.iterrows()]
     counted = f"{finding['n']} of {plural(finding['seeds'], 'seed')}"

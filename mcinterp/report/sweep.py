@@ -11,7 +11,7 @@ from mcinterp.report.links import DATA, INDEX
 from mcinterp.report.page import FOLDER, render, scripts_for
 from mcinterp.report.parts import Cell, Column, Link, TableView
 from mcinterp.report.views import sweep
-from mcinterp.results import Result
+from mcinterp.results import RECORD, Result
 from mcinterp.runs.files import explained, tidy, write_atomic
 
 SUMMARY = "sweep"
@@ -43,7 +43,7 @@ def write_sweep_report(summary: Result, folder: Path | str) -> Path:
         scripts_for(attention=False),
         title=str(stored.facts["sweep"]),
         facts=sweep.sweep_facts(stored),
-        section=replace(sweep.view(stored), links=links),
+        section=replace(sweep.view(stored, _reports(stored, folder)), links=links),
         configs=_configs(stored),
         versions=dict(stored.provenance.get("versions", {})),
     )
@@ -53,6 +53,27 @@ def write_sweep_report(summary: Result, folder: Path | str) -> Path:
         write_atomic(folder / FOLDER / name, asset(name).encode())
     write_atomic(folder / INDEX, page.encode())
     return folder / INDEX
+
+
+def _reports(stored: Result, folder: Path) -> dict[str, str]:
+    """Runs that have a report, in the page's folder or beside it, each with its address from the page.
+
+    A run of another sweep may have the same name, so the report has to be of the same configuration.
+    """
+    found = {}
+    for run, digest in stored.provenance.get("configs", {}).items():
+        for place in (run, f"../{run}"):
+            if Path(run).name == run and _is_of(folder.resolve() / place, digest):
+                found[run] = f"{place}/{INDEX}"
+    return found
+
+
+def _is_of(report: Path, digest: str) -> bool:
+    """Whether a report is there, and of a run with this configuration."""
+    record = report / DATA / "training"
+    if not ((record / RECORD).is_file() and (report / INDEX).is_file()):
+        return False
+    return Result.load(record).facts.get("config_hash") == digest
 
 
 def _configs(stored: Result) -> TableView:

@@ -13,6 +13,9 @@ import pandas as pd
 from mcinterp.analysis.statistics import interval_columns
 from mcinterp.declared import Study
 from mcinterp.results import Result, Table
+from mcinterp.study.claims import FINDING_COLUMNS
+from mcinterp.study.over_seeds import FINDING_COLUMNS as MEAN_COLUMNS
+from mcinterp.study.over_seeds import VALUE_COLUMNS
 
 OVERVIEW = "overview"
 DECIDED, FAILED, NOT_YET = "decided", "failed", "not yet"
@@ -82,12 +85,32 @@ def overview(studies: Mapping[str, tuple[Study, str]], found: Mapping[str, Carri
         folder: of the page.
 
     Returns:
-        tables `studies` and `claims`.
+        tables `studies`, `claims`, and `findings`, `over_seeds` and `values`, which are the studies' own, one below the
+        other; in the facts the keys of the results that each study has.
     """
+    own = {name: decided for name in studies if name in found and (decided := found[name].claims)}
+    over = {name: means for name in own if (means := found[name].over)}
     rows = [_study(study, preset, found.get(name), folder) for name, (study, preset) in studies.items()]
-    claims = [row for name in studies if name in found for row in _claims(name, found[name])]
-    tables = {"studies": Table.of(STUDY_COLUMNS, rows), "claims": Table.of(CLAIM_COLUMNS, claims)}
-    return Result(OVERVIEW, "Are the papers right, here?", {}, {}, tables)
+    claims = [row for name, result in own.items() for row in _claims(name, result, found[name])]
+    tables = {
+        "studies": Table.of(STUDY_COLUMNS, rows),
+        "claims": Table.of(CLAIM_COLUMNS, claims),
+        "findings": _together("findings", own, FINDING_COLUMNS),
+        "over_seeds": _together("findings", over, MEAN_COLUMNS),
+        "values": _together("values", over, VALUE_COLUMNS),
+    }
+    known = {name: list(result.facts["steps"]) for name, result in own.items()}
+    return Result(OVERVIEW, "Are the papers right, here?", {}, {"known": known}, tables)
+
+
+def _together(table: str, results: Mapping[str, Result], columns: Mapping[str, str]) -> Table:
+    """A table of several studies, one below the other; columns that an older report lacks are empty."""
+    rows = [
+        {"study": name, **{column: row.get(column) for column in columns}}
+        for name, result in results.items()
+        for row in result.table(table).to_dict("records")
+    ]
+    return Table.of({"study": CLAIM_COLUMNS["study"], **columns}, rows)
 
 
 def _study(study: Study, preset: str, carried: Carried | None, folder: Path) -> dict[str, Any]:
@@ -119,10 +142,8 @@ def _seeds(carried: Carried) -> int:
     return len(carried.over.table("seeds")) if carried.over else 0
 
 
-def _claims(study: str, carried: Carried) -> list[dict[str, Any]]:
-    if carried.claims is None:
-        return []
-    findings = carried.claims.table("findings")
+def _claims(study: str, claims: Result, carried: Carried) -> list[dict[str, Any]]:
+    findings = claims.table("findings")
     return [
         {
             **dict.fromkeys(CLAIM_COLUMNS),
@@ -132,7 +153,7 @@ def _claims(study: str, carried: Carried) -> list[dict[str, Any]]:
             "seeds": _seeds(carried),
             **_over_seeds(carried.over, str(claim["claim"])),
         }
-        for _, claim in carried.claims.table("claims").iterrows()
+        for _, claim in claims.table("claims").iterrows()
     ]
 
 

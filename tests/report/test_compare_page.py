@@ -29,11 +29,14 @@ from mcinterp.report import write_comparison_report
 from mcinterp.report.figures import aligned_figure, by_step_figure, classes_figure, pair_maps_figure, similarity_figure
 from mcinterp.report.views import aligned as aligned_view
 from mcinterp.report.views import compare as compare_view
+from mcinterp.report.views.same_run import changed_heads
 from mcinterp.results import Result, Table
 from mcinterp.runs import Checkpoint, Run
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 NAN = float("nan")
+A4 = 703
+"""Width between the margins of a sheet, in CSS pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +63,13 @@ def test_a_head_of_one_run_is_told_beside_itself_the_most_changed_first(steps: R
     assert (below == changed["changed"]).all()
     assert below.any()
     view = compare_view.view(steps, {})
-    assert not any("untrained" in sentence for sentence in compare_view.changed_heads(steps))
+    assert not any("untrained" in sentence for sentence in changed_heads(steps))
     first = changed[changed["changed"]].iloc[0]["head"]
     assert f"change them: {first} (" in " ".join(view.sentences)
-    assert len(view.figures) == 1
-    names = [note.text for note in view.figures[0].figure.layout.annotations]
-    assert [name.partition(":")[0] for name in names] == changed["head"].head(8).tolist()
+    names = [note.text for shown in view.figures for note in shown.figure.layout.annotations]
+    assert [name.partition(":")[0] for name in names] == changed["head"].tolist()
     none = edited(steps, "changed", {"changed": False})
-    assert compare_view.changed_heads(none)[0].startswith("No head of tiny@16000 attends measurably otherwise")
+    assert changed_heads(none)[0].startswith("No head of tiny@16000 attends measurably otherwise")
 
 
 def test_two_models_that_only_share_a_name_are_not_two_steps_of_one_run() -> None:
@@ -277,19 +279,41 @@ def test_figures_hold_the_numbers(pair: Result) -> None:
     np.testing.assert_allclose(np.array(cells.z, dtype=float), pair.arrays["similarity"][:, order])
     assert (list(dots.y), list(dots.x)) == (matches["head_a"].tolist(), matches["head_b"].tolist())
     maps, worst = pair_maps_figure(pair), matches["score"].idxmin()
-    field = np.array(maps.data[0].z, dtype=float)
     best = matches.sort_values("score", ascending=False, kind="stable").iloc[0]
     own = pair.arrays["maps_a"][facts["heads_a"].index(best["head_a"])]
     partner = pair.arrays["maps_b"][facts["heads_b"].index(best["head_b"])]
     largest = max(own.max(), partner.max())
-    top = next(index for index, row in enumerate(field) if np.isfinite(row).any())
-    np.testing.assert_allclose(field[top : top + 25, :25], own / largest, atol=6e-4)
-    np.testing.assert_allclose(field[top : top + 25, 26:51], partner / largest, atol=6e-4)
-    assert np.isfinite(field).sum() == 8 * 2 * 625
+    assert len(maps.data) == 8 * 2
+    for drawn, shares in zip(maps.data, (own / largest, partner / largest), strict=False):
+        np.testing.assert_allclose(np.array(drawn.z, dtype=float), 100 * shares, atol=0.5)
+    assert [trace.x0 for trace in maps.data[:2]] == [0, 26]
+    assert maps.layout.yaxis.scaleanchor == "x"
     names = [annotation.text for annotation in maps.layout.annotations]
     assert names[0].startswith(f"{best['head_a']} ↔ {best['head_b']}: ")
     assert len(names) == 8
     assert pair_maps_figure(pair, 14, 16).layout.annotations[1].text.startswith(f"{matches['head_a'][worst]} ↔ ")
+
+
+def test_maps_of_many_heads_are_folded_and_light(tmp_path: Path) -> None:
+    config = small_config(model={"n_layers": 5, "n_heads": 4})
+    models = [Checkpoint.untrained(config, seed) for seed in (1, 2)]
+    result = compare_checkpoints(*models, 8)
+    result.save(tmp_path / "data" / "compared-checkpoints")
+    text = write_comparison_report(tmp_path).read_text()
+    figures = re.findall(r'<script type="application/json" data-plot="([^"]+)">(.*?)</script>', text)
+    assert len(figures) == 1 + 3  # who is like whom, and 20 pairs by 8
+    before, _, _ = text.partition("2 more figures</summary>")
+    assert [name in before for name, _ in figures] == [True, True, False, False]
+    cells = 8 * 2 * result.arrays["maps_a"].shape[-1] ** 2
+    assert len(figures[1][1]) < 2 * cells + 16000
+
+
+def test_axes_are_called_as_the_sentences_call_them_with_decimal_ticks(runs: Result) -> None:
+    figures = [view.figure for view in aligned_view.view(runs, {}).figures]
+    assert figures[0].layout.yaxis.title.text == "L_mask"
+    wide = edited(runs, "curves", {"value": 1e-5}, run="one")
+    axes = [json.loads(view.json)["layout"]["yaxis"] for view in aligned_view.view(wide, {}).figures]
+    assert {axis["tickformat"] for axis in axes if axis.get("type") == "log"} == {",~r"}
 
 
 def test_drops_are_told(runs: Result) -> None:
@@ -463,3 +487,13 @@ def test_no_serious_violation(small: Path, opened: Callable[..., Any], scheme: s
     with opened(small / "index.html", scheme=scheme) as page:
         draw_all(page)
         assert serious_violations(page) == []
+
+
+def test_on_paper_no_table_is_cut_and_colours_are_kept(small: Path, opened: Callable[..., Any]) -> None:
+    with opened(small / "index.html", A4) as page:
+        page.emulate_media(media="print")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= A4
+        assert page.locator("nav.contents").is_hidden()
+        kept = "getComputedStyle(document.querySelector('td .swatch, td')).printColorAdjust"
+        assert page.evaluate(kept) == "exact"

@@ -118,7 +118,7 @@ def _see_the_drawn_mask(page: Any) -> None:
     """Two views of maps under masks drawn by hand, each with its drawing, and an ablation under one of them."""
     for words in (
         "mine: 4 of 25 entries masked, the same in every sample",
-        "drawn by hand (drawn): 4 of 25 entries masked",
+        "drawn by hand: 4 of 25 entries masked",
     ):
         assert page.get_by_text(words).count() == 1
     assert page.locator("svg.mask-grid[aria-label^='mask mine']").count() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 from mcinterp.analysis import embeddings, plateau_measures, training_summary
 from mcinterp.analysis.passes.onset import LEAD_COLUMNS
 from mcinterp.report import write_report
-from mcinterp.report.figures import over_steps_figure
+from mcinterp.report.figures import course_figure, over_steps_figure
+from mcinterp.report.parts import FigureView
 from mcinterp.report.views import comparison_sections
 from mcinterp.report.views.leads import leads_sentence
-from mcinterp.results import Result
+from mcinterp.results import Result, Table
 from mcinterp.runs import Run
 
 pytestmark = pytest.mark.no_cover
@@ -91,3 +93,19 @@ def test_step_zero_has_a_place_on_the_axis() -> None:
     assert list(curve.x) == [50, 100, 1000]
     assert curve.y[1] is None
     assert figure.layout.xaxis.ticktext[0] == "0"
+
+
+def test_panels_have_decimal_ticks_and_axes_even_where_no_head_has_a_class() -> None:
+    rows = [{"kind": "family", "class": "row", "step": step, "count": 0, "share": 0.0, "heads": ""} for step in (0, 9)]
+    classes = Table.of(dict.fromkeys(rows[0], ""), rows)
+    formation = Result("formation", "", {}, {"kinds": {"family": ["row"]}}, {"classes": classes})
+    shown = json.loads(FigureView("", course_figure(training_summary(Run(TINY)), {"formation": formation})).json)
+    layout = shown["layout"]
+    titles = [note["text"] for note in layout["annotations"]]
+    assert titles[-1] == "Share of heads by family: none has one"
+    assert {trace["yaxis"] for trace in shown["data"]} == {
+        f"y{number or ''}" for number in (0, *range(2, len(titles) + 1))
+    }
+    axes = [axis for name, axis in layout.items() if name.startswith("yaxis") and axis.get("type") == "log"]
+    assert axes
+    assert {(axis["tickformat"], axis.get("exponentformat")) for axis in axes} == {(",~r", None)}

@@ -18,10 +18,11 @@ from mcinterp.report import write_report
 from mcinterp.report.assets import NAMES, asset
 from mcinterp.report.figures.ablation import ablation_rows
 from mcinterp.report.palette import CLASSES, NO_CLASS, class_colours, class_short, text_on
-from mcinterp.report.parts import Cell, Family, embed_json
+from mcinterp.report.parts import Cell, embed_json
 from mcinterp.report.tables import table_view
 from mcinterp.report.views.attention import payload
 from mcinterp.report.views.changes import changed, changes_table
+from mcinterp.report.widget import Family
 from mcinterp.results import Result, Table
 
 pytestmark = pytest.mark.no_cover
@@ -245,7 +246,7 @@ def test_embed_json_cannot_end_a_script() -> None:
 
 def test_large_results_stay_small_pages(tmp_path: Path) -> None:
     masks = tuple(f"rows:{row}" for row in range(6))
-    steps = tuple(range(1000, 13_000, 1000))
+    steps = tuple(range(1000, 13_000, 4000))
     forge = Forge(rows=7, cols=7, n_layers=4, n_heads=8, masks=masks, steps=steps)
     forge.write(tmp_path, ["taxonomy", "ablation", "patching", "probes"])
     forge.checkpoint(9000, "attention").save(tmp_path / "data" / "step-00009000" / "attention")

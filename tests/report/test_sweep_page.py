@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,6 +105,44 @@ def test_scores_stand_by_the_parameter_with_their_mean(summary: Result) -> None:
     assert [round(place) for place in dots.x] == [[1, 2].index(layers) for layers in finished["n_layers"]]
     wanted = [finished[finished["n_layers"] == layers]["last_score"].mean() for layers in (1, 2)]
     assert list(means.y) == pytest.approx(wanted)
+
+
+def test_values_of_a_field_are_written_in_decimals_everywhere(summary: Result) -> None:
+    rates = summary.table("runs")["n_layers"].map({1: 1e-5, 2: 0.01})
+    fine = changed(summary, "runs", n_layers=rates)
+    fine = changed(fine, "groups", n_layers=summary.table("groups")["n_layers"].map({1: 1e-5, 2: 0.01}))
+    section = view.view(fine)
+    assert ("n_layers", "0.00001, 0.01") in view.sweep_facts(fine)
+    assert list(section.figures[1].figure.layout.xaxis.ticktext) == ["0.00001", "0.01"]
+    assert next(trace.name for trace in section.figures[0].figure.data if trace.showlegend) == "n_layers 0.00001"
+    assert "n_layers 0.01, " in section.sentences[-1]
+    assert {row[0].text for table in section.tables for row in table.rows} == {"0.00001", "0.01"}
+
+
+def test_logarithmic_axes_have_decimal_ticks(summary: Result) -> None:
+    axis = json.loads(view.view(summary).figures[0].json)["layout"]["yaxis"]
+    assert (axis["type"], axis["tickformat"]) == ("log", ",~r")
+    assert "exponentformat" not in axis
+
+
+def test_a_run_with_a_report_of_its_own_leads_to_it(summary: Result, tmp_path: Path) -> None:
+    configs = summary.provenance["configs"]
+    beside, within, other = list(configs)[:3]
+    page = tmp_path / "sizes"
+    for place, run, digest in (
+        (tmp_path, beside, configs[beside]),
+        (page, within, configs[within]),
+        (tmp_path, other, "of a run of another sweep"),
+    ):
+        training = Result("training", "Training", {}, {"config_hash": digest})
+        training.save(place / run / "data" / "training")
+        (place / run / "index.html").write_text("")
+    text = write_sweep_report(summary, page).read_text()
+    assert re.findall(r'href="([^"]+/index.html)"', text) == [f"../{beside}/index.html", f"{within}/index.html"]
+    assert (
+        re.findall(r'href="([^"]+/index.html)"', write_sweep_report(summary, tmp_path / "far" / "away").read_text())
+        == []
+    )
 
 
 def test_many_values_get_colours_of_their_own(summary: Result) -> None:

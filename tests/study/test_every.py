@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forged_seeds import decided, finding, of_seeds
+from forged_seeds import ABOVE, decided, finding, of_seeds
 
 from mcinterp.declared import Study
 from mcinterp.errors import StoppedError, TrainingError
 from mcinterp.report import write_overview
 from mcinterp.report.overview import overview_sentences
 from mcinterp.results import Result, Table
-from mcinterp.study import Claim, Evidence, Number, Planned, Setting, reproduce_all
+from mcinterp.study import Claim, Evidence, Finding, Number, Planned, Setting, reproduce_all
+from mcinterp.study.claims import MISSING
 from mcinterp.study.over_seeds import over_seeds
 from mcinterp.study.replication import replication_folder
 
@@ -49,7 +51,7 @@ def forged(name: str, *claims: Claim, measure: Measure = nothing) -> Study:
 
 RISING = forged(
     "rising",
-    decided(finding(HIGH), name="rises", reported="0.87 of <pairs>"),
+    decided(replace(finding(HIGH), reported=0.87), name="rises", reported="0.87 of <pairs>"),
     decided(finding(HIGH), finding(ACROSS, "another number"), finding(LOW, "a third"), name="falls & rises"),
 )
 FLAT = forged("flat", decided(finding(HIGH), finding(ACROSS, "another number"), name="flat"))
@@ -139,7 +141,7 @@ def test_a_replication_that_stands_is_told_beside_the_one_run(tmp_path: Path) ->
     assert claims.loc["flat", ["seeds", "holds_in", "over_seeds"]].tolist() == [3, 2, "undecided"]
     assert claims.loc["rises", "seeds"] == 0
     written = page(tmp_path, last)
-    assert "in 2 of 3 seeds: 0.67 [0.09, 0.99]" in written
+    assert "holds in 2 of 3: 0.67 [0.09, 0.99]" in written
     assert 'href="../out-flat-seeds/index.html#flat"' in written
     assert overview_sentences(last)[1] == "Of 1 claim of 1 paper, over seeds, 1 is undecided."
 
@@ -176,9 +178,59 @@ def test_the_page_says_what_the_paper_reports_beside_what_was_found(tmp_path: Pa
         "Of 3 claims of 2 papers, on one run each, 1 holds, 1 does not hold and 1 is undecided.",
         "0.87 of &lt;pairs&gt;",
         'href="../out-rising/paper.html#falls-&amp;-rises"',
-        "a third (at least 0.5)",
+        "0.10 [0.00, 0.20] stays below 0.5, by 0.30 (a third); 1 of 3 findings holds.",
     ):
         assert said in written, said
+
+
+def items(written: str) -> list[str]:
+    """What the page has of each claim."""
+    told = re.findall(r'<ol class="judged told">(.*?)</section>', written, re.DOTALL)
+    return [item for part in told for item in part.split('<div class="what"><p><a href')[1:]]
+
+
+def bars(item: str) -> list[str]:
+    return re.findall(r'<svg class="bar"[^>]* aria-label="([^"]+)"', item)
+
+
+def test_each_claim_has_the_bar_of_what_decides_it_and_the_others_folded(tmp_path: Path) -> None:
+    *_, last = carried(tmp_path, RISING, FLAT)
+    rises, falls, flat = items(page(tmp_path, last))
+    assert bars(rises) == ["0.90 [0.80, 1.00], holds: it holds where it is at least 0.5"]
+    assert "paper 0.87" in rises
+    assert "Measured: a number." in rises
+    shown, folded = falls.split("2 more findings")
+    assert bars(shown) == ["0.10 [0.00, 0.20], does not hold: it holds where it is at least 0.5"]
+    assert [bar.partition(":")[0] for bar in bars(folded)] == [
+        "0.90 [0.80, 1.00], holds",
+        "0.50 [0.40, 0.60], undecided",
+    ]
+    assert "undecided: it holds" in bars(flat)[0]
+
+
+def test_the_bar_over_seeds_has_a_mark_a_seed(tmp_path: Path) -> None:
+    over = over_seeds(of_seeds(*(decided(finding(number), name="flat") for number in (HIGH, HIGH, LOW))), {})
+    over = replace(over, facts={**over.facts, "study": "flat"})
+    over.save(replication_folder(tmp_path / "out-flat-seeds"))
+    *_, last = carried(tmp_path, FLAT)
+    (flat,) = items(page(tmp_path, last))
+    assert re.findall(r'class="mark (\w+)"', flat.partition("</svg>")[0]) == ["holds", "holds", "fails"]
+    assert "3 of 3 seeds" in flat
+    assert flat.index("over seeds</span>") < flat.index("on one run</span>")
+
+
+def test_the_size_comes_first_and_what_was_not_measured_last(tmp_path: Path) -> None:
+    lost = Claim("lost", "It was <never> seen.", "a paper", (Finding("seen", MISSING, ABOVE, "study/y"),))
+    *_, last = carried(tmp_path, forged("one", decided(finding(HIGH), name="seen"), lost))
+    written = page(tmp_path, last)
+    assert len(items(written)) == 1
+    (section,) = re.findall(r'<section id="one".*?</section>', written, re.DOTALL)
+    assert re.findall(r"<p[^>]*>(.*?)</p>", section)[0] == "Decided without a trained network."
+    *_, left = section.split("<h3>Not measured</h3>")
+    assert '<li id="one-lost"><b>Lost.</b> It was &lt;never&gt; seen. (a paper)</li>' in left
+    assert "there is no result of y." in left
+    first = re.findall(r'<p class="finding">(.*?)</p>', written)[0]
+    assert first.endswith("one that does not hold here is not refuted there.")
 
 
 @pytest.mark.parametrize(

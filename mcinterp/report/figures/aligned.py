@@ -11,6 +11,7 @@ from plotly.colors import sample_colorscale
 from mcinterp.report.figures.base import blank, text
 from mcinterp.report.numbers import interval
 from mcinterp.report.palette import INK, MUTED, SERIES, table_colours
+from mcinterp.report.scores import capital, curve_name
 from mcinterp.results import Result
 
 DECADES = 300
@@ -122,11 +123,12 @@ def _style(colour: str, place: int) -> dict[str, Any]:
 
 def _axes(compared: Result, score: str, x: str) -> go.Figure:
     logarithmic = score in compared.facts["logarithmic"]
-    figure = blank(380, x, text(score.replace("_", " ")), yaxis_type="log" if logarithmic else "linear")
+    name = text(capital(curve_name(compared, score)))
+    figure = blank(380, x, name, yaxis_type="log" if logarithmic else "linear")
     if logarithmic:
         values = compared.table("curves").query("score == @score")["value"]
         wide = values.max() > DECADES * values.min()
-        figure.update_yaxes(exponentformat="power", dtick=1 if wide else "D2")
+        figure.update_yaxes(dtick=1 if wide else "D2")
     figure.update_xaxes(tickformat=",d", hoverformat=",d")
     return figure
 

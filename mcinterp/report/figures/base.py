@@ -13,7 +13,7 @@ from mcinterp.report.numbers import interval
 from mcinterp.report.palette import GRID, INK, MUTED
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
-ROW_HEIGHT = 19
+ROW_HEIGHT, MANY_ROWS, DENSE_HEIGHT = 19, 12, 16
 AXIS = {
     "gridcolor": GRID,
     "linecolor": MUTED,
@@ -43,7 +43,7 @@ def drawn(height: int, x: str, y: str, traces: Sequence[Mapping[str, Any]], **la
         "template": {},
         "height": height,
         "font": {"family": FONT, "size": 13, "color": INK},
-        "margin": {"l": 10, "r": 14, "t": 34, "b": 10},
+        "margin": {"l": 10, "r": 14, "t": 28, "b": 6},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left", "bgcolor": "#FFFFFF"},
@@ -89,7 +89,8 @@ def intervals(frame: pd.DataFrame, column: str) -> list[str]:
 
 def on_rows(figure: go.Figure, labels: Sequence[str], around: int = 118) -> go.Figure:
     """Put named rows on the vertical axis, the first on top, each tall enough to read."""
-    figure.update_layout(height=around + ROW_HEIGHT * len(labels))
+    each = ROW_HEIGHT if len(labels) <= MANY_ROWS else DENSE_HEIGHT
+    figure.update_layout(height=around + each * len(labels))
     figure.update_yaxes(
         type="category",
         categoryorder="array",

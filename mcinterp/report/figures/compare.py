@@ -15,11 +15,13 @@ from mcinterp.report.numbers import interval, is_absent, number
 from mcinterp.report.palette import BLUES, INK, MUTED
 from mcinterp.results import Result
 
-MOST_PAIRS = 32
-"""Maps of so many pairs are drawn, the most alike first."""
+MOST_PAIRS = 96
+"""Maps of so many pairs are drawn, which is all of 12 layers of 8 heads."""
 PAIRS = 8
 """So many of them stand in one figure."""
 PAIRS_A_ROW = 2
+SQUARE = {"constrain": "domain"}
+"""Cells of maps stay square however wide the page is."""
 TILE = 104
 """Height of a map in pixels, with the name of its pair."""
 
@@ -85,36 +87,44 @@ def pair_maps_figure(compared: Result, first: int = 0, last: int = PAIRS) -> go.
     n_pos = maps[0].shape[-1]
     n_rows = -(-len(pairs) // PAIRS_A_ROW)
     wide, tall = 2 * n_pos + max(3, n_pos // 4), n_pos + max(4, round(n_pos * 0.24))
-    field = np.full((n_rows * tall, PAIRS_A_ROW * wide), np.nan)
     figure = blank(40 + (TILE + 25) * max(1, n_rows), "")
     for index, pair in enumerate(pairs):
         top, left = index // PAIRS_A_ROW * tall + tall - n_pos, index % PAIRS_A_ROW * wide
         shown = [maps[0][heads[0][pair["head_a"]]], maps[1][heads[1][pair["head_b"]]]]
         largest = max(float(np.max(shown)), 1e-9)
-        field[top : top + n_pos, left : left + n_pos] = shown[0] / largest
-        field[top : top + n_pos, left + n_pos + 1 : left + 2 * n_pos + 1] = shown[1] / largest
         figure.add_annotation(**_name(pair, left, top))
-        for start in (left, left + n_pos + 1):
-            figure.add_shape(
-                type="rect",
-                x0=start - 0.5,
-                x1=start + n_pos - 0.5,
-                y0=top - 0.5,
-                y1=top + n_pos - 0.5,
-                line={"color": MUTED, "width": 0.7},
-            )
-    figure.add_heatmap(
-        z=[[None if np.isnan(value) else round(float(value), 3) for value in row] for row in field],
-        colorscale=BLUES,
-        zmin=0,
-        zmax=1,
-        showscale=False,
-        hovertemplate="%{z:.0%} of the pair's largest<extra></extra>",
+        for side, own in zip("ab", shown, strict=True):
+            who = f"{pair[f'head_{side}']} of {compared.facts[side]['label']}"
+            _add_map(figure, own / largest, left + (n_pos + 1) * (side == "b"), top, who)
+    figure.update_xaxes(visible=False, range=[-0.5, PAIRS_A_ROW * wide - 0.5], **SQUARE, constraintoward="left")
+    figure.update_yaxes(
+        visible=False, range=[n_rows * tall - 0.5, -0.5], **SQUARE, constraintoward="top", scaleanchor="x"
     )
-    figure.update_xaxes(visible=False, range=[-0.5, field.shape[1] - 0.5])
-    figure.update_yaxes(visible=False, range=[field.shape[0] - 0.5, -0.5])
-    figure.update_layout(margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    figure.update_layout(
+        margin={"l": 4, "r": 4, "t": 4, "b": 4},
+        coloraxis={"colorscale": BLUES, "cmin": 0, "cmax": 100, "showscale": False},
+    )
     return figure
+
+
+def _add_map(figure: go.Figure, shares: np.ndarray, left: int, top: int, who: str) -> None:
+    """A map with its upper left corner there, in whole per cent, which take a byte a cell."""
+    n_pos = len(shares)
+    figure.add_heatmap(
+        z=np.rint(100 * shares).astype(np.uint8),
+        x0=left,
+        y0=top,
+        coloraxis="coloraxis",
+        hovertemplate=f"{text(who)}: %{{z}} % of the pair's largest<extra></extra>",
+    )
+    figure.add_shape(
+        type="rect",
+        x0=left - 0.5,
+        x1=left + n_pos - 0.5,
+        y0=top - 0.5,
+        y1=top + n_pos - 0.5,
+        line={"color": MUTED, "width": 0.7},
+    )
 
 
 def _drawn(compared: Result) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def _curves(training: Result, pages: Mapping[int, str]) -> Iterator[Panel]:
     lines = [_curve(training, name, curve_colour(name, main, progress)) for name in main]
     marks = [_checkpoints(training, pages)] if progress in frame and len(frame) else []
     yield Panel("Loss, linear", [*lines, *marks], {"rangemode": "tozero"})
-    yield Panel("Loss, logarithmic", lines, {"type": "log", "dtick": 1, "exponentformat": "power"})
+    yield Panel("Loss, logarithmic", lines, {"type": "log", "nticks": 4})
     for name in beside:
         yield Panel(curve_name(training, name), [_curve(training, name, SERIES[0])], {"rangemode": "tozero"})
 
@@ -173,7 +173,8 @@ def _classes(result: Result | None) -> Iterator[Panel]:
     for kind, rows in frame.groupby("kind", sort=False):
         shown = [name for name in rows["class"].unique() if rows[rows["class"] == name]["count"].any() and name != NONE]
         bands = [_area(rows[rows["class"] == name], name, colours.get(name, CONTROL)) for name in shown]
-        yield Panel(f"Share of heads by {kind}{'' if shown else ': none has one'}", bands, {"range": [0, 1]})
+        none = [] if shown else [_level(rows, 0.0, MUTED)]  # an empty panel would have no axes
+        yield Panel(f"Share of heads by {kind}{': none has one' if none else ''}", [*bands, *none], {"range": [0, 1]})
 
 
 def _area(rows: pd.DataFrame, name: str, colour: str) -> Trace:
@@ -188,7 +189,7 @@ def _area(rows: pd.DataFrame, name: str, colour: str) -> Trace:
 
 def _algorithms(compared: Mapping[str, Result]) -> Iterator[Panel]:
     """Distances to what known algorithms answer: those that the task compares, or the known ways of the course."""
-    log = {"type": "log", "exponentformat": "power", "nticks": 4}
+    log = {"type": "log", "nticks": 4}
     if "oracles" in compared:
         result = compared["oracles"]
         frame = result.table("distances")

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from mcinterp.report.figures.base import blank, text
-from mcinterp.report.numbers import number
+from mcinterp.report.numbers import declared, number
 from mcinterp.report.palette import CONTROL, MUTED, SERIES
 from mcinterp.report.scores import curve_name
 from mcinterp.results import Result
@@ -27,7 +27,7 @@ def sweep_curves_figure(summary: Result) -> go.Figure:
     runs, curves = summary.table("runs"), summary.table("curves")
     field, colours = colouring(summary)
     figure = blank(440, "step", text(curve_name(summary, summary.facts["progress_score"])), yaxis_type="log")
-    figure.update_yaxes(exponentformat="power", dtick="D2")
+    figure.update_yaxes(dtick="D2")
     figure.update_xaxes(rangemode="nonnegative", tickformat=",d", hoverformat=",d")
     named: set[Any] = set()
     for run, value in zip(runs["run"], runs[field], strict=True):
@@ -38,7 +38,7 @@ def sweep_curves_figure(summary: Result) -> go.Figure:
             x=rows["step"].tolist(),
             y=[score if score > 0 else None for score in rows["score"]],
             mode="lines",
-            name=text(f"{field} {shown(value)}"),
+            name=text(f"{field} {declared(value)}"),
             legendgroup=text(value),
             showlegend=value not in named,
             line={"color": colours[value], "width": 1.6},
@@ -63,7 +63,7 @@ def sweep_drops_figure(summary: Result, field: str) -> go.Figure:
     figure = blank(330, text(field), "step of the drop", showlegend=False)
     figure.update_xaxes(
         tickvals=list(range(len(values))),
-        ticktext=[text(shown(value)) for value in values],
+        ticktext=[text(declared(value)) for value in values],
         range=[-0.6, len(values) - 0.4],
         zeroline=False,
     )
@@ -88,7 +88,7 @@ def sweep_scores_figure(summary: Result, field: str) -> go.Figure:
     figure = blank(300, text(field), text(curve_name(summary, summary.facts["progress_score"])), showlegend=False)
     figure.update_xaxes(
         tickvals=list(range(len(values))),
-        ticktext=[text(shown(value)) for value in values],
+        ticktext=[text(declared(value)) for value in values],
         range=[-0.6, len(values) - 0.4],
         zeroline=False,
     )
@@ -118,11 +118,6 @@ def colouring(summary: Result) -> tuple[str, dict[Any, str]]:
     few = len(values) <= len(SERIES)
     colours = SERIES if few else sample_colorscale("Viridis", len(values), high=0.92)
     return field, dict(zip(values, colours, strict=False))
-
-
-def shown(value: Any) -> str:
-    """A field's value as its axis says it."""
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def _places(column: pd.Series, values: list[Any]) -> list[float]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mcinterp.analysis.judged import Judged
 from mcinterp.report.figures.aligned import aligned_figure, by_step_figure, classes_figure
+from mcinterp.report.headers import header
 from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import FigureView, Section
@@ -23,6 +24,8 @@ NO_BAND = "; a band over runs needs three of them"
 CLASSES = (
     "Share of the heads of each class of {kind} at some checkpoints of every run; runs differ in dashes and marks."
 )
+LEADING = 2
+"""So many figures are seen at once: the main score by step, and aligned."""
 LIKE = 1.1
 """Curves that differ by a smaller factor once aligned are said to be alike."""
 Row = Mapping[Any, Any]
@@ -38,13 +41,11 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
     }
     colours = table_colours(result.table("classes"))
     tables = [
-        table_view(
-            _whole_steps(result.table(name)), result.tables[name].columns, caption, folded=folded, colours=colours
-        )
+        table_view(_readable(result.table(name)), result.tables[name].columns, caption, folded=folded, colours=colours)
         for name, (caption, folded) in captions.items()
         if not result.table(name).empty
     ]
-    return Section(result.name, result.title, sentences(result), _figures(result), tables)
+    return Section(result.name, result.title, sentences(result), _figures(result), tables, leading=LEADING)
 
 
 def sentences(result: Result) -> list[str]:
@@ -164,7 +165,9 @@ def _range(row: Row) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _whole_steps(frame: pd.DataFrame) -> pd.DataFrame:
-    """Steps of a drop without decimals, which mean nothing: they are middles of stretches."""
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Quantities in words, and steps of a drop without decimals, which mean nothing: they are middles of stretches."""
+    if "quantity" in frame:
+        frame = frame.assign(quantity=frame["quantity"].map(header))
     steps = [name for name in ("start", "steepest", "end", "duration") if name in frame]
     return frame.assign(**{name: frame[name].round() for name in steps})

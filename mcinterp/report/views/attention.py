@@ -14,9 +14,10 @@ from mcinterp.report.figures.attention import uniform_entropy
 from mcinterp.report.numbers import number
 from mcinterp.report.packing import LARGE, grouped, pack
 from mcinterp.report.palette import CONTROL, NONE, class_colours
-from mcinterp.report.parts import Family, FigureView, Picture, Section, Widget
+from mcinterp.report.parts import FigureView, Picture, Section
 from mcinterp.report.scores import capital
 from mcinterp.report.tables import table_view
+from mcinterp.report.widget import Family, Widget
 from mcinterp.results import Result
 
 LARGE_MAPS = (

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcinterp.analysis.judged import Judged
-from mcinterp.report.numbers import interval, is_absent, number, of_them, plural
+from mcinterp.report.numbers import interval, is_absent, number, plural
 from mcinterp.report.palette import table_colours
 from mcinterp.report.parts import Section
 from mcinterp.report.scores import HARDLY, Scores, batch, capital, change, several
 from mcinterp.report.tables import table_view
-from mcinterp.report.views.pairs import labels, pair_figures
+from mcinterp.report.views.pairs import LEADING, labels, pair_figures
+from mcinterp.report.views.same_run import NAMED, changed_heads, classes_over_steps
 from mcinterp.results import Result
 
 HIDDEN = {"matches": {"same_layer", "same_index", "response_other_matrices", "effect_other_matrices"}}
@@ -20,7 +21,6 @@ EXACT = 1 - 1e-6
 """A score from which on two heads count as the same."""
 LITTLE = 0.05
 """Mean scores that differ by less, of at most 1, are told as alike."""
-NAMED = 5
 Row = Mapping[Any, Any]
 
 
@@ -44,7 +44,7 @@ def view(result: Result, _: Mapping[str, Result]) -> Section:
         if (table := result.tables.get(name)) and not table.frame.empty
     ]
     figures = pair_figures(result) if "matches" in result.tables and not result.table("matches").empty else []
-    return Section(result.name, result.title, sentences(result), figures, tables)
+    return Section(result.name, result.title, sentences(result), figures, tables, leading=LEADING)
 
 
 def sentences(result: Result) -> list[str]:
@@ -55,7 +55,7 @@ def sentences(result: Result) -> list[str]:
     if "matches" in result.tables and result.table("matches")["score"].isna().all():
         parts.append("The heads attend uniformly, so that there is nothing to pair them by.")
     elif "changed" in result.tables:
-        parts += [*changed_heads(result), _classes_over_steps(result)]
+        parts += [*changed_heads(result), classes_over_steps(result)]
     elif "matches" in result.tables:
         parts += [
             _heads(result),
@@ -66,39 +66,6 @@ def sentences(result: Result) -> list[str]:
             _classes(result),
         ]
     return [part for part in parts if part]
-
-
-def changed_heads(result: Result) -> list[str]:
-    """Which heads of a run changed between two of its steps by more than other samples change them."""
-    rows, scores = result.table("changed"), Scores.of(result)
-    (a, b), changed = labels(result), rows[rows["changed"]]
-    n = f"n = {number(int(rows['n'].iloc[0]))}"
-    how = f"the correlation of its attention less uniform attention at the two steps, 1 for the same, over {n}"
-    if changed.empty:
-        return [
-            f"No head of {a} attends measurably otherwise in {b} than other {scores.samples} alone make it ({how})."
-        ]
-    named = ", ".join(f"{row['head']} ({_interval(row, 'score')})" for row in changed.head(NAMED).to_dict("records"))
-    more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-    whole = of_them(len(changed), len(rows), "head")
-    verb = "attends" if len(changed) == 1 else "attend"
-    return [
-        f"{capital(whole)} {verb} otherwise in {b} than in {a}, by more than other {scores.samples} change them: "
-        f"{named}{more}; in brackets {how} {scores.samples}."
-    ]
-
-
-def _classes_over_steps(result: Result) -> str:
-    """Heads whose class is another at the other step."""
-    rows = result.table("changed").dropna(subset=["class_a", "class_b"])
-    other = rows[rows["class_a"] != rows["class_b"]]
-    if rows.empty:
-        return ""
-    if other.empty:
-        return "No head's class changes."
-    named = ", ".join(f"{row['head']} from {row['class_a']} to {row['class_b']}" for _, row in other.iterrows())
-    have = "has" if len(other) == 1 else "have"
-    return f"{capital(of_them(len(other), len(rows), 'head'))} {have} another class: {named}."
 
 
 def _same_weights(result: Result) -> str:

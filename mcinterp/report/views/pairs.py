@@ -18,10 +18,12 @@ MAPS = (
     "right that of {b}; queries down, keys across; colours end at the larger of the two maxima."
 )
 CHANGED_MAPS = (
-    "Where the most changed heads look, averaged over {samples}: left at {a}, right at {b}; queries down, keys across; "
-    "colours end at the larger of the two maxima."
+    "Where each head looks, averaged over {samples}, the most changed first{which}: left at {a}, right at {b}; queries "
+    "down, keys across; colours end at the larger of the two maxima. Beside a head's name its score at the two steps."
 )
-MORE_MAPS = "The same of pairs {first} to {last}."
+MORE_MAPS = "The same of {several} {first} to {last}."
+LEADING = 2
+"""So many figures of heads are seen at once."""
 
 
 def labels(result: Result) -> tuple[str, str]:
@@ -30,21 +32,26 @@ def labels(result: Result) -> tuple[str, str]:
 
 
 def pair_figures(result: Result) -> list[FigureView]:
-    """Who is like whom, and the maps of the pairs, some at a time."""
+    """The heads' maps, some at a time; of two runs before them who is like whom."""
     a, b = labels(result)
+    samples = Scores.of(result).samples
     if "changed" in result.tables:
-        caption = CHANGED_MAPS.format(a=a, b=b, samples=Scores.of(result).samples)
-        return [FigureView(caption, pair_maps_figure(result))]
-    matches, samples = result.table("matches"), Scores.of(result).samples
-    n, total = number(int(matches["n"].iloc[0])), min(len(matches), MOST_PAIRS)
-    which = f"; of {len(matches)} pairs the first {total} are drawn" if len(matches) > total else ""
-    figures = [FigureView(SIMILARITY.format(a=a, b=b, n=n, samples=samples), similarity_figure(result))]
-    for first in range(0, total, PAIRS):
-        last = min(first + PAIRS, total)
-        caption = (
-            MAPS.format(a=a, b=b, which=which, samples=samples)
-            if not first
-            else MORE_MAPS.format(first=first + 1, last=last)
-        )
-        figures.append(FigureView(caption, pair_maps_figure(result, first, last)))
+        return _maps(result, CHANGED_MAPS, len(result.table("changed")), "heads")
+    matches = result.table("matches")
+    n = number(int(matches["n"].iloc[0]))
+    similar = FigureView(SIMILARITY.format(a=a, b=b, n=n, samples=samples), similarity_figure(result))
+    return [similar, *_maps(result, MAPS, len(matches), "pairs")]
+
+
+def _maps(result: Result, caption: str, count: int, several: str) -> list[FigureView]:
+    """Figures of as many maps as are drawn, the first with this caption."""
+    a, b = labels(result)
+    drawn = min(count, MOST_PAIRS)
+    which = f"; of {count} {several} the first {drawn} are drawn" if count > drawn else ""
+    first = caption.format(a=a, b=b, which=which, samples=Scores.of(result).samples)
+    figures = [FigureView(first, pair_maps_figure(result))]
+    for start in range(PAIRS, drawn, PAIRS):
+        end = min(start + PAIRS, drawn)
+        more = MORE_MAPS.format(several=several, first=start + 1, last=end)
+        figures.append(FigureView(more, pair_maps_figure(result, start, end)))
     return figures

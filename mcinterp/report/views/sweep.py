@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from mcinterp.analysis.judged import NEGLIGIBLE, Judged
-from mcinterp.report.figures.sweep import colouring, shown, sweep_curves_figure, sweep_drops_figure, sweep_scores_figure
-from mcinterp.report.numbers import interval, number, plural
-from mcinterp.report.parts import FigureView, Section
+from mcinterp.report.figures.sweep import colouring, sweep_curves_figure, sweep_drops_figure, sweep_scores_figure
+from mcinterp.report.headers import header
+from mcinterp.report.numbers import declared, interval, number, plural
+from mcinterp.report.parts import Cell, Column, FigureView, Section, TableView
 from mcinterp.report.scores import HARDLY, capital, curve_name
 from mcinterp.report.tables import table_view
 from mcinterp.results import Result
@@ -26,8 +28,13 @@ SCORES = "The last {score} of every finished run, by {field}. A dot is a run, a 
 Row = Mapping[Hashable, Any]
 
 
-def view(summary: Result) -> Section:
-    """Show a sweep's summary."""
+def view(summary: Result, reports: Mapping[str, str] | None = None) -> Section:
+    """Show a sweep's summary.
+
+    Args:
+        summary: the stored summary of a sweep.
+        reports: where the reports of its runs are, by the runs' names, of those that have one.
+    """
     runs, groups = summary.tables["runs"], summary.tables["groups"]
     figures = [FigureView(_curves_caption(summary), sweep_curves_figure(summary))]
     fields = summary.facts["others"] or summary.facts["fields"]
@@ -38,15 +45,43 @@ def view(summary: Result) -> Section:
         ]
     if runs.frame["found"].any():
         figures += [FigureView(DROPS.format(field=field), sweep_drops_figure(summary, field)) for field in fields]
-    score = curve_name(summary, summary.facts["progress_score"])
-    meanings = {name: text.replace("the progress score", score) for name, text in runs.columns.items()}
     tables = [
-        table_view(_rounded(groups.frame), groups.columns, "Averages over seeds"),
-        table_view(
-            runs.frame, meanings, "Every run", hide={"run", "finished", "found"}, folded=len(runs.frame) > FEW_ROWS
-        ),
+        _settings(table_view(_rounded(groups.frame), groups.columns, "Averages over seeds"), groups.frame, fields),
+        _with_reports(_every_run(summary), runs.frame["run"], reports or {}),
     ]
     return Section("sweep", "The runs", _sentences(summary), figures, tables)
+
+
+def _every_run(summary: Result) -> TableView:
+    runs, score = summary.tables["runs"], curve_name(summary, summary.facts["progress_score"])
+    meanings = {name: text.replace("the progress score", score) for name, text in runs.columns.items()}
+    shown = table_view(
+        runs.frame, meanings, "Every run", hide={"run", "finished", "found"}, folded=len(runs.frame) > FEW_ROWS
+    )
+    return _settings(shown, runs.frame, summary.facts["fields"])
+
+
+def _settings(view: TableView, frame: pd.DataFrame, fields: Collection[str]) -> TableView:
+    """A table with the values of fields as they were declared."""
+    names = {header(field): field for field in fields}
+    places = {at: names[column.label] for at, column in enumerate(view.columns) if column.label in names}
+    rows = [
+        tuple(
+            replace(cell, text=declared(record[places[at]])) if at in places else cell for at, cell in enumerate(cells)
+        )
+        for cells, record in zip(view.rows, frame.to_dict("records"), strict=True)
+    ]
+    return replace(view, rows=rows)
+
+
+def _with_reports(view: TableView, runs: Iterable[str], reports: Mapping[str, str]) -> TableView:
+    """A table of all runs, their names first where these lead to reports."""
+    if not reports:
+        return view
+    named = [Cell(_spaced(run), href=reports.get(run, "")) for run in runs]
+    rows = [(first, *cells) for first, cells in zip(named, view.rows, strict=True)]
+    columns = [Column("run", "its name; a link leads to its report"), *view.columns]
+    return replace(view, columns=columns, rows=rows, folded=False)
 
 
 def sweep_facts(summary: Result) -> list[tuple[str, str]]:
@@ -56,7 +91,7 @@ def sweep_facts(summary: Result) -> list[tuple[str, str]]:
     pairs = [("runs", f"{len(runs)}: {states}")]
     for field in summary.facts["fields"]:
         values = runs[field].drop_duplicates().tolist()
-        pairs.append((field, ", ".join(map(shown, values))))
+        pairs.append((field, ", ".join(map(declared, values))))
     return pairs
 
 
@@ -137,7 +172,7 @@ def _extremes(groups: pd.DataFrame, name: str, count: str, less: str, summary: R
 
 
 def _group(row: Row, summary: Result) -> str:
-    return ", ".join(f"{field} {shown(row[field])}" for field in summary.facts["others"])
+    return ", ".join(f"{field} {declared(row[field])}" for field in summary.facts["others"])
 
 
 def _estimate(row: Row, name: str, count: str) -> str:

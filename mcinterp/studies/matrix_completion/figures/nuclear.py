@@ -78,7 +78,7 @@ def _apart(values: list[float], ratio: float = 1.7) -> list[float]:
 
 
 def _over_p_mask(frame: pd.DataFrame, quantity: str, title: str) -> go.Figure:
-    figure = blank(290, "p_mask", title)
+    figure = blank(270, "p_mask", title)
     figure.update_xaxes(zeroline=False, tickformat=".2~f")
     figure.update_yaxes(rangemode="tozero")
     for key, (name, colour) in CURVES.items():

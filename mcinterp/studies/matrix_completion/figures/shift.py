@@ -22,7 +22,7 @@ def shift_figure(shift: Result, over: str) -> go.Figure:
     """
     frame = shift.table("shift")
     frame = frame[frame["sweep"].str.startswith(over)]
-    figure = blank(290, AXES[over], RATIO)
+    figure = blank(270, AXES[over], RATIO)
     figure.update_yaxes(rangemode="tozero")
     figure.update_xaxes(zeroline=False, **({"dtick": 1} if over == "rank" else {}))
     figure.add_hline(y=1, line={"color": MUTED, "width": 1, "dash": "dot"})

@@ -6,7 +6,10 @@ import re
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
+from mcinterp.report.parts import Picture
+from mcinterp.report.widget import Family
 from mcinterp.studies.matrix_completion.task.masks import MASKS
 from mcinterp.studies.matrix_completion.views.masks import draw_small, mask_title
 
@@ -43,3 +46,11 @@ def test_a_small_drawing_has_a_square_an_entry_in_its_colour() -> None:
     drawing = draw_small(np.array([[1.0, 0.0, 0.5]]))
     assert re.findall(r'fill="(#\w+)"', drawing) == ["#56B4E9", "#FFFFFF", "#AADAF4"]
     assert 'width="34" height="11.33"' in drawing
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"), [("random", ""), ("checkerboard", ""), ("drawn", ""), ("mine", ""), ("rows:3", "rows:3")]
+)
+def test_a_name_stands_beside_the_title_where_that_does_not_tell_it(name: str, spelled: str) -> None:
+    picture = Picture(Markup(""), "", "", mask_title(name))
+    assert Family(name, picture).spelled == spelled
