@@ -1,4 +1,6 @@
-"""How fast a training step is: python benchmarks/training_step.py [--widths 64,128] [--batches 64,256] [--threads 1,2].
+"""How fast a training step is: python benchmarks/training_step.py [--widths 64,128] [--precisions float32,bf16].
+
+Also [--batches 64,256] [--threads 1,2].
 
 7 × 7 matrices of rank 2, 4 layers, 8 heads, d_mlp = 4 · d_model. In turn, each in a process of its own, steps with
 - ours: `training_steps` as `mcinterp train` runs it: data, forward, loss, scores, backward, Adam;
@@ -8,7 +10,8 @@
 - the authors' step: BertModel as it is by default today (sdpa), torch's default Adam as theirs, a second forward pass
   of the batch for the scores and one of 64 fresh matrices; neither keeps anything for a backward pass.
 
-The limit is the step's matrix products at the rate of one large float32 product, measured in the same rounds.
+With bf16 every one of them multiplies in bf16, under autocast, and ours in float32 stands beside them. The limit is the
+step's matrix products at the rate of one large product of the same precision, measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ SECONDS = 20.0
 def main() -> None:
     """Print and store the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("widths", "64,128,256,768"), ("batches", "64"), ("threads", "1")):
+    for name, default in (("widths", "64,128,256,768"), ("batches", "64"), ("threads", "1"), ("precisions", "float32")):
         parser.add_argument(f"--{name}", default=default, help=f"default {default}")
     parser.add_argument("--rounds", type=int, help="by default as many as take about 20 s a row, 3 to 15")
     parser.add_argument("--store", default="training_step", help="name of the table under results/")
@@ -54,45 +57,53 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = [[int(part) for part in text.split(",")] for text in (arguments.widths, arguments.batches)]
     if arguments.peak:
-        print(peak(arguments.peak, sizes[0][0], sizes[1][0]))
+        print(peak(arguments.peak, run_config(sizes[0][0], sizes[1][0], arguments.precisions)))
         return
     rows = []
-    for threads, batch, width in product(map(int, arguments.threads.split(",")), sizes[1], sizes[0]):
-        rows.append({"threads": threads, **compare(run_config(width, batch), threads, arguments.rounds)})
+    threads = map(int, arguments.threads.split(","))
+    for n_threads, batch, width, precision in product(threads, sizes[1], sizes[0], arguments.precisions.split(",")):
+        config = run_config(width, batch, precision)
+        rows.append({"threads": n_threads, "precision": precision, **compare(config, n_threads, arguments.rounds)})
         print(rows[-1], file=sys.stderr)
     store(arguments.store, rows)
 
 
-def run_config(width: int, batch: int) -> RunConfig:
+def run_config(width: int, batch: int, precision: str = "float32") -> RunConfig:
     """The paper's task and model at another width."""
     return RunConfig(
         task=TaskConfig(),
         model=ModelConfig(n_layers=4, n_heads=8, d_model=width, d_mlp=4 * width, init_std="width"),
-        training=TrainConfig(steps=10**9, batch_size=batch, learning_rate=1e-4),
+        training=TrainConfig.model_validate(
+            {"steps": 10**9, "batch_size": batch, "learning_rate": 1e-4, "precision": precision}
+        ),
     )
 
 
 def compare(config: RunConfig, threads: int, rounds: int | None) -> dict[str, object]:
     """One row of the table."""
-    makers = {name: partial(make, config) for name, make in STEPS.items()}
-    with apart({**makers, "product": large_product}, threads) as candidates:
+    precision = config.training.precision
+    makers: dict[str, Callable[[], Step]] = {name: partial(make, config) for name, make in STEPS.items()}
+    makers["product"] = partial(large_product, precision)
+    if precision != "float32":
+        makers["float32"] = partial(ours, run_config(config.model.d_model, config.training.batch_size))
+    with apart(makers, threads) as candidates:
         once = interleaved(candidates, 1)
         wanted = rounds or int(min(15, max(3, SECONDS / sum(map(sum, once.values())))))
         seconds = interleaved(candidates, wanted)
     flops = step_flops(config.model, config.task.n_positions, config.training.batch_size)
     limit = [flops / (2 * PRODUCT**3) * each for each in seconds["product"]]
-    faster = {rival: ratio(seconds[rival], seconds["ours"]) for rival in ("authors", "HF eager", "HF sdpa", "hooked")}
-    width, batch = config.model.d_model, config.training.batch_size
+    rivals = [name for name in makers if name not in ("ours", "product")]
+    faster = {rival: ratio(seconds[rival], seconds["ours"]) for rival in rivals}
     return {
-        "d_model": width,
-        "batch": batch,
+        "d_model": config.model.d_model,
+        "batch": config.training.batch_size,
         "rounds": wanted,
         **{f"{name} ms": 1e3 * median(seconds[name]) for name in STEPS},
         "limit ms": 1e3 * median(limit),
         **{f"{name} / ours": f"{mid:.2f} ({low:.2f} to {high:.2f})" for name, (mid, low, high) in faster.items()},
         "share of limit": "{:.2f} ({:.2f} to {:.2f})".format(*ratio(limit, seconds["ours"])),
         "GFLOP/s of the product": 2 * PRODUCT**3 / median(seconds["product"]) / 1e9,
-        **{f"{name} MB": peak_apart(name, width, batch) for name in ("ours", "HF sdpa")},
+        **{f"{name} MB": peak_apart(name, config) for name in ("ours", "HF sdpa")},
     }
 
 
@@ -108,9 +119,9 @@ def step_flops(model: ModelConfig, n_positions: int, batch: int) -> int:
     return 3 * 2 * tokens * (model.n_layers * (weights + attention) + model.d_model)
 
 
-def large_product() -> Step:
+def large_product(precision: str = "float32") -> Step:
     """A product whose rate is the limit."""
-    a = torch.rand(PRODUCT, PRODUCT)
+    a = torch.rand(PRODUCT, PRODUCT, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
     return partial(torch.mm, a, a, out=torch.empty_like(a))
 
 
@@ -142,7 +153,8 @@ def hugging_face(config: RunConfig, attention: str, authors: bool = False) -> St
     generator = torch.Generator().manual_seed(1)
 
     def answer(tokens: torch.Tensor) -> torch.Tensor:
-        return read_out(bert(tokens).last_hidden_state)[..., 0]
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.training.precision == "bf16"):
+            return read_out(bert(tokens).last_hidden_state)[..., 0].float()
 
     def step() -> float:
         batch = task.sample(config.training.batch_size, generator)
@@ -168,11 +180,11 @@ STEPS: dict[str, Callable[[RunConfig], Step]] = {
 }
 
 
-def peak(name: str, width: int, batch: int) -> float:
+def peak(name: str, config: RunConfig) -> float:
     """MB of steps at their peak beyond the weights: activations, gradients and Adam's means; on Linux."""
     torch.set_num_threads(1)
     STEPS[name](run_config(16, 1))()  # what the libraries load at their first step
-    step = STEPS[name](run_config(width, batch))
+    step = STEPS[name](config)
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # begins VmHWM, the peak, anew
     for _ in range(3):
@@ -186,9 +198,11 @@ def _status(key: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:")) * 1024 / 1e6
 
 
-def peak_apart(name: str, width: int, batch: int) -> float:
+def peak_apart(name: str, config: RunConfig) -> float:
     """`peak` in a process of its own."""
-    words = [sys.executable, __file__, "--peak", name, "--widths", str(width), "--batches", str(batch)]
+    training = config.training
+    words = [sys.executable, __file__, "--peak", name, "--widths", str(config.model.d_model)]
+    words += ["--batches", str(training.batch_size), "--precisions", training.precision]
     return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 

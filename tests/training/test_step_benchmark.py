@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+RANK = 2
 
 
 @pytest.fixture
@@ -50,3 +53,28 @@ def test_rivals_take_steps_of_the_same_model(benchmark: ModuleType) -> None:
     assert benchmark.STEPS["hooked"](config)().loss == pytest.approx(ours, rel=1e-5)
     # Same weights and data: both draw the batch of seed 1.
     assert benchmark.STEPS["HF sdpa"](config)() == pytest.approx(ours, rel=1e-4)
+
+
+class Products(TorchDispatchMode):
+    """Which numbers products of weights and states are made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = function.overloadpacket.__name__
+        if name in ("mm", "bmm", "addmm", "baddbmm") and args[-1].shape[-2] != RANK:  # U Vᵀ is no product of the model
+            self.kinds.add(args[-1].dtype)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ["ours", "hooked", "HF sdpa", "HF eager", "authors"])
+@pytest.mark.parametrize(("precision", "kind"), [("float32", torch.float32), ("bf16", torch.bfloat16)])
+def test_every_rival_multiplies_in_the_same_precision(
+    benchmark: ModuleType, name: str, precision: str, kind: torch.dtype
+) -> None:
+    step = benchmark.STEPS[name](benchmark.run_config(32, 4, precision))
+    with Products() as products:
+        step()
+    assert products.kinds == {kind}
