@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from slow_shelf import head_rows as slow_head_rows
+from slow_statistics import assert_table
 from small_gpt import small_gpt_config
 from small_run import small_config
 
@@ -31,9 +34,11 @@ from mcinterp.studies.matrix_completion.passes.shelf_answers import (
     PLACE,
     TRUTH,
     Shown,
+    answers_of,
     observed_values,
     permuted_inputs,
 )
+from mcinterp.studies.matrix_completion.passes.shelf_heads import head_rows
 from mcinterp.studies.matrix_completion.passes.shelf_verdicts import Stretch, explained_by, stretch, verdict
 from mcinterp.studies.matrix_completion.task.completion import MatrixCompletion
 
@@ -238,6 +243,27 @@ def test_the_shipped_run_has_a_shelf_before_its_drop() -> None:
     for method in ("zero", "mean", "patch"):
         assert heads.loc[("all", method), "share"] == pytest.approx(1, abs=0.1)
         assert heads.loc[("all", method), "other_share_low"] < 0.1
+
+
+@dataclass(frozen=True)
+class OfModel:
+    """In the place of the best symmetric answer: of each matrix what the model itself answers, in the mean."""
+
+    means: np.ndarray
+
+    def answers(self, values: np.ndarray) -> np.ndarray:
+        return self.means
+
+
+def test_what_goes_with_heads_is_what_loops_find() -> None:
+    checkpoint = Checkpoint.untrained(small_config(model={"init_std": 0.8}), seed=4)
+    shown = Shown.of(checkpoint, 16, 5)
+    means = (answers_of(checkpoint, shown.batch.inputs) * shown.masked).sum(1) / np.maximum(shown.counts, 1)
+    shown = replace(shown, best={**shown.best, BEST: OfModel(means)})  # type: ignore[dict-item]
+    found = pd.DataFrame(head_rows(checkpoint, shown, {"step": 0, "n": 16, "seed": 5}))
+    assert found[["share", "other_share"]].notna().all().all()
+    assert (found["share"] - found["other_share"]).abs().max() > 0.1
+    assert_table(found, slow_head_rows(checkpoint, shown.batch, shown.best_answers, 5), rel=1e-3)
 
 
 def test_no_entry_to_answer_is_said(trained_folder: Path) -> None:
