@@ -19,8 +19,8 @@ from mcinterp.studies.matrix_completion.passes.shelf_verdicts import LITTLE, exp
 
 HALF = 0.5
 """More of the slope goes with a head that makes it alone."""
-AS_GOOD = 0.01
-"""Losses that differ by a smaller share of that of answering 0 are told as the same."""
+AS_GOOD = 0.25
+"""What is gained is as much as what could be where they differ by a smaller share of that."""
 ZERO = 0.05
 """Answers whose mean square is a smaller share of the entries' are 0 to the bound of the paper's first claim."""
 CAPTION = (
@@ -112,7 +112,9 @@ def _followed(result: Result) -> Iterator[str]:
 
 def _worth(result: Result) -> str:
     row = _looked_at(result, "answers").iloc[0]
-    said = Judged.of(row, "short", negligible=AS_GOOD).say("more", "less", "not told apart from that", "as much")
+    said = Judged.of(row, "short", negligible=AS_GOOD * abs(float(row["possible"]))).say(
+        "more", "less", "not told apart from that", "as much"
+    )
     return (
         f"L_mask is a share of {_ends(row, 'gain')} below that of answering 0. With the best symmetric answer of "
         f"degree 5 it would be {_ends(row, 'possible')} below: {said} (difference {_ends(row, 'short')}, paired)."
