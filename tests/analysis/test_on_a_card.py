@@ -1,4 +1,4 @@
-"""Every pass and comparison where the model is on a GPU: tensors of two devices meet nowhere, and numbers are the CPU's."""
+"""Training and every pass where the model is on a GPU: two devices meet nowhere, and numbers are the CPU's."""
 
 from __future__ import annotations
 
