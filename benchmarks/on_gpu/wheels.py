@@ -17,7 +17,7 @@ PACKAGE = "mcinterp"
 THERE = ("torch",)
 """What has to be on the machine, with all that it brings: gigabytes, for its own card."""
 PAGES = ("circuitsvis", "plotly")
-SOLVERS = ("highspy", "osqp", "qdldl", "scs", "sparsediffpy")
+SOLVERS = ("highspy", "osqp", "scs", "sparsediffpy")
 UNUSED = (*PAGES, *SOLVERS, "transformers-stream-generator", "wandb")
 """What is required and no stage loads, most of the bytes: pages are written where archives are unpacked, and of the
 solvers Clarabel alone is named."""
