@@ -10,7 +10,12 @@ unexport PYTHONDONTWRITEBYTECODE
 # Pythons that `make newest` tries.
 PYTHONS ?= python3.11 python3.13
 
-.PHONY: demo test future browser coverage check docs bench soak newest clean
+# What `make gpu` needs besides torch, where `make wheels` has gathered it; else the environment of the other targets.
+SITE := build/site
+GATHERED := $(wildcard build/wheels/*.whl)
+ON_GPU = $(if $(GATHERED),PYTHONPATH=$(SITE) $(PYTHON),$(BIN)/python) benchmarks/paper_on_gpu.py
+
+.PHONY: demo test future browser coverage check docs bench gpu wheels soak newest clean
 
 demo: $(VENV)/.package
 	$(BIN)/mcinterp demo --jobs 2
@@ -62,6 +67,23 @@ bench: $(VENV)/.development
 	$(BIN)/python benchmarks/training_step.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/analysis.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/memory.py
+
+# The whole paper on one large GPU in MINUTES; SCALE=toy does all of it on a CPU, small. What comes of it is packed into
+# PACKED as it is done; `python benchmarks/paper_on_gpu.py unpack FOLDER` puts it under reports/paper.
+SCALE := full
+MINUTES := 14
+PACKED := build/gpu/packed
+gpu: $(if $(GATHERED),$(SITE)/.installed,$(VENV)/.package)
+	$(ON_GPU) run --scale $(SCALE) --minutes $(MINUTES) --out $(PACKED) $(if $(STAGES),--stages $(STAGES))
+
+# For a machine that has a torch with CUDA and no package index: what it lacks, in build/wheels, which is taken there with
+# the repository. HAS is a file with what it has, as `pip freeze` says there, and FOR its Python.
+wheels: $(VENV)/.package
+	$(BIN)/python benchmarks/paper_on_gpu.py wheels $(if $(HAS),--has $(HAS)) $(if $(FOR),--python $(FOR))
+
+$(SITE)/.installed: $(GATHERED)
+	$(PYTHON) -m pip install --quiet --no-index --no-deps --no-compile --upgrade --target $(SITE) $(GATHERED)
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -72,13 +72,14 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
     return median(ratios), min(ratios), max(ratios)
 
 
-def store(name: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows as a table and write them to results/<name>.csv with machine, versions and date."""
+def store(name: str, rows: Sequence[Mapping[str, object]], folder: Path | None = None) -> None:
+    """Print rows as a table and write them to results/<name>.csv, or elsewhere, with machine, versions and date."""
     print(tabulate([dict(row) for row in rows], headers="keys", floatfmt=".3g"))
-    RESULTS.mkdir(exist_ok=True)
+    folder = folder or RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
     columns = list(dict.fromkeys(column for row in rows for column in row))
     origin = provenance()
-    with (RESULTS / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*columns, *origin])
         writer.writeheader()
         writer.writerows({**row, **origin} for row in rows)

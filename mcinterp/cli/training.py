@@ -47,6 +47,9 @@ def train(
     wait_for_space: Annotated[
         bool, typer.Option("--wait-for-space", help="On a full disk wait until there is space, instead of ending.")
     ] = False,
+    kernels: Annotated[
+        str, typer.Option(help="eager; graph, replayed as a CUDA graph; or compiled, which changes rounding.")
+    ] = "eager",
 ) -> None:
     """Train a run, or go on with one that stands; prints its folder.
 
@@ -61,11 +64,12 @@ def train(
         config = path / CONFIG
     chosen = chosen_config(preset, config, [*(overrides or []), *seeds])
     from mcinterp.runs.device import resolve_device
+    from mcinterp.training.kernels import check_kernels
 
-    resolve_device(device)  # before anything is written
+    check_kernels(kernels, resolve_device(device))  # before anything is written
     if origin is not None:
         chosen = _begun(path, chosen, open_run(origin))
-    print(_train(path, chosen, device, wait_for_space).path)
+    print(_train(path, chosen, device, wait_for_space, kernels).path)
 
 
 def densify(
@@ -173,14 +177,14 @@ def _begun(path: Path, config: RunConfig, origin: Run) -> RunConfig:
     return config
 
 
-def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = False) -> Run:
+def _train(path: Path, config: RunConfig, device: str, wait_for_space: bool = False, kernels: str = "eager") -> Run:
     from mcinterp.runs import Run, train
 
     steps = config.training.steps
     trained = (path / CONFIG).is_file() and steps in Run(path).steps
     say(f"{path} is trained already" if trained else f"training {path} ({steps} steps)")
     with training_progress(steps) as progress:
-        run = train(path, config, device, progress, wait_for_space=wait_for_space)
+        run = train(path, config, device, progress, wait_for_space=wait_for_space, kernels=kernels)
     _tell(run)
     return run
 

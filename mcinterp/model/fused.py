@@ -103,7 +103,8 @@ class _Attend(torch.autograd.Function):
         scores = torch.bmm(q, k.mT)
         if absent is not None:
             scores.view(n_batch, n_heads, n_pos, n_pos).add_(absent)
-        pattern = scores.softmax(-1)
+        # Autocast has a softmax in float32 on a GPU and in the scores' precision on a CPU; products want their own.
+        pattern = scores.softmax(-1).to(scores.dtype)
         ctx.save_for_backward(q, k, v, pattern, turns)
         z = _product(pattern, v)
         return z.unflatten(0, (n_batch, n_heads)).transpose(1, 2).contiguous()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from numbers import Integral
@@ -135,9 +135,9 @@ class Checkpoint:
         return cls(run_name, step, config, digest, {}, package_versions(), weights)
 
     @classmethod
-    def untrained(cls, config: RunConfig, seed: int) -> Checkpoint:
-        """A freshly initialised model of the same shape: the control of many passes."""
-        return cls.of_model(build_model(config, seed), config, run_name="untrained")
+    def untrained(cls, config: RunConfig, seed: int, device: str = "cpu") -> Checkpoint:
+        """A freshly initialised model of the same shape, on a device: the control of many passes."""
+        return replace(cls.of_model(build_model(config, seed), config, run_name="untrained"), device=device)
 
 
 def save_checkpoint(folder: Path, model: Model, step: int, config: RunConfig, metrics: Mapping[str, float]) -> None:

@@ -33,6 +33,7 @@ from mcinterp.runs.state import (
     state_bytes,
 )
 from mcinterp.task import make_task
+from mcinterp.training.kernels import EAGER, called_by, check_kernels
 from mcinterp.training.loop import StepRecord, TrainState, training_steps
 from mcinterp.training.memory import keep_freed_memory
 from mcinterp.training.schedule import checkpoint_steps, replay_steps
@@ -54,6 +55,7 @@ def train(
     progress: Progress | None = None,
     stop: Stop | None = None,
     wait_for_space: bool = False,
+    kernels: str = EAGER,
 ) -> Run:
     """Train a run, or go on with one that stands, and keep checkpoints densely across the drop once it is found.
 
@@ -76,22 +78,25 @@ def train(
         progress: called after every step, in the main process.
         stop: asked at every step; True does what Ctrl-C does, for threads and for other machines.
         wait_for_space: on a full disk wait until there is space again, instead of ending with an error.
+        kernels: how they are called (see `mcinterp.training.kernels`), which changes what a step takes and, where they
+            are compiled, its numbers to rounding, so that such a run cannot be replayed with others.
 
     Raises:
         ConfigError: if the run stands with another configuration; the fields that differ are named. If it cannot be
             extended.
-        InputError: if the machine has not the memory for it.
+        InputError: if the machine has not the memory for it, or the device does not call kernels so.
         CheckpointError: if what is on disk belongs to another configuration, or cannot be written.
         TrainingError: if the loss diverges (the checkpoints so far are kept), another process is training the run, no
             whole training state is left, or one of those that train it together has failed.
     """
     together = join(resolve_device(device))
     with together.working():
+        check_kernels(kernels, together.device)
         refuse_untrainable(config)
         run = together.from_main(lambda: open_or_create(Path(path), config, together.device))
         with _writing(run, together), stop_signal() as signalled:
             asked = _either(signalled, stop)
-            session = _Session(run, together, wait_for_space)
+            session = _Session(run, together, wait_for_space, kernels)
             damaged = together.from_main(lambda: damaged_newest(run))
             if damaged or not together.from_main(lambda: run.finished):
                 source = together.from_main(lambda: latest_state(run, session.state, min(damaged, default=None)))
@@ -145,11 +150,12 @@ def _either(signalled: Stop, stop: Stop | None) -> Stop:
 class _Session:
     """A model in training, tied to its run's folder, to which the main process writes."""
 
-    def __init__(self, run: Run, together: Alone, wait_for_space: bool = False) -> None:
+    def __init__(self, run: Run, together: Alone, wait_for_space: bool = False, kernels: str = EAGER) -> None:
         if together.device.type == "cpu":
             keep_freed_memory()
         self.run, self.together, self.config, self.wait_for_space = run, together, run.config, wait_for_space
         self.stop: Stop = bool
+        self.kernels = kernels
         self.model = starting_model(run).move(together.device)
         self.task = make_task(run.config.task)
         self.state = TrainState.fresh(trainable(self.model), run.config.training)
@@ -238,7 +244,8 @@ class _Session:
     def _steps(self, pauses: Container[int], stop: Stop) -> Iterator[StepRecord]:
         from mcinterp.model.fused import training_forward  # brings TransformerLens, which takes seconds to load
 
-        forward, training, together = training_forward(self.model), self.config.training, self.together
+        forward = called_by(self.kernels, self.model, training_forward(self.model))
+        training, together = self.config.training, self.together
         try:
             yield from training_steps(
                 self.state, self.task, forward, training, together.device, together=together, pauses=pauses, stop=stop

@@ -40,7 +40,7 @@ LINES = [
     "sweep grid.yaml --out new --jobs 2 --threads 1 --format csv --table runs --report",
     "sweep grid.yaml --summary --out new",
     f"switch {SHORT} --from first --to last --component mlp --component tokens --donor-run {SHORT} --samples 8",
-    "train --preset tiny --run new --seed 3 --device cpu --set training.steps=600 --wait-for-space",
+    "train --preset tiny --run new --seed 3 --device cpu --set training.steps=600 --wait-for-space --kernels eager",
     f"train --config small.yaml --run new --from {SHORT}",
     "view shown --port 0 --no-browser",
 ]

@@ -145,8 +145,7 @@ def _resampled(checkpoint: Checkpoint, batch: Any) -> Similarity:
 
 def untrained_like(checkpoint: Checkpoint) -> Checkpoint:
     """A fresh model of the same shape, of another seed, on the same device."""
-    fresh = Checkpoint.untrained(checkpoint.config, checkpoint.config.training.seed + 1)
-    return replace(fresh, device=checkpoint.device)
+    return Checkpoint.untrained(checkpoint.config, checkpoint.config.training.seed + 1, checkpoint.device)
 
 
 def head_names(checkpoint: Checkpoint) -> list[str]:

@@ -79,7 +79,7 @@ def run_course(run: Run, steps: Sequence[int] | None = None, samples: int = 256,
     steps = run.steps if steps is None else sorted(steps)
     last = run.checkpoint(steps[-1])
     bench = _Bench.of(last, last.sample(samples, seed), seed)
-    untrained = bench.answers(Checkpoint.untrained(run.config, seed=seed + 1))[0] if bench.known else None
+    untrained = bench.answers(Checkpoint.untrained(run.config, seed + 1, run.device))[0] if bench.known else None
     found = {step: bench.answers(run.checkpoint(step)) for step in steps}
     declared = columns(last.task)
     rows = {

@@ -45,7 +45,7 @@ def embeddings(run: Run, steps: Sequence[int] | None = None, samples: int = 4096
     steps = run.steps if steps is None else sorted(steps)
     final = run.checkpoint(steps[-1])
     frame = _Frame.of(final, samples, seed)
-    untrained = Checkpoint.untrained(run.config, seed=seed + 1)
+    untrained = Checkpoint.untrained(run.config, seed + 1, run.device)
     token_controls = frame.token_controls(untrained)
     position_control = linear_cka(_positions(untrained), frame.final_positions)
     token_rows, position_rows, norms, pictures, layouts = [], [], [], [], []

@@ -137,7 +137,7 @@ class _Bench:
         classes, config = checkpoint.task.head_classes(), checkpoint.config
         shape = transformer(config)
         heads = [Head(*pair) for pair in product(range(shape.n_layers), range(shape.n_heads))]
-        fresh = Checkpoint.untrained(config, seed=seed + 1)
+        fresh = Checkpoint.untrained(config, seed + 1, checkpoint.device)
         patterns = Patterns.of_checkpoint(fresh, classes, samples, seed)
         equal = Patterns.of_uniform_head(patterns.inputs, shape.causal)
         uniform, untrained = (Measured.of(each, classes, {}) for each in (equal, patterns))

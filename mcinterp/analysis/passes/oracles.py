@@ -80,7 +80,7 @@ def oracle_distances(run: Run, steps: Sequence[int] | None = None, samples: int 
     steps = run.steps if steps is None else sorted(steps)
     last = run.checkpoint(steps[-1])
     bench = Bench.of(last.task, last.sample(samples, seed))
-    untrained = Checkpoint.untrained(run.config, seed=seed + 1)
+    untrained = Checkpoint.untrained(run.config, seed + 1, run.device)
     answers = {step: bench.points(run.checkpoint(step)) for step in steps}
     return compared(bench, answers, bench.points(untrained), seed)
 

@@ -61,7 +61,7 @@ def plateau_measures(run: Run, steps: Sequence[int] | None = None, samples: int 
     final = run.checkpoint(steps[-1])
     batch = final.sample(samples, seed)
     bench = _Bench(final.task, batch, _patterns(final.model, batch.inputs))
-    control = bench.measured(Checkpoint.untrained(run.config, seed=seed + 1))
+    control = bench.measured(Checkpoint.untrained(run.config, seed + 1, run.device))
     floor = bench.progress(_uniform(final.model, bench.final))
     found = {step: bench.measured(run.checkpoint(step)) for step in steps}
     rows = [

@@ -200,7 +200,7 @@ def _before_and_after(
     bench: WeightBench, before: Checkpoint, after: Checkpoint, components: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Both directions, each with its controls."""
-    untrained = Checkpoint.untrained(after.config, after.config.training.seed + 1)
+    untrained = Checkpoint.untrained(after.config, after.config.training.seed + 1, after.device)
     rows = []
     for direction, donor, recipient in (("after → before", after, before), ("before → after", before, after)):
         pair = _Pair(bench, direction, donor, recipient)

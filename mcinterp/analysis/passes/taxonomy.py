@@ -47,7 +47,7 @@ def head_taxonomy(checkpoint: Checkpoint, samples: int = 128, seed: int = 0, **i
     task, shape = checkpoint.task, transformer(checkpoint.config)
     condition, groups = Condition.of("head_taxonomy", task, inputs), position_groups(task)
     classes = _classes(task, condition)
-    untrained = Checkpoint.untrained(checkpoint.config, seed=seed + 1)
+    untrained = Checkpoint.untrained(checkpoint.config, seed + 1, checkpoint.device)
     patterns = Patterns.of_checkpoint(checkpoint, classes, samples, seed)
     result = taxonomy_result(
         [str(Head(*pair)) for pair in product(range(shape.n_layers), range(shape.n_heads))],

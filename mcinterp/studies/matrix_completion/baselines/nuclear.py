@@ -172,7 +172,7 @@ def has_unique_minimiser(solution: Completion, observed: Tensor) -> Tensor:
     """
     U, sizes, Vh = torch.linalg.svd(solution.dual, full_matrices=False)
     r = sizes.shape[1]
-    first, second = torch.triu_indices(r, r)
+    first, second = torch.triu_indices(r, r, device=U.device)
     active = (sizes >= 1 - ACTIVE).to(U.dtype)
     forms = torch.einsum("nip,npj->npij", U[:, :, first], Vh[:, second])
     forms = forms + torch.einsum("nip,npj->npij", U[:, :, second], Vh[:, first])
