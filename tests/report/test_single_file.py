@@ -122,6 +122,7 @@ def test_numbers_are_saved_as_they_are_stored(
     report: Path, single_report: Path, opened: Opened, section: str, name: str
 ) -> None:
     with opened(single_report / STEP) as page, page.expect_download() as download:
+        page.locator(f"#{section} .files > summary").click()
         page.locator(f"#{section} .numbers").get_by_role("link", name=name).focus()
         page.keyboard.press("Enter")
     kept = report / "data" / "step-00009000" / section / name
