@@ -83,7 +83,7 @@ class Tab:
 
     def show(self, path: Path, place: str, width: int, scheme: str) -> None:
         self.page.set_viewport_size({"width": width, "height": 900})
-        self.page.emulate_media(color_scheme=scheme)
+        self.page.emulate_media(media="screen", color_scheme=scheme)  # a test may have left it printed
         in_one = path.parent.is_file()
         self.page.goto((f"{path.parent.as_uri()}?{path.name}" if in_one else path.as_uri()) + place)
         if in_one:
