@@ -100,20 +100,20 @@ def test_a_larger_grid_keeps_the_runs_of_the_smaller_one(short: Path, tmp_path: 
 @pytest.mark.no_cover
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
     # The process of the short run is idle when the interrupt comes: it must not take the other one along.
-    grid = write_grid(tmp_path / "grid.yaml", {"training.steps": [40, 1000]})
+    grid = write_grid(tmp_path / "grid.yaml", {"training.steps": [40, 500]})
     out, expected = tmp_path / "out", tmp_path / "expected"
     with command(grid, out, "--jobs", "2") as process:
-        wait_for_training(out, 100, "steps=1000")
+        wait_for_training(out, 100, "steps=500")
         while not (out / "steps=40" / "step-00000040").exists():
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=600)
     assert (process.returncode, stdout) == (1, "")
-    assert "steps=1000: stopped after" in stderr
+    assert "steps=500: stopped after" in stderr
     assert "the same command goes on from there" in stderr
     assert "Traceback" not in stderr
-    run = Run(out / "steps=1000")
-    assert 100 <= run.steps[-1] == int(run.metrics["step"].max()) < 1000
+    run = Run(out / "steps=500")
+    assert 100 <= run.steps[-1] == int(run.metrics["step"].max()) < 500
     assert not list(out.glob(".stop-*"))
 
     outcomes = run_sweep(load_sweep(grid), out, device="cpu", threads=1)
