@@ -12,6 +12,7 @@ gathers what a machine without a package index lacks.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -89,10 +90,10 @@ def wheels(
     print(f"{len(files)} wheels, {total:.0f} MB, in {target}")
 
 
-def _known(names: list[str], known: object, option: str) -> list[str]:
+def _known(names: list[str], known: Collection[str], option: str) -> list[str]:
     for name in names:
-        if name not in known:  # type: ignore[operator]
-            raise typer.BadParameter(f"there is no {name!r}; there are {', '.join(known)}", param_hint=option)  # type: ignore[arg-type]
+        if name not in known:
+            raise typer.BadParameter(f"there is no {name!r}; there are {', '.join(known)}", param_hint=option)
     return names
 
 

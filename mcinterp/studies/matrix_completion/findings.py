@@ -59,7 +59,7 @@ def _on_shelf(told: Told) -> str:
     """Of a run, where before its drop the answers are one number a matrix; empty where that is nowhere known."""
     shelf = told.compared.get("shelf")
     stretch = stretch_words(shelf.facts) if shelf is not None and told.here is None else ""
-    return f"; {stretch} by one number a matrix" if stretch else ""
+    return f"; {stretch} mostly by one number a matrix" if stretch else ""
 
 
 def _copied(seen: pd.Series) -> str:

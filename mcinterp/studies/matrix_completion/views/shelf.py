@@ -70,9 +70,13 @@ def _where(result: Result) -> str:
     around = f" (at {listed(parts)} not, or not surely)" if parts else ""
     return {
         "shelf": f"There is a hidden shelf {stretch_words(facts)}{around}: before the loss falls, the answers at "
-        "masked entries are about one number a matrix.",
+        "masked entries are mostly one number a matrix, which goes with the best symmetric answer.",
         "undecided": "Whether there is a hidden shelf is undecided.",
-    }.get(facts["state"], "There is no hidden shelf: at no kept checkpoint are the answers one number a matrix.")
+    }.get(
+        facts["state"],
+        "There is no hidden shelf: at no kept checkpoint before the loss falls are the answers mostly one number a "
+        "matrix that goes with the best symmetric answer.",
+    )
 
 
 def _between(result: Result) -> str:

@@ -61,9 +61,12 @@ def _placed(about: str, here: pd.DataFrame) -> str:
 def _favoured(rows: pd.DataFrame, kind: str) -> str:
     """Which bins are surely better than the others, and by how much."""
     known = rows[rows["left"].notna()]
-    better = _surely(known, "below")
+    # What is no better than 0 is not right, however much worse the others are.
+    ahead = _surely(known, "below")
+    less = [Judged.of(row, "left", 1.0).side == "below" for _, row in ahead.iterrows()]
+    better = ahead[np.array(less, dtype=bool)]
     if better.empty:
-        return f"no {kind} is right before the others (L_mask {_span(known)} of that of answering 0)"
+        return f"no {kind} is measurably right before the others (L_mask {_span(known)} of that of answering 0)"
     rest, one = known.drop(better.index), len(better) == 1
     return (
         f"{kind if one else f'{kind}s'} {listed([str(name) for name in better['bin']])} {'is' if one else 'are'} right "
@@ -113,7 +116,7 @@ def _heads(heads: pd.DataFrame) -> str:
     known = heads[heads["apart_low"].notna()]
     harmed = _surely(known, "above").sort_values("apart", kind="stable")
     if harmed.empty:
-        return "No head is worth more to one row or column than to the others."
+        return "No head is measurably worth more to one row or column than to the others."
     most = harmed.iloc[-1]
     return (
         f"{plural(len(harmed), 'pair')} of a head and a row or column {'goes' if len(harmed) == 1 else 'go'} together, "

@@ -60,7 +60,7 @@ def test_a_favoured_row_or_column_is_found(
     other = "column" if kind == "row" else "row"
     said = sentences(found)[0]
     assert f"{kind} {number} is right before the others (L_mask 0 of that of answering 0, 0.25 in the others)" in said
-    assert f"no {other} is right before the others" in said
+    assert f"no {other} is measurably right before the others" in said
     outside = (frame["shuffled_apart_low"] > 0) | (frame["shuffled_apart_high"] < 0)
     assert outside.sum() <= 4  # of 22
 
@@ -74,7 +74,7 @@ def test_what_is_observed_is_told_from_rows(batch: MatrixBatch, kinds: dict[str,
     assert (observed[observed["low"] >= 7]["left"] == 0).all()
     assert observed[observed["low"] < 7]["left"].dropna().tolist() == pytest.approx([0.64] * 5, rel=1e-6)
     said = " ".join(sentences(found))
-    assert "no row is right before the others" in said
+    assert "no row is measurably right before the others" in said
     assert "Where least and most is observed, L_mask over that of answering 0 falls" in said
 
 
@@ -82,9 +82,19 @@ def test_even_answers_favour_nothing(batch: MatrixBatch, kinds: dict[str, Labels
     found = bins_of(batch, kinds, np.full(25, 0.5))
     assert found.table("bins")["apart"].abs().max() < 1e-9
     said = " ".join(sentences(found))
-    assert "no row is right before the others (L_mask 0.25 of that of answering 0)" in said
+    assert "no row is measurably right before the others (L_mask 0.25 of that of answering 0)" in said
     assert "is the same" in said
-    assert "No head is worth more to one row or column" in said
+    assert "No head is measurably worth more to one row or column" in said
+
+
+def test_what_is_worse_than_zero_is_not_right_however_much_worse_the_others_are(
+    batch: MatrixBatch, kinds: dict[str, Labels]
+) -> None:
+    found = bins_of(batch, kinds, np.where(np.arange(25) // 5 == 3, -0.2, -1.0))
+    row = found.table("bins").set_index(["by", "bin"]).loc[("row", "3")]
+    assert (row["left"], row["apart"]) == (pytest.approx(1.44), pytest.approx(1.44 - 4))
+    assert row["apart_high"] < -0.05
+    assert "no row is measurably right before the others (L_mask 1.4 to 4.0" in sentences(found)[0]
 
 
 def test_labels_are_of_masked_entries_and_dealt_out_among_them(batch: MatrixBatch, kinds: dict[str, Labels]) -> None:

@@ -58,8 +58,8 @@ def course(observed: float, masked: float, size: float, half: float = 1e-4) -> R
 def test_of_a_run_it_is_told_where_its_answers_are_one_number_a_matrix() -> None:
     made = {"course": course(0.004, 1.0, 0.004)}
     for facts, said in (
-        ({"state": "shelf", "first": 800, "last": 1200}, "; from step 800 to 1,200 by one number a matrix"),
-        ({"state": "shelf", "first": 800, "last": 800}, "; at step 800 by one number a matrix"),
+        ({"state": "shelf", "first": 800, "last": 1200}, "; from step 800 to 1,200 mostly by one number a matrix"),
+        ({"state": "shelf", "first": 800, "last": 800}, "; at step 800 mostly by one number a matrix"),
         ({"state": "none", "first": None, "last": None}, f"(step {STEP:,})"),
     ):
         told = Told(FORGE.training(), compared=made | {"shelf": Result("shelf", "", {}, facts)})
